@@ -1,0 +1,1 @@
+//! What happened, computed from records: the answer and its renderings.

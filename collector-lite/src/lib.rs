@@ -1,0 +1,1 @@
+//! The collector as a library: it listens, seals and serves.

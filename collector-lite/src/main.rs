@@ -1,0 +1,3 @@
+//! `recount-collector`: a thin entry into the library.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! How records are kept, and how anyone can check that nothing changed.

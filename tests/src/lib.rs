@@ -1,0 +1,1 @@
+//! Promises between crates: what the integration tests share.

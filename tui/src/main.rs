@@ -1,0 +1,3 @@
+//! `recount`: a thin entry into the library.
+
+fn main() {}
