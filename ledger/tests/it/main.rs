@@ -1,0 +1,4 @@
+//! Everything the ledger promises, tested from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
+mod otlp;
