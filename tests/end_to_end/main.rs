@@ -1,8 +1,4 @@
 //! The whole product as processes: what a user does, what a crash does, what another language sends.
-#![expect(
-    missing_docs,
-    reason = "a test binary has no readers of its documentation"
-)]
 
 use libtest_mimic::{Arguments, Trial};
 
