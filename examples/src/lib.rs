@@ -1,1 +1,4 @@
-//! What the example programs share: the services of the renewal agent and its world.
+//! What the example programs share: the renewal agent and the world it works in.
+
+pub mod http;
+pub mod world;

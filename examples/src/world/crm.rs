@@ -1,0 +1,273 @@
+//! The CRM: accounts over HTTP with ETags, permissions per caller, and a SQLite database of its own.
+
+use super::customers::CUSTOMERS;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The bearer token that the renewal agent was given.
+pub const AGENT_TOKEN: &str = "crm-renewal-agent";
+
+/// What the agent may do at the start.
+pub const PERMISSIONS: &[&str] = &["accounts:read", "accounts:stage", "accounts:discount"];
+
+/// The CRM's database refused.
+pub type CrmError = rusqlite::Error;
+
+/// The CRM's state.
+#[derive(Clone, Debug)]
+pub struct Crm {
+    // Held for one statement at a time, never across an await.
+    database: Arc<Mutex<Connection>>,
+}
+
+impl Crm {
+    /// Creates the database at `path`, with every customer at stage `active`.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn create(path: &std::path::Path) -> Result<Self, CrmError> {
+        let mut database = Connection::open(path)?;
+        database.execute_batch(
+            "DROP TABLE IF EXISTS account; DROP TABLE IF EXISTS permission;
+             CREATE TABLE account(id INTEGER PRIMARY KEY, name TEXT NOT NULL, tier TEXT NOT NULL, stage TEXT NOT NULL,
+                 discount INTEGER NOT NULL, phone TEXT NOT NULL, contact TEXT NOT NULL, version INTEGER NOT NULL) STRICT;
+             CREATE TABLE permission(name TEXT PRIMARY KEY) STRICT;",
+        )?;
+        let transaction = database.transaction()?;
+        for customer in CUSTOMERS {
+            let contact = format!("contact-{}@example.test", customer.id);
+            let phone = format!("+00 555 {:04}", customer.id);
+            transaction.execute(
+                "INSERT INTO account VALUES(?1, ?2, ?3, 'active', 0, ?4, ?5, 1)",
+                params![
+                    customer.id,
+                    customer.name,
+                    customer.tier.as_str(),
+                    phone,
+                    contact
+                ],
+            )?;
+        }
+        for permission in PERMISSIONS {
+            transaction.execute("INSERT INTO permission VALUES(?1)", [permission])?;
+        }
+        transaction.commit()?;
+        Ok(Self {
+            database: Arc::new(Mutex::new(database)),
+        })
+    }
+
+    /// `GET /accounts`, `GET` and `PATCH /accounts/{id}`, `GET /permissions`.
+    pub fn routes(&self) -> Router {
+        Router::new()
+            .route("/accounts", get(list))
+            .route("/accounts/{id}", get(read).patch(change))
+            .route("/permissions", get(permissions))
+            .with_state(self.clone())
+    }
+
+    pub(super) fn set_phone(&self, id: u32, phone: &str) -> Result<(), CrmError> {
+        self.with(|database| {
+            database.execute(
+                "UPDATE account SET phone = ?2, version = version + 1 WHERE id = ?1",
+                params![id, phone],
+            )
+        })
+        .map(drop)
+    }
+
+    pub(super) fn take_permission(&self, permission: &str) -> Result<(), CrmError> {
+        self.with(|database| {
+            database.execute("DELETE FROM permission WHERE name = ?1", [permission])
+        })
+        .map(drop)
+    }
+
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, CrmError>,
+    ) -> Result<T, CrmError> {
+        work(&self.database.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn account(&self, id: u32) -> Result<Option<Account>, CrmError> {
+        self.with(|database| {
+            database
+                .query_row("SELECT * FROM account WHERE id = ?1", [id], Account::read)
+                .optional()
+        })
+    }
+
+    fn allowed(&self) -> Result<Vec<String>, CrmError> {
+        self.with(|database| {
+            let mut rows = database.prepare("SELECT name FROM permission ORDER BY name")?;
+            rows.query_map([], |row| row.get(0))?.collect()
+        })
+    }
+}
+
+struct Account {
+    body: Value,
+    version: i64,
+}
+
+impl Account {
+    fn read(row: &rusqlite::Row<'_>) -> Result<Self, CrmError> {
+        Ok(Self {
+            body: json!({
+                "id": row.get::<_, u32>("id")?,
+                "name": row.get::<_, String>("name")?,
+                "tier": row.get::<_, String>("tier")?,
+                "stage": row.get::<_, String>("stage")?,
+                "discount": row.get::<_, i64>("discount")?,
+                "phone": row.get::<_, String>("phone")?,
+                "contact": row.get::<_, String>("contact")?,
+            }),
+            version: row.get("version")?,
+        })
+    }
+
+    fn etag(&self) -> String {
+        format!("\"{}\"", self.version)
+    }
+
+    fn reply(self) -> Response {
+        let etag = HeaderValue::from_str(&self.etag()).unwrap_or(HeaderValue::from_static("\"0\""));
+        ([(header::ETAG, etag)], Json(self.body)).into_response()
+    }
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    tier: Option<String>,
+    #[serde(default)]
+    page: u32,
+}
+
+const PAGE: u32 = 15;
+
+async fn list(
+    State(crm): State<Crm>,
+    headers: HeaderMap,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Refusal> {
+    crm.check(&headers, "accounts:read")?;
+    let tier = wanted.tier.unwrap_or_else(|| "%".into());
+    let accounts = crm.with(|database| {
+        let mut rows = database
+            .prepare("SELECT * FROM account WHERE tier LIKE ?1 ORDER BY id LIMIT ?2 OFFSET ?3")?;
+        rows.query_map(params![tier, PAGE + 1, wanted.page * PAGE], Account::read)?
+            .map(|row| row.map(|account| account.body))
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    let next = (accounts.len() > PAGE as usize).then_some(wanted.page + 1);
+    let shown: Vec<_> = accounts.into_iter().take(PAGE as usize).collect();
+    Ok(Json(json!({"accounts": shown, "next": next})).into_response())
+}
+
+async fn read(
+    State(crm): State<Crm>,
+    headers: HeaderMap,
+    Path(id): Path<u32>,
+) -> Result<Response, Refusal> {
+    crm.check(&headers, "accounts:read")?;
+    Ok(crm.account(id)?.ok_or(Refusal::Missing)?.reply())
+}
+
+async fn permissions(State(crm): State<Crm>, headers: HeaderMap) -> Result<Response, Refusal> {
+    crm.check(&headers, "accounts:read")?;
+    Ok(Json(json!({"principal": "renewal-agent", "permissions": crm.allowed()?})).into_response())
+}
+
+async fn change(
+    State(crm): State<Crm>,
+    headers: HeaderMap,
+    Path(id): Path<u32>,
+    Json(fields): Json<Map<String, Value>>,
+) -> Result<Response, Refusal> {
+    for field in fields.keys() {
+        crm.check(&headers, &format!("accounts:{field}"))?;
+    }
+    let account = crm.account(id)?.ok_or(Refusal::Missing)?;
+    let wanted = headers
+        .get(header::IF_MATCH)
+        .and_then(|value| value.to_str().ok());
+    if wanted.is_some_and(|wanted| wanted != account.etag()) {
+        return Err(Refusal::Changed);
+    }
+    let stage = fields
+        .get("stage")
+        .or(account.body.get("stage"))
+        .and_then(Value::as_str);
+    let discount = fields
+        .get("discount")
+        .or(account.body.get("discount"))
+        .and_then(Value::as_i64);
+    let (Some(stage), Some(discount)) = (stage, discount) else {
+        return Err(Refusal::Malformed);
+    };
+    crm.with(|database| {
+        database.execute(
+            "UPDATE account SET stage = ?2, discount = ?3, version = version + 1 WHERE id = ?1",
+            params![id, stage, discount],
+        )
+    })?;
+    Ok(crm.account(id)?.ok_or(Refusal::Missing)?.reply())
+}
+
+impl Crm {
+    fn check(&self, headers: &HeaderMap, permission: &str) -> Result<(), Refusal> {
+        let token = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        if token.and_then(|value| value.strip_prefix("Bearer ")) != Some(AGENT_TOKEN) {
+            return Err(Refusal::Unknown);
+        }
+        if !self.allowed()?.iter().any(|allowed| allowed == permission) {
+            return Err(Refusal::Forbidden(permission.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+enum Refusal {
+    Unknown,
+    Forbidden(String),
+    Missing,
+    Changed,
+    Malformed,
+    Database(CrmError),
+}
+
+impl From<CrmError> for Refusal {
+    fn from(error: CrmError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, error) = match self {
+            Self::Unknown => (StatusCode::UNAUTHORIZED, "who are you?".to_owned()),
+            Self::Forbidden(permission) => (StatusCode::FORBIDDEN, format!("needs {permission}")),
+            Self::Missing => (StatusCode::NOT_FOUND, "no such account".to_owned()),
+            Self::Changed => (
+                StatusCode::PRECONDITION_FAILED,
+                "changed in between".to_owned(),
+            ),
+            Self::Malformed => (
+                StatusCode::BAD_REQUEST,
+                "stage is text, discount a number".to_owned(),
+            ),
+            Self::Database(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        };
+        (status, Json(json!({"error": error}))).into_response()
+    }
+}

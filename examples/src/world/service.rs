@@ -1,0 +1,34 @@
+//! One HTTP service on a free port of loopback, stopped when dropped.
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+#[derive(Debug)]
+pub(crate) struct Service {
+    url: String,
+    task: JoinHandle<()>,
+}
+
+impl Service {
+    pub(crate) async fn start(routes: Router) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let task = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, routes).await {
+                eprintln!("a service of the example world stopped: {error}");
+            }
+        });
+        Ok(Self { url, task })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,3 @@
+//! The example programs and their world, driven as a user drives them.
+
+mod world;
