@@ -1,0 +1,90 @@
+//! How far the record behind an account can be relied on.
+
+use super::{Ref, StreamTag};
+use serde::{Deserialize, Serialize};
+use vocabulary::Timestamp;
+use vocabulary::record::{IntegrityStatus, KeyTrust};
+
+/// The result of checking what the account was read from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Integrity {
+    /// The verdict over everything below.
+    pub status: IntegrityStatus,
+    /// How much was checked.
+    pub checked: Checked,
+    /// The ledgers the records came from.
+    pub ledgers: Vec<LedgerRow>,
+    /// What a sender says it could not keep.
+    pub losses: Vec<Loss>,
+    /// What is missing although its place is known.
+    pub gaps: Vec<Gap>,
+    /// What this check does not show.
+    pub not_proven: Vec<String>,
+}
+
+/// How much was checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// Sessions that verify.
+    pub sessions: u64,
+    /// Sessions there are.
+    pub of: u64,
+    /// Records that verify.
+    pub records: u64,
+}
+
+/// One ledger, as far as it was relied on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LedgerRow {
+    /// Its origin line.
+    pub id: String,
+    /// Leaves in the ledger now; `null` when only the checkpoint is known.
+    pub size: Option<u64>,
+    /// Root hash over these leaves, hex.
+    pub root: Option<String>,
+    /// The newest signed statement; `null` when nothing was signed yet.
+    pub checkpoint: Option<Checkpoint>,
+    /// Whether the key was known before this answer.
+    pub key: KeyTrust,
+}
+
+/// A signed statement of a ledger's size and root.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Leaves it covers.
+    pub size: u64,
+    /// Root hash over them, hex.
+    pub root: String,
+    /// Name and hash of the key, as in the note's signature line.
+    pub signed_by: Vec<String>,
+    /// When it was signed, by the signer's clock; `null` when it does not say.
+    pub at: Option<Timestamp>,
+}
+
+/// Records a sender counted and could not keep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Loss {
+    /// The session concerned.
+    pub session: Option<String>,
+    /// How many records; `null` when the sender could not count.
+    pub records: Option<u64>,
+    /// The sender's reason.
+    pub why: String,
+    /// The records that declare it.
+    pub refs: Vec<Ref>,
+}
+
+/// Records that must exist and are not there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gap {
+    /// The session concerned.
+    pub session: Option<String>,
+    /// The stream concerned.
+    pub stream: Option<StreamTag>,
+    /// First missing number.
+    pub from: u64,
+    /// Last missing number; `null` when it is not known.
+    pub to: Option<u64>,
+    /// What shows that something is missing.
+    pub why: String,
+}
