@@ -1,6 +1,6 @@
 //! Rows about what was done: actions, decisions, changes, problems and what is not known.
 
-use super::{Content, Evidence, Ref};
+use super::{Content, Evidence};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vocabulary::Timestamp;
@@ -8,6 +8,7 @@ use vocabulary::action::{
     Access, Durability, Effect, Kind, Outcome, PatchFormat, ReadAfter, ReadBefore,
 };
 use vocabulary::decision::{MadeBy, Point};
+use vocabulary::id::{RecordRef, SessionRef};
 use vocabulary::problem::{ProblemKind, Severity};
 use vocabulary::verdict::Verdict;
 
@@ -17,7 +18,7 @@ pub struct Action {
     /// Its id.
     pub id: String,
     /// The session, by its name in this account.
-    pub session: String,
+    pub session: SessionRef,
     /// The action it was part of, by id.
     pub parent: Option<String>,
     /// Through what kind of interface.
@@ -66,7 +67,7 @@ pub struct Action {
     /// What its begin had reached before it ran.
     pub durability: Option<Durability>,
     /// Records of other producers that show the same action.
-    pub corroborated_by: Vec<Ref>,
+    pub corroborated_by: Vec<RecordRef>,
     /// The trace it belongs to, hex.
     pub trace_id: Option<String>,
     /// Its span, hex.
@@ -113,7 +114,7 @@ pub struct Decision {
     /// Its id.
     pub id: String,
     /// The session, by its name in this account.
-    pub session: String,
+    pub session: SessionRef,
     /// When.
     pub at: Option<Timestamp>,
     /// At which point of the work.
@@ -168,7 +169,7 @@ pub struct Diff {
     /// Its id.
     pub id: String,
     /// The session, by its name in this account.
-    pub session: String,
+    pub session: SessionRef,
     /// The action that made it, by id.
     pub action: Option<String>,
     /// When it was recorded.
@@ -206,7 +207,7 @@ pub struct Problem {
     /// How grave.
     pub severity: Severity,
     /// The session, by its name in this account; `null` when it is about none.
-    pub session: Option<String>,
+    pub session: Option<SessionRef>,
     /// The action concerned, by id.
     pub action: Option<String>,
     /// What happened, in a few words.

@@ -1,8 +1,8 @@
 //! How far the record behind an account can be relied on.
 
-use super::{Ref, StreamTag};
 use serde::{Deserialize, Serialize};
 use vocabulary::Timestamp;
+use vocabulary::id::{RecordRef, SessionRef, StreamRef};
 use vocabulary::record::{IntegrityStatus, KeyTrust};
 
 /// The result of checking what the account was read from.
@@ -65,22 +65,22 @@ pub struct Checkpoint {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Loss {
     /// The session concerned.
-    pub session: Option<String>,
+    pub session: Option<SessionRef>,
     /// How many records; `null` when the sender could not count.
     pub records: Option<u64>,
     /// The sender's reason.
     pub why: String,
     /// The records that declare it.
-    pub refs: Vec<Ref>,
+    pub refs: Vec<RecordRef>,
 }
 
 /// Records that must exist and are not there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gap {
     /// The session concerned.
-    pub session: Option<String>,
+    pub session: Option<SessionRef>,
     /// The stream concerned.
-    pub stream: Option<StreamTag>,
+    pub stream: Option<StreamRef>,
     /// First missing number.
     pub from: u64,
     /// Last missing number; `null` when it is not known.

@@ -14,7 +14,7 @@ pub use deed::{
     Action, ActionError, Candidates, Counts, Decision, Diff, Discarded, Problem, Target, Unknown,
     Usage,
 };
-pub use evidence::{Evidence, Ref, RefError, StreamTag};
+pub use evidence::Evidence;
 pub use integrity::{Checked, Checkpoint, Gap, Integrity, LedgerRow, Loss};
 pub use list::List;
 pub use story::{

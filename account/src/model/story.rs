@@ -1,10 +1,11 @@
 //! Rows about the request, its sessions, what was asked and under whose authority.
 
-use super::{Evidence, List, QueryKind, Ref, Standing, StreamTag};
+use super::{Evidence, List, QueryKind, Standing};
 use serde::{Deserialize, Serialize};
 use vocabulary::Timestamp;
 use vocabulary::action::Access;
 use vocabulary::decision::{ContextKind, Trust};
+use vocabulary::id::{RecordRef, SessionRef, StreamRef};
 use vocabulary::principal::{PrincipalKind, PrincipalProof, WhoRole};
 use vocabulary::record::{CheckedBy, ProducerProof, RecordingMode};
 use vocabulary::session::{EndReason, OutcomeStatus, SessionSource, TriggerKind};
@@ -42,7 +43,7 @@ pub struct Request {
 pub struct Session {
     /// Its name in this account, e.g. `s1`.
     #[serde(rename = "ref")]
-    pub name: String,
+    pub name: SessionRef,
     /// Its id, as recorded.
     pub id: String,
     /// Origin of the ledger that holds it.
@@ -50,7 +51,7 @@ pub struct Session {
     /// The streams it is made of.
     pub streams: Vec<Stream>,
     /// The session that started it, by its name in this account.
-    pub parent: Option<String>,
+    pub parent: Option<SessionRef>,
     /// What ran.
     pub agent: Agent,
     /// When it started.
@@ -76,7 +77,7 @@ pub struct Session {
 pub struct Stream {
     /// Its name in this account, e.g. `s1a`.
     #[serde(rename = "ref")]
-    pub name: StreamTag,
+    pub name: StreamRef,
     /// The id of its log, hex.
     pub log: String,
     /// The sender, as the collector knows it.
@@ -115,7 +116,7 @@ pub struct Agent {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
     /// The session, by its name in this account.
-    pub session: String,
+    pub session: SessionRef,
     /// What was asked, in the asker's words.
     pub intent: super::Content,
     /// What set the session going.
@@ -159,7 +160,7 @@ pub struct Principal {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scope {
     /// The session, by its name in this account.
-    pub session: String,
+    pub session: SessionRef,
     /// The declaration's version.
     pub version: Option<String>,
     /// `ACCESS KIND:PATTERN`, as declared.
@@ -191,7 +192,7 @@ pub struct Outside {
     /// What was touched, `KIND:RESOURCE`.
     pub resource: String,
     /// The record that shows it.
-    pub refs: Vec<Ref>,
+    pub refs: Vec<RecordRef>,
 }
 
 /// Under which policy and permissions a session acted, over one period.
@@ -200,7 +201,7 @@ pub struct Authorization {
     /// Its id, when the agent gave one.
     pub id: Option<String>,
     /// The session, by its name in this account.
-    pub session: String,
+    pub session: SessionRef,
     /// The policy's name.
     pub policy: Option<String>,
     /// The policy's version.
@@ -222,7 +223,7 @@ pub struct Authorization {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Context {
     /// The session, by its name in this account.
-    pub session: String,
+    pub session: SessionRef,
     /// What kind of thing.
     pub kind: ContextKind,
     /// Its name.
@@ -247,7 +248,7 @@ pub struct Who {
     /// In what role.
     pub role: WhoRole,
     /// The session, by its name in this account.
-    pub session: String,
+    pub session: SessionRef,
     /// Who; `null` when nobody is named.
     pub identity: Option<String>,
     /// Since when.
@@ -285,14 +286,14 @@ pub struct Produced {
     /// The diff that shows it, by id.
     pub diff: String,
     /// The record that shows it.
-    pub refs: Vec<Ref>,
+    pub refs: Vec<RecordRef>,
 }
 
 /// How one session ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionOutcome {
     /// The session, by its name in this account.
-    pub session: String,
+    pub session: SessionRef,
     /// How it ended.
     pub status: OutcomeStatus,
     /// The agent's own words about it; stated.
