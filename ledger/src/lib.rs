@@ -1,3 +1,26 @@
 //! How records are kept, and how anyone can check that nothing changed.
+//!
+//! `docs/ledger-format.md` is normative for every byte that this crate reads or writes.
+//!
+//! Read in this order: [`tree`] (hashes and proofs), [`leaf`] and [`mod@envelope`] (what a record is made
+//! of), [`segment`] (how records lie together), [`note`] and [`checkpoint`] (what is signed), [`reader`]
+//! (where stored bytes come from), [`verify`] (how they are checked). Everything except `store` is pure:
+//! no clock, no file, no network, no `unsafe`.
 
+pub mod tree;
+
+pub mod envelope;
+pub mod leaf;
 pub mod otlp;
+pub mod segment;
+
+pub mod acked;
+pub mod checkpoint;
+pub mod note;
+pub mod tile;
+
+pub mod reader;
+pub mod verify;
+
+mod bytes;
+mod hex;

@@ -1,0 +1,99 @@
+//! Checkpoints (C2SP checkpoint v1.0.0): a ledger's size and root, signed.
+#![forbid(unsafe_code)]
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use crate::leaf::{LedgerId, TreeHead};
+use crate::note::{Note, NoteError, SignerKey, VerifierKey, is_key_name};
+
+/// The origin of a ledger that was given none: `recount.local/` and 16 digits of its id.
+#[must_use]
+pub fn default_origin(ledger: &LedgerId) -> String {
+    let id = ledger.to_string();
+    format!("recount.local/{}", &id[..16])
+}
+
+/// A checkpoint's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// First line: which ledger.
+    pub origin: String,
+    /// Size and root of its log.
+    pub head: TreeHead,
+}
+
+impl Checkpoint {
+    /// The three lines that are signed.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!(
+            "{}\n{}\n{}\n",
+            self.origin,
+            self.head.size,
+            STANDARD.encode(self.head.root)
+        )
+    }
+
+    /// Reads the three lines. Extension lines are refused: no ledger of ours writes any.
+    ///
+    /// # Errors
+    /// Any other shape.
+    pub fn parse(text: &str) -> Result<Self, NoteError> {
+        let malformed = NoteError::Malformed;
+        let body = text
+            .strip_suffix('\n')
+            .ok_or(malformed("its text does not end in a newline"))?;
+        let mut lines = body.split('\n');
+        let (Some(origin), Some(size), Some(root), None) =
+            (lines.next(), lines.next(), lines.next(), lines.next())
+        else {
+            return Err(malformed("a checkpoint has three lines"));
+        };
+        if !is_key_name(origin) {
+            return Err(malformed(
+                "its origin is empty or has spaces or a plus sign",
+            ));
+        }
+        let root = STANDARD
+            .decode(root)
+            .ok()
+            .and_then(|root| root.try_into().ok());
+        let root = root.ok_or(malformed("its root is not 32 bytes in base64"))?;
+        let size = parse_size(size).ok_or(malformed("its size is not a decimal number"))?;
+        Ok(Self {
+            origin: origin.to_owned(),
+            head: TreeHead { size, root },
+        })
+    }
+
+    /// The signed note.
+    ///
+    /// # Errors
+    /// An origin that cannot stand in a note.
+    pub fn sign(&self, key: &SignerKey) -> Result<Vec<u8>, NoteError> {
+        key.sign(&self.text())
+    }
+
+    /// Reads a note and checks that `key` signed it and that its origin is the key's name.
+    ///
+    /// # Errors
+    /// A malformed note, a missing or false signature, another origin.
+    pub fn open(note: &[u8], key: &VerifierKey) -> Result<Self, NoteError> {
+        let note = Note::parse(note)?;
+        note.verify(key)?;
+        let checkpoint = Self::parse(note.text)?;
+        if checkpoint.origin == key.name() {
+            Ok(checkpoint)
+        } else {
+            Err(NoteError::Malformed(
+                "its origin is not the name of its key",
+            ))
+        }
+    }
+}
+
+/// Decimal without sign or leading zeros.
+fn parse_size(text: &str) -> Option<u64> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if plain { text.parse().ok() } else { None }
+}

@@ -1,0 +1,666 @@
+//! The leaves of the ledger log: every statement a collector can make, those of later releases included.
+#![forbid(unsafe_code)]
+
+use super::{LedgerId, Malformed, StreamId, TreeHead, VERSION, stream_id};
+use crate::bytes::{Cursor, put_opaque8, put_opaque16};
+use crate::tree::Hash;
+
+/// `prev_head_index` of a stream's first head.
+pub const NO_HEAD: u64 = u64::MAX;
+
+/// The previous ledger of one that continues nothing: all zeros.
+pub const NO_INCARNATION: (LedgerId, TreeHead) = (
+    LedgerId([0; 32]),
+    TreeHead {
+        size: 0,
+        root: [0; 32],
+    },
+);
+
+/// One leaf of the ledger log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlLeaf {
+    /// Position in the ledger log, from 0.
+    pub index: u64,
+    /// When the collector wrote it: Unix time in nanoseconds.
+    pub unix_ns: u64,
+    /// What it states.
+    pub body: ControlBody,
+}
+
+/// What a control leaf states. A `commitment` hides a private part that lies beside the leaf
+/// ([`super::Private`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ControlBody {
+    /// Leaf 0 of every ledger.
+    Genesis {
+        /// The ledger's name.
+        ledger: LedgerId,
+        /// Ed25519 public key that signs its checkpoints.
+        identity: [u8; 32],
+        /// First line of its checkpoints and name of its key.
+        origin: String,
+        /// The ledger that this one continues, or [`NO_INCARNATION`].
+        previous: (LedgerId, TreeHead),
+    },
+    /// Leaf 1 of a ledger that continues another: what was claimed of the old one and what was found.
+    Incarnation {
+        /// The older ledger.
+        previous: LedgerId,
+        /// The last that it is known to have signed or acknowledged.
+        claimed: TreeHead,
+        /// What was left of it.
+        found: TreeHead,
+        /// Hides a [`super::RestoreNote`].
+        commitment: Hash,
+    },
+    /// A stream begins.
+    StreamOpen {
+        /// The stream.
+        stream: StreamId,
+        /// What its name is derived from.
+        nonce: [u8; 16],
+        /// Hides a [`super::StreamOpening`].
+        commitment: Hash,
+    },
+    /// A stream's size and root.
+    StreamHead {
+        /// The stream.
+        stream: StreamId,
+        /// Its records so far.
+        head: TreeHead,
+        /// Ledger index of the stream's previous head or close, or [`NO_HEAD`].
+        prev_head_index: u64,
+    },
+    /// A stream's size and root when its session ended. Later records are accepted and flagged late.
+    StreamClose {
+        /// The stream.
+        stream: StreamId,
+        /// Its records so far.
+        head: TreeHead,
+        /// Ledger index of the stream's previous head or close, or [`NO_HEAD`].
+        prev_head_index: u64,
+        /// 1 the session's end was received, 2 the collector gave up waiting for it.
+        reason: u8,
+        /// How many records the producer said it sent, or `u64::MAX`.
+        declared: u64,
+    },
+    /// A stream belongs to a session.
+    SessionLink {
+        /// The stream.
+        stream: StreamId,
+        /// Hides a [`super::SessionLink`].
+        commitment: Hash,
+    },
+    /// A stream belongs to a request.
+    RequestBinding {
+        /// The stream.
+        stream: StreamId,
+        /// Hides a [`super::RequestBinding`].
+        commitment: Hash,
+    },
+    /// Something was sent that could not be kept.
+    RefusedPayload {
+        /// Hides a [`super::RefusedPayload`].
+        commitment: Hash,
+    },
+    /// The end of a signing epoch.
+    EpochSeal {
+        /// Number of the epoch that ends, from 0.
+        epoch: u64,
+        /// The ledger log before this leaf.
+        head: TreeHead,
+        /// Ed25519 public key of the next epoch.
+        next_key: [u8; 32],
+        /// Root of a verifiable index; zeros until there is one.
+        view_root: Hash,
+        /// The ending epoch's Ed25519 signature (`docs/ledger-format.md`).
+        signature: [u8; 64],
+    },
+    /// Payloads were erased; their leaves stay.
+    Erasure {
+        /// The stream.
+        stream: StreamId,
+        /// First erased record.
+        first: u64,
+        /// How many.
+        count: u64,
+        /// 1 asked for by a person concerned, 2 secret found, 3 other.
+        reason: u8,
+        /// Hides a [`super::Cause`].
+        commitment: Hash,
+    },
+    /// A stream's leaves and payloads were removed by a retention policy.
+    Prune {
+        /// The stream.
+        stream: StreamId,
+        /// What the stream was.
+        head: TreeHead,
+        /// Hides a [`super::PruneNote`].
+        commitment: Hash,
+    },
+    /// Someone outside holds a checkpoint.
+    AnchorReceipt {
+        /// The checkpoint's tree.
+        head: TreeHead,
+        /// 1 file, 2 git, 3 object store, 4 witness, 5 RFC 3161.
+        kind: u8,
+        /// Hides a [`super::Receipt`].
+        commitment: Hash,
+    },
+    /// Something that could not be known earlier: what follows is younger.
+    Beacon {
+        /// 1 RFC 3161 token, 2 Roughtime, 3 public beacon.
+        kind: u8,
+        /// The value, at most 65,535 bytes.
+        value: Vec<u8>,
+    },
+    /// The collector started.
+    Startup {
+        /// 0 no shutdown leaf was left, 1 it was, 2 first start.
+        clean: u8,
+        /// Names the host's boot.
+        boot: [u8; 16],
+        /// Names this run of the collector.
+        instance: [u8; 16],
+        /// Commit number found.
+        commit: u64,
+        /// Time since boot in nanoseconds.
+        boot_ns: u64,
+        /// SHA-256 of the effective settings.
+        config: Hash,
+        /// The collector's version.
+        version: String,
+    },
+    /// The collector stopped in order.
+    Shutdown {
+        /// The run that ends.
+        instance: [u8; 16],
+        /// Last commit number before this leaf.
+        commit: u64,
+        /// 1 signal, 2 asked by a command, 3 a failure it survived long enough to say.
+        reason: u8,
+    },
+    /// Records that a producer numbered never arrived.
+    Gap {
+        /// The stream.
+        stream: StreamId,
+        /// Hides a [`super::GapNote`].
+        commitment: Hash,
+    },
+    /// A setting changed while running or since the last start.
+    ConfigChange {
+        /// SHA-256 of the effective settings from now on.
+        config: Hash,
+        /// Hides a [`super::ConfigChange`].
+        commitment: Hash,
+    },
+    /// The collector is alive.
+    Heartbeat {
+        /// Its run.
+        instance: [u8; 16],
+        /// Time since boot in nanoseconds.
+        boot_ns: u64,
+        /// Last commit number.
+        commit: u64,
+        /// Records in all streams.
+        records: u64,
+    },
+    /// Wall clock and time since boot went apart.
+    ClockStep {
+        /// Wall clock expected from the time since boot: Unix nanoseconds.
+        expected_unix_ns: u64,
+        /// Wall clock found.
+        found_unix_ns: u64,
+        /// Time since boot in nanoseconds.
+        boot_ns: u64,
+    },
+    /// Two things that cannot both be true were seen.
+    Conflict {
+        /// 1 same sequence number with other bytes, 2 same-size heads with other roots, 3 a foreign
+        /// producer named a session, 4 other.
+        kind: u8,
+        /// The stream, or zeros.
+        stream: StreamId,
+        /// Hides a [`super::ConflictNote`].
+        commitment: Hash,
+    },
+}
+
+impl ControlBody {
+    /// The kind byte.
+    #[must_use]
+    pub fn kind(&self) -> u8 {
+        match self {
+            Self::Genesis { .. } => 1,
+            Self::Incarnation { .. } => 2,
+            Self::StreamOpen { .. } => 3,
+            Self::StreamHead { .. } => 4,
+            Self::StreamClose { .. } => 5,
+            Self::SessionLink { .. } => 6,
+            Self::RequestBinding { .. } => 7,
+            Self::RefusedPayload { .. } => 8,
+            Self::EpochSeal { .. } => 9,
+            Self::Erasure { .. } => 10,
+            Self::Prune { .. } => 11,
+            Self::AnchorReceipt { .. } => 12,
+            Self::Beacon { .. } => 13,
+            Self::Startup { .. } => 14,
+            Self::Shutdown { .. } => 15,
+            Self::Gap { .. } => 16,
+            Self::ConfigChange { .. } => 17,
+            Self::Heartbeat { .. } => 18,
+            Self::ClockStep { .. } => 19,
+            Self::Conflict { .. } => 20,
+        }
+    }
+
+    /// What the kind is called in `docs/ledger-format.md`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Genesis { .. } => "genesis",
+            Self::Incarnation { .. } => "incarnation",
+            Self::StreamOpen { .. } => "stream_open",
+            Self::StreamHead { .. } => "stream_head",
+            Self::StreamClose { .. } => "stream_close",
+            Self::SessionLink { .. } => "session_link",
+            Self::RequestBinding { .. } => "request_binding",
+            Self::RefusedPayload { .. } => "refused_payload",
+            Self::EpochSeal { .. } => "epoch_seal",
+            Self::Erasure { .. } => "erasure",
+            Self::Prune { .. } => "prune",
+            Self::AnchorReceipt { .. } => "anchor_receipt",
+            Self::Beacon { .. } => "beacon",
+            Self::Startup { .. } => "startup",
+            Self::Shutdown { .. } => "shutdown",
+            Self::Gap { .. } => "gap",
+            Self::ConfigChange { .. } => "config_change",
+            Self::Heartbeat { .. } => "heartbeat",
+            Self::ClockStep { .. } => "clock_step",
+            Self::Conflict { .. } => "conflict",
+        }
+    }
+
+    /// What the private part beside the leaf must open, if the kind has one.
+    #[must_use]
+    pub fn commitment(&self) -> Option<&Hash> {
+        match self {
+            Self::Incarnation { commitment, .. }
+            | Self::StreamOpen { commitment, .. }
+            | Self::SessionLink { commitment, .. }
+            | Self::RequestBinding { commitment, .. }
+            | Self::RefusedPayload { commitment }
+            | Self::Erasure { commitment, .. }
+            | Self::Prune { commitment, .. }
+            | Self::AnchorReceipt { commitment, .. }
+            | Self::Gap { commitment, .. }
+            | Self::ConfigChange { commitment, .. }
+            | Self::Conflict { commitment, .. } => Some(commitment),
+            Self::Genesis { .. }
+            | Self::StreamHead { .. }
+            | Self::StreamClose { .. }
+            | Self::EpochSeal { .. }
+            | Self::Beacon { .. }
+            | Self::Startup { .. }
+            | Self::Shutdown { .. }
+            | Self::Heartbeat { .. }
+            | Self::ClockStep { .. } => None,
+        }
+    }
+
+    /// The stream that the leaf speaks of, if it speaks of one.
+    #[must_use]
+    pub fn stream(&self) -> Option<&StreamId> {
+        match self {
+            Self::StreamOpen { stream, .. }
+            | Self::StreamHead { stream, .. }
+            | Self::StreamClose { stream, .. }
+            | Self::SessionLink { stream, .. }
+            | Self::RequestBinding { stream, .. }
+            | Self::Erasure { stream, .. }
+            | Self::Prune { stream, .. }
+            | Self::Gap { stream, .. } => Some(stream),
+            Self::Conflict { stream, .. } if stream.0 != [0; 32] => Some(stream),
+            _ => None,
+        }
+    }
+
+    fn put(&self, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        match self {
+            Self::Genesis {
+                ledger,
+                identity,
+                origin,
+                previous: (previous, head),
+            } => {
+                out.extend_from_slice(&ledger.0);
+                out.extend_from_slice(identity);
+                put_opaque16(out, origin.as_bytes(), "origin")?;
+                out.extend_from_slice(&previous.0);
+                put_head(out, head);
+            }
+            Self::Incarnation {
+                previous,
+                claimed,
+                found,
+                commitment,
+            } => {
+                out.extend_from_slice(&previous.0);
+                put_head(out, claimed);
+                put_head(out, found);
+                out.extend_from_slice(commitment);
+            }
+            Self::StreamOpen {
+                stream,
+                nonce,
+                commitment,
+            } => {
+                out.extend_from_slice(&stream.0);
+                out.extend_from_slice(nonce);
+                out.extend_from_slice(commitment);
+            }
+            Self::StreamHead {
+                stream,
+                head,
+                prev_head_index,
+            } => {
+                out.extend_from_slice(&stream.0);
+                put_head(out, head);
+                out.extend_from_slice(&prev_head_index.to_be_bytes());
+            }
+            Self::StreamClose {
+                stream,
+                head,
+                prev_head_index,
+                reason,
+                declared,
+            } => {
+                out.extend_from_slice(&stream.0);
+                put_head(out, head);
+                out.extend_from_slice(&prev_head_index.to_be_bytes());
+                out.push(*reason);
+                out.extend_from_slice(&declared.to_be_bytes());
+            }
+            Self::SessionLink { stream, commitment }
+            | Self::RequestBinding { stream, commitment }
+            | Self::Gap { stream, commitment } => {
+                out.extend_from_slice(&stream.0);
+                out.extend_from_slice(commitment);
+            }
+            Self::RefusedPayload { commitment } => out.extend_from_slice(commitment),
+            Self::EpochSeal {
+                epoch,
+                head,
+                next_key,
+                view_root,
+                signature,
+            } => {
+                out.extend_from_slice(&epoch.to_be_bytes());
+                put_head(out, head);
+                out.extend_from_slice(next_key);
+                out.extend_from_slice(view_root);
+                out.extend_from_slice(signature);
+            }
+            Self::Erasure {
+                stream,
+                first,
+                count,
+                reason,
+                commitment,
+            } => {
+                out.extend_from_slice(&stream.0);
+                out.extend_from_slice(&first.to_be_bytes());
+                out.extend_from_slice(&count.to_be_bytes());
+                out.push(*reason);
+                out.extend_from_slice(commitment);
+            }
+            Self::Prune {
+                stream,
+                head,
+                commitment,
+            } => {
+                out.extend_from_slice(&stream.0);
+                put_head(out, head);
+                out.extend_from_slice(commitment);
+            }
+            Self::AnchorReceipt {
+                head,
+                kind,
+                commitment,
+            } => {
+                put_head(out, head);
+                out.push(*kind);
+                out.extend_from_slice(commitment);
+            }
+            Self::Beacon { kind, value } => {
+                out.push(*kind);
+                put_opaque16(out, value, "beacon value")?;
+            }
+            Self::Startup {
+                clean,
+                boot,
+                instance,
+                commit,
+                boot_ns,
+                config,
+                version,
+            } => {
+                out.push(*clean);
+                out.extend_from_slice(boot);
+                out.extend_from_slice(instance);
+                out.extend_from_slice(&commit.to_be_bytes());
+                out.extend_from_slice(&boot_ns.to_be_bytes());
+                out.extend_from_slice(config);
+                put_opaque8(out, version.as_bytes(), "collector version")?;
+            }
+            Self::Shutdown {
+                instance,
+                commit,
+                reason,
+            } => {
+                out.extend_from_slice(instance);
+                out.extend_from_slice(&commit.to_be_bytes());
+                out.push(*reason);
+            }
+            Self::ConfigChange { config, commitment } => {
+                out.extend_from_slice(config);
+                out.extend_from_slice(commitment);
+            }
+            Self::Heartbeat {
+                instance,
+                boot_ns,
+                commit,
+                records,
+            } => {
+                out.extend_from_slice(instance);
+                out.extend_from_slice(&boot_ns.to_be_bytes());
+                out.extend_from_slice(&commit.to_be_bytes());
+                out.extend_from_slice(&records.to_be_bytes());
+            }
+            Self::ClockStep {
+                expected_unix_ns,
+                found_unix_ns,
+                boot_ns,
+            } => {
+                out.extend_from_slice(&expected_unix_ns.to_be_bytes());
+                out.extend_from_slice(&found_unix_ns.to_be_bytes());
+                out.extend_from_slice(&boot_ns.to_be_bytes());
+            }
+            Self::Conflict {
+                kind,
+                stream,
+                commitment,
+            } => {
+                out.push(*kind);
+                out.extend_from_slice(&stream.0);
+                out.extend_from_slice(commitment);
+            }
+        }
+        Ok(())
+    }
+
+    fn take(kind: u8, c: &mut Cursor<'_>) -> Result<Self, Malformed> {
+        Ok(match kind {
+            1 => Self::Genesis {
+                ledger: LedgerId(c.array("ledger_id")?),
+                identity: c.array("identity key")?,
+                origin: c.text16("origin")?.to_owned(),
+                previous: (LedgerId(c.array("previous ledger_id")?), take_head(c)?),
+            },
+            2 => Self::Incarnation {
+                previous: LedgerId(c.array("previous ledger_id")?),
+                claimed: take_head(c)?,
+                found: take_head(c)?,
+                commitment: c.array("commitment")?,
+            },
+            3 => Self::StreamOpen {
+                stream: stream_id(c)?,
+                nonce: c.array("nonce")?,
+                commitment: c.array("commitment")?,
+            },
+            4 => Self::StreamHead {
+                stream: stream_id(c)?,
+                head: take_head(c)?,
+                prev_head_index: c.u64("prev_head_index")?,
+            },
+            5 => Self::StreamClose {
+                stream: stream_id(c)?,
+                head: take_head(c)?,
+                prev_head_index: c.u64("prev_head_index")?,
+                reason: c.u8("reason")?,
+                declared: c.u64("declared")?,
+            },
+            6 => Self::SessionLink {
+                stream: stream_id(c)?,
+                commitment: c.array("commitment")?,
+            },
+            7 => Self::RequestBinding {
+                stream: stream_id(c)?,
+                commitment: c.array("commitment")?,
+            },
+            8 => Self::RefusedPayload {
+                commitment: c.array("commitment")?,
+            },
+            9 => Self::EpochSeal {
+                epoch: c.u64("epoch")?,
+                head: take_head(c)?,
+                next_key: c.array("next key")?,
+                view_root: c.array("view_root")?,
+                signature: c.array("signature")?,
+            },
+            10 => Self::Erasure {
+                stream: stream_id(c)?,
+                first: c.u64("first")?,
+                count: c.u64("count")?,
+                reason: c.u8("reason")?,
+                commitment: c.array("commitment")?,
+            },
+            11 => Self::Prune {
+                stream: stream_id(c)?,
+                head: take_head(c)?,
+                commitment: c.array("commitment")?,
+            },
+            12 => Self::AnchorReceipt {
+                head: take_head(c)?,
+                kind: c.u8("anchor kind")?,
+                commitment: c.array("commitment")?,
+            },
+            13 => Self::Beacon {
+                kind: c.u8("beacon kind")?,
+                value: c.opaque16("beacon value")?.to_vec(),
+            },
+            14 => Self::Startup {
+                clean: c.u8("clean")?,
+                boot: c.array("boot id")?,
+                instance: c.array("instance")?,
+                commit: c.u64("commit")?,
+                boot_ns: c.u64("boot_ns")?,
+                config: c.array("config digest")?,
+                version: c.text8("collector version")?.to_owned(),
+            },
+            15 => Self::Shutdown {
+                instance: c.array("instance")?,
+                commit: c.u64("commit")?,
+                reason: c.u8("reason")?,
+            },
+            16 => Self::Gap {
+                stream: stream_id(c)?,
+                commitment: c.array("commitment")?,
+            },
+            17 => Self::ConfigChange {
+                config: c.array("config digest")?,
+                commitment: c.array("commitment")?,
+            },
+            18 => Self::Heartbeat {
+                instance: c.array("instance")?,
+                boot_ns: c.u64("boot_ns")?,
+                commit: c.u64("commit")?,
+                records: c.u64("records")?,
+            },
+            19 => Self::ClockStep {
+                expected_unix_ns: c.u64("expected_unix_ns")?,
+                found_unix_ns: c.u64("found_unix_ns")?,
+                boot_ns: c.u64("boot_ns")?,
+            },
+            20 => Self::Conflict {
+                kind: c.u8("conflict kind")?,
+                stream: stream_id(c)?,
+                commitment: c.array("commitment")?,
+            },
+            other => {
+                return Err(Malformed::Value {
+                    field: "control leaf kind",
+                    value: u64::from(other),
+                });
+            }
+        })
+    }
+}
+
+impl ControlLeaf {
+    /// The leaf's bytes.
+    ///
+    /// # Errors
+    /// Text that is too long for its length prefix.
+    pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
+        let mut out = Vec::with_capacity(192);
+        out.extend_from_slice(&[VERSION, self.body.kind()]);
+        out.extend_from_slice(&self.index.to_be_bytes());
+        out.extend_from_slice(&self.unix_ns.to_be_bytes());
+        self.body.put(&mut out)?;
+        Ok(out)
+    }
+
+    /// Reads a leaf.
+    ///
+    /// # Errors
+    /// Another version, an unknown kind, a body of another length.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut cursor = Cursor::new(bytes);
+        cursor.version("control leaf version", VERSION)?;
+        let kind = cursor.u8("control leaf kind")?;
+        let index = cursor.u64("index")?;
+        let unix_ns = cursor.u64("unix_ns")?;
+        let body = ControlBody::take(kind, &mut cursor)?;
+        cursor.end("control leaf")?;
+        Ok(Self {
+            index,
+            unix_ns,
+            body,
+        })
+    }
+}
+
+fn put_head(out: &mut Vec<u8>, head: &TreeHead) {
+    out.extend_from_slice(&head.size.to_be_bytes());
+    out.extend_from_slice(&head.root);
+}
+
+fn take_head(cursor: &mut Cursor<'_>) -> Result<TreeHead, Malformed> {
+    Ok(TreeHead {
+        size: cursor.u64("size")?,
+        root: cursor.array("root")?,
+    })
+}

@@ -1,0 +1,267 @@
+//! Where stored bytes come from. What a reader returns is unverified: [`crate::verify`] checks it.
+#![forbid(unsafe_code)]
+
+use crate::acked::Acked;
+use crate::envelope::Envelope;
+use crate::leaf::{RECORD_LEAF, Salt, StreamId};
+
+/// Why something stored could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// There is nothing there.
+    #[error("no ledger at {place}")]
+    Missing {
+        /// Which store or socket.
+        place: String,
+    },
+    /// It is there and may not be read.
+    #[error("not allowed to read {place}: {why}")]
+    NotAllowed {
+        /// Which store or socket.
+        place: String,
+        /// What was refused, and who may.
+        why: String,
+    },
+    /// It is there and does not answer now.
+    #[error("{place} cannot be read now: {why}")]
+    Unavailable {
+        /// Which store or socket.
+        place: String,
+        /// Locked, not running, not answering.
+        why: String,
+    },
+    /// A later release wrote it.
+    #[error("{place} has format {found}; this release reads up to {known}")]
+    Newer {
+        /// Which store or socket.
+        place: String,
+        /// Format found.
+        found: i64,
+        /// Newest format known.
+        known: i64,
+    },
+    /// It is something else.
+    #[error("{place} is not a ledger: {what}")]
+    Foreign {
+        /// Which store or socket.
+        place: String,
+        /// What it is.
+        what: String,
+    },
+    /// Its bytes cannot be what was written.
+    #[error("{place} is damaged: {what}")]
+    Damaged {
+        /// Which store or socket.
+        place: String,
+        /// Which page, row, record or tile, and how.
+        what: String,
+    },
+}
+
+/// One of the two kinds of log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Log {
+    /// The ledger's own log of control leaves.
+    Ledger,
+    /// The log of one stream.
+    Stream(StreamId),
+}
+
+/// One leaf of the ledger log as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredControl {
+    /// Where it is stored; the leaf says so itself.
+    pub index: u64,
+    /// Its bytes.
+    pub leaf: Vec<u8>,
+    /// Its private part, unless it has none or it was erased.
+    pub private: Option<StoredPrivate>,
+}
+
+/// The private part beside a control leaf.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPrivate {
+    /// Its salt.
+    pub salt: Salt,
+    /// Its bytes.
+    pub body: Vec<u8>,
+}
+
+/// One record as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// Where it is stored; the leaf says so itself.
+    pub index: u64,
+    /// Its leaf.
+    pub leaf: [u8; RECORD_LEAF],
+    /// Salt and envelope, or `None` where they were erased.
+    pub body: Option<StoredBody>,
+}
+
+/// Salt and envelope of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBody {
+    /// The salt of its commitment.
+    pub salt: Salt,
+    /// The envelope's bytes.
+    pub envelope: Vec<u8>,
+}
+
+/// One record as stored, lent for the length of a call.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordRef<'a> {
+    /// Where it is stored.
+    pub index: u64,
+    /// Its leaf.
+    pub leaf: &'a [u8; RECORD_LEAF],
+    /// Salt and envelope, or `None` where they were erased.
+    pub body: Option<(&'a Salt, Envelope<'a>)>,
+}
+
+/// What a stream is looked up by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Find {
+    /// Streams bound to this request, exactly.
+    Request(String),
+    /// Streams bound to requests that start like this, for "did you mean".
+    RequestPrefix(String),
+    /// Streams of this session: by label or by link.
+    Session(String),
+    /// Streams whose session label or stream id starts like this.
+    Prefix(String),
+    /// One stream.
+    Stream(StreamId),
+    /// Streams with a record received in this time: Unix nanoseconds, both ends included.
+    Received {
+        /// From.
+        from_ns: u64,
+        /// To.
+        to_ns: u64,
+    },
+    /// The streams that received a record last, newest first, at most so many.
+    Recent(usize),
+    /// Every stream.
+    All,
+}
+
+/// What the index says about a stream. All of it is a hint: where to look, never what to believe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamHint {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its session label.
+    pub label: String,
+    /// Its producer.
+    pub producer: String,
+    /// Sessions it is linked to.
+    pub sessions: Vec<String>,
+    /// Requests it is bound to.
+    pub requests: Vec<String>,
+    /// How many records it has.
+    pub records: u64,
+    /// When the first was received: Unix nanoseconds.
+    pub first_ns: u64,
+    /// When the last was received: Unix nanoseconds.
+    pub last_ns: u64,
+    /// Ledger index of its opening.
+    pub open_index: Option<u64>,
+    /// Ledger index of its newest head or close.
+    pub head_index: Option<u64>,
+    /// Ledger indexes of its session links and request bindings.
+    pub link_indexes: Vec<u64>,
+    /// Whether its newest head is a close.
+    pub closed: bool,
+}
+
+/// How far a store says it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// Number of the last commit.
+    pub commit: u64,
+    /// Leaves in the ledger log, those after the last checkpoint included.
+    pub size: u64,
+    /// What the `acked` file says, where it can be read.
+    pub acked: Option<Acked>,
+}
+
+/// Where stored bytes come from.
+///
+/// Indexes are half-open ranges, `from..to`. A range that reaches beyond what is stored gives what there is,
+/// in order and without holes of its own making: a row that is missing in the store is left out.
+pub trait Reader {
+    /// Which store or socket this is, for messages.
+    fn place(&self) -> String;
+
+    /// How far the store has come.
+    ///
+    /// # Errors
+    /// As the store fails.
+    fn state(&self) -> Result<State, ReadError>;
+
+    /// The exact bytes of the checkpoint signed last (`last_signed`).
+    ///
+    /// # Errors
+    /// As the store fails.
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, ReadError>;
+
+    /// Leaves of the ledger log.
+    ///
+    /// # Errors
+    /// As the store fails.
+    fn control(&self, from: u64, to: u64) -> Result<Vec<StoredControl>, ReadError>;
+
+    /// The hashes of a tile. Level 0: full tiles only. Higher levels: as many hashes as the tile has so far.
+    ///
+    /// # Errors
+    /// As the store fails.
+    fn tile(&self, log: Log, level: u8, n: u64) -> Result<Option<Vec<u8>>, ReadError>;
+
+    /// Streams by what the index says.
+    ///
+    /// # Errors
+    /// As the store fails.
+    fn find(&self, wanted: &Find) -> Result<Vec<StreamHint>, ReadError>;
+
+    /// Records of a stream.
+    ///
+    /// # Errors
+    /// As the store fails.
+    fn records(
+        &self,
+        stream: &StreamId,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<StoredRecord>, ReadError>;
+
+    /// Records of a stream, lent one after the other. Override it where that saves copying envelopes.
+    ///
+    /// # Errors
+    /// As the store fails.
+    fn scan(
+        &self,
+        stream: &StreamId,
+        from: u64,
+        to: u64,
+        visit: &mut dyn FnMut(RecordRef<'_>),
+    ) -> Result<(), ReadError> {
+        for record in self.records(stream, from, to)? {
+            let body = match &record.body {
+                None => None,
+                Some(body) => {
+                    let envelope =
+                        Envelope::decode(&body.envelope).map_err(|error| ReadError::Damaged {
+                            place: self.place(),
+                            what: format!("record {} of stream {stream}: {error}", record.index),
+                        })?;
+                    Some((&body.salt, envelope))
+                }
+            };
+            visit(RecordRef {
+                index: record.index,
+                leaf: &record.leaf,
+                body,
+            });
+        }
+        Ok(())
+    }
+}
