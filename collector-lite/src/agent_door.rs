@@ -1,0 +1,6 @@
+//! The agent door: where records come in, as OTLP. It can append and hand back receipts, and nothing else.
+
+pub(crate) mod answer;
+pub(crate) mod body;
+pub(crate) mod http;
+pub(crate) mod refusal;

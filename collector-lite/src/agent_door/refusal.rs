@@ -1,0 +1,65 @@
+//! Why an export was not taken, and what OTLP says to a sender in that case.
+//!
+//! Codes: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-response>. A retryable condition never gets a code that
+//! makes a conforming sender drop its records.
+
+use ::http::StatusCode;
+
+/// Why an export was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// Not what it says it is; will never be taken.
+    #[error("malformed export: {0}")]
+    Malformed(String),
+    /// Larger than the limit, as sent or decompressed; will never be taken.
+    #[error("the export is larger than {limit} bytes{}", if *decompressed { " after decompression" } else { "" })]
+    TooBig { limit: usize, decompressed: bool },
+    /// A content type the door does not speak.
+    #[error("content type {0:?} is neither application/x-protobuf nor application/json")]
+    Type(String),
+    /// A content encoding the door does not speak.
+    #[error("content encoding {0:?} is not gzip, zstd or identity")]
+    Encoding(String),
+    /// The queue in front of the ledger is full, or the body came too slowly.
+    #[error("busy: {0}")]
+    Busy(String),
+    /// The ledger takes nothing now: disk full, closing, halted.
+    #[error("not recording: {0}")]
+    Unavailable(String),
+}
+
+impl Refusal {
+    /// The HTTP status code.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::TooBig { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Type(_) | Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The gRPC status code.
+    pub(crate) fn code(&self) -> tonic::Code {
+        match self {
+            Self::Malformed(_) | Self::Type(_) | Self::Encoding(_) => tonic::Code::InvalidArgument,
+            Self::TooBig { .. } => tonic::Code::ResourceExhausted,
+            Self::Busy(_) | Self::Unavailable(_) => tonic::Code::Unavailable,
+        }
+    }
+
+    /// After how many seconds the sender may try again; `None` when it must not.
+    pub(crate) fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Self::Busy(_) => Some(1),
+            Self::Unavailable(_) => Some(5),
+            _ => None,
+        }
+    }
+
+    /// Whether the refusal is final, so that a control leaf has to say that something was turned away.
+    pub(crate) fn is_final(&self) -> bool {
+        self.retry_after_s().is_none()
+    }
+}

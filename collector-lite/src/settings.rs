@@ -1,0 +1,311 @@
+//! Settings: gathered raw with the origin of each value, then checked.
+//!
+//! Order, first wins: flag, environment, file, default. [`Raw`] knows words only; [`Settings`] holds what they mean.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+mod place;
+
+pub(crate) use place::{Access, config_file};
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Flag(&'static str),
+    Environment(&'static str),
+    File(PathBuf),
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "flag {flag}"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// One setting: its name in the file, its flag, its environment variable and its default.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) flag: &'static str,
+    pub(crate) env: &'static str,
+    pub(crate) default: &'static str,
+}
+
+macro_rules! keys {
+    ($($constant:ident = $name:literal, $flag:literal, $env:literal, $default:literal;)*) => {
+        $(pub(crate) const $constant: &Key =
+            &Key { name: $name, flag: $flag, env: $env, default: $default };)*
+        /// Every setting, in the order in which they are shown.
+        pub(crate) const KEYS: &[&Key] = &[$($constant),*];
+    };
+}
+
+keys! {
+    STORE = "store", "--store", "RECOUNT_STORE", "";
+    OTLP_GRPC = "otlp_grpc", "--otlp-grpc", "RECOUNT_OTLP_GRPC", "127.0.0.1:4317";
+    OTLP_HTTP = "otlp_http", "--otlp-http", "RECOUNT_OTLP_HTTP", "127.0.0.1:4318";
+    READER = "reader", "--reader", "RECOUNT_READER", "";
+    READER_TOKEN_FILE = "reader_token_file", "--reader-token-file", "RECOUNT_READER_TOKEN_FILE", "";
+    ORIGIN = "origin", "--origin", "RECOUNT_ORIGIN", "";
+    MAX_BODY = "max_body_bytes", "--max-body-bytes", "RECOUNT_MAX_BODY_BYTES", "67108864";
+    MAX_IN_FLIGHT = "max_in_flight_bytes", "--max-in-flight-bytes", "RECOUNT_MAX_IN_FLIGHT_BYTES", "268435456";
+    LOG = "log", "--log", "RECOUNT_LOG", "info";
+}
+
+/// One value, before anyone asked whether it makes sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub(crate) value: String,
+    pub(crate) origin: Origin,
+}
+
+/// Every setting as text, with its origin.
+#[derive(Debug, Clone)]
+pub(crate) struct Raw {
+    values: Vec<(&'static str, Given)>,
+}
+
+impl Raw {
+    /// Gathers the settings. `flags` are those of the command line, `env` looks up a variable.
+    ///
+    /// # Errors
+    /// A configuration file that cannot be read, is not TOML, or holds a key that is none.
+    pub(crate) fn gather(
+        flags: &[(&'static Key, Option<String>)],
+        env: &dyn Fn(&str) -> Option<String>,
+        file: Option<&Path>,
+    ) -> Result<Self, Error> {
+        let file = match file {
+            Some(path) => Some((path, read_file(path)?)),
+            None => None,
+        };
+        let mut values = Vec::new();
+        for key in KEYS {
+            let flag = flags.iter().find(|(named, _)| named.name == key.name).and_then(|(_, value)| value.clone());
+            let from_file = file.as_ref().and_then(|(path, table)| Some((path, table.get(key.name)?)));
+            let given = if let Some(value) = flag {
+                Given { value, origin: Origin::Flag(key.flag) }
+            } else if let Some(value) = env(key.env).filter(|value| !value.is_empty()) {
+                Given { value, origin: Origin::Environment(key.env) }
+            } else if let Some((path, value)) = from_file {
+                Given { value: plain(value), origin: Origin::File(path.to_path_buf()) }
+            } else {
+                Given { value: key.default.to_owned(), origin: Origin::Default }
+            };
+            values.push((key.name, given));
+        }
+        Ok(Self { values })
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Given {
+        let found = self.values.iter().find(|(name, _)| *name == key.name).map(|(_, given)| given.clone());
+        found.unwrap_or(Given { value: key.default.to_owned(), origin: Origin::Default })
+    }
+}
+
+fn plain(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn read_file(path: &Path) -> Result<toml::Table, Error> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| Error::Config { path: path.to_path_buf(), why: source.to_string() })?;
+    let table: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| Error::Config {
+            path: path.to_path_buf(),
+            why: error.message().to_owned(),
+        })?;
+    match table.keys().find(|name| !KEYS.iter().any(|key| key.name == *name)) {
+        Some(unknown) => Err(Error::Config {
+            path: path.to_path_buf(),
+            why: format!("{unknown:?} is not a setting; there are {}", KEYS.map_names()),
+        }),
+        None => Ok(table),
+    }
+}
+
+trait Names {
+    fn map_names(&self) -> String;
+}
+
+impl Names for [&Key] {
+    fn map_names(&self) -> String {
+        self.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Where the reader door listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ReaderPlace {
+    Socket(PathBuf),
+    Tcp(SocketAddr),
+    /// `none`: no reader door.
+    Closed,
+}
+
+/// The settings, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) store: PathBuf,
+    pub(crate) store_origin: Origin,
+    pub(crate) otlp_grpc: Option<SocketAddr>,
+    pub(crate) otlp_http: Option<SocketAddr>,
+    pub(crate) reader: ReaderPlace,
+    /// The token that a reader over TCP has to present.
+    pub(crate) reader_token: Option<String>,
+    /// Name of the ledger at its creation; empty: derived from the ledger's id.
+    pub(crate) origin: Option<String>,
+    pub(crate) max_body: usize,
+    pub(crate) max_in_flight: usize,
+    pub(crate) log: String,
+}
+
+impl Settings {
+    /// Checks what was gathered. `access` says what the store is wanted for, which decides its default place.
+    ///
+    /// # Errors
+    /// A value that is not what its setting needs, named with its origin.
+    pub(crate) fn check(
+        raw: &Raw,
+        env: &dyn Fn(&str) -> Option<String>,
+        access: Access,
+    ) -> Result<Self, Error> {
+        let store = raw.get(STORE);
+        let (store, store_origin) = match store.value.as_str() {
+            "" => (place::default_store(env, access), Origin::Default),
+            given => (PathBuf::from(given), store.origin),
+        };
+        let reader = reader_place(&raw.get(READER), env)?;
+        let reader_token = token(&raw.get(READER_TOKEN_FILE))?;
+        if matches!(reader, ReaderPlace::Tcp(_)) && reader_token.is_none() {
+            return Err(bad(READER, &raw.get(READER), "a TCP address needs --reader-token-file"));
+        }
+        let origin = raw.get(ORIGIN).value;
+        Ok(Self {
+            store,
+            store_origin,
+            otlp_grpc: agent_address(OTLP_GRPC, &raw.get(OTLP_GRPC))?,
+            otlp_http: agent_address(OTLP_HTTP, &raw.get(OTLP_HTTP))?,
+            reader,
+            reader_token,
+            origin: (!origin.is_empty()).then_some(origin),
+            max_body: number(MAX_BODY, &raw.get(MAX_BODY))?,
+            max_in_flight: number(MAX_IN_FLIGHT, &raw.get(MAX_IN_FLIGHT))?,
+            log: raw.get(LOG).value,
+        })
+    }
+}
+
+fn bad(key: &'static Key, given: &Given, why: &str) -> Error {
+    Error::Setting {
+        name: key.name,
+        flag: key.flag,
+        value: given.value.clone(),
+        origin: given.origin.to_string(),
+        why: why.to_owned(),
+    }
+}
+
+fn number(key: &'static Key, given: &Given) -> Result<usize, Error> {
+    given.value.parse().map_err(|_| bad(key, given, "a number of bytes is expected"))
+}
+
+/// An address of the agent door; `none` closes it. Only loopback: anything else needs TLS and credentials.
+fn agent_address(key: &'static Key, given: &Given) -> Result<Option<SocketAddr>, Error> {
+    if given.value == "none" {
+        return Ok(None);
+    }
+    let text = given.value.replace("localhost:", "127.0.0.1:");
+    let address: SocketAddr =
+        text.parse().map_err(|_| bad(key, given, "an address like 127.0.0.1:4318 or none is expected"))?;
+    if !address.ip().is_loopback() {
+        let why = "only loopback addresses are allowed: without TLS and credentials anyone on the network could \
+                   write this ledger";
+        return Err(bad(key, given, why));
+    }
+    Ok(Some(address))
+}
+
+fn reader_place(given: &Given, env: &dyn Fn(&str) -> Option<String>) -> Result<ReaderPlace, Error> {
+    match given.value.as_str() {
+        "none" => Ok(ReaderPlace::Closed),
+        "" => Ok(ReaderPlace::Socket(place::default_socket(env))),
+        path if path.contains('/') => Ok(ReaderPlace::Socket(path.strip_prefix("unix:").unwrap_or(path).into())),
+        address => address
+            .parse()
+            .map(ReaderPlace::Tcp)
+            .map_err(|_| bad(READER, given, "a socket path, an address like 127.0.0.1:4319, or none is expected")),
+    }
+}
+
+fn token(given: &Given) -> Result<Option<String>, Error> {
+    if given.value.is_empty() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&given.value)
+        .map_err(|source| bad(READER_TOKEN_FILE, given, &source.to_string()))?;
+    let token = text.trim();
+    if token.len() < 16 {
+        return Err(bad(READER_TOKEN_FILE, given, "the token in it is shorter than 16 characters"));
+    }
+    Ok(Some(token.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn none(_: &str) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_and_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("collector.toml");
+        std::fs::write(&file, "otlp_http = \"127.0.0.1:1\"\notlp_grpc = \"127.0.0.1:2\"\nmax_body_bytes = 5\n").unwrap();
+        let env = |name: &str| (name == "RECOUNT_OTLP_HTTP").then(|| "127.0.0.1:3".to_owned());
+        let raw = Raw::gather(&[(STORE, Some("/tmp/x".into()))], &env, Some(&file)).unwrap();
+        assert_eq!(raw.get(STORE).origin.to_string(), "flag --store");
+        assert_eq!(raw.get(OTLP_HTTP).origin.to_string(), "environment RECOUNT_OTLP_HTTP");
+        assert_eq!(raw.get(OTLP_GRPC).origin, Origin::File(file));
+        let settings = Settings::check(&raw, &none, Access::Write).unwrap();
+        assert_eq!(settings.max_body, 5);
+        assert_eq!(settings.otlp_http.unwrap().port(), 3);
+    }
+
+    #[test]
+    fn an_address_beyond_loopback_is_refused_with_its_origin() {
+        let raw = Raw::gather(&[(OTLP_HTTP, Some("0.0.0.0:4318".into()))], &none, None).unwrap();
+        let error = Settings::check(&raw, &none, Access::Write).unwrap_err().to_string();
+        assert!(error.contains("flag --otlp-http") && error.contains("loopback"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_key_in_the_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("collector.toml");
+        std::fs::write(&file, "otlp_htp = \"x\"\n").unwrap();
+        let error = Raw::gather(&[], &none, Some(&file)).unwrap_err().to_string();
+        assert!(error.contains("otlp_htp") && error.contains("otlp_http"), "{error}");
+    }
+
+    #[test]
+    fn a_reader_over_tcp_needs_a_token() {
+        let raw = Raw::gather(&[(READER, Some("127.0.0.1:0".into()))], &none, None).unwrap();
+        assert!(Settings::check(&raw, &none, Access::Write).unwrap_err().to_string().contains("token"));
+    }
+}
