@@ -15,6 +15,7 @@ mod slice;
 mod value;
 mod wire;
 
+pub use crate::envelope::{Encoding, Signal};
 pub use error::Malformed;
 pub use item::{Item, Link, Resource, Scope, SpanEvent};
 pub use slice::{Slice, schema_url, slice_export};
@@ -31,47 +32,3 @@ pub const MAX_VALUES: u32 = 100_000;
 
 /// How deep values may nest; the outermost value has depth 1.
 pub const MAX_DEPTH: u32 = 24;
-
-/// How the bytes of one record are encoded. The numbers are those of the envelope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Encoding {
-    /// Protocol buffers, `application/x-protobuf`.
-    Protobuf = 1,
-    /// OTLP/JSON, `application/json`.
-    Json = 2,
-}
-
-impl Encoding {
-    /// Reads the number of an envelope; `None` for a number this version does not know.
-    #[must_use]
-    pub fn from_number(number: u8) -> Option<Self> {
-        match number {
-            1 => Some(Self::Protobuf),
-            2 => Some(Self::Json),
-            _ => None,
-        }
-    }
-}
-
-/// Which OTLP signal a record arrived as. The numbers are those of the envelope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Signal {
-    /// A `LogRecord`.
-    Logs = 1,
-    /// A `Span`.
-    Traces = 2,
-}
-
-impl Signal {
-    /// Reads the number of an envelope; `None` for a number this version does not know.
-    #[must_use]
-    pub fn from_number(number: u8) -> Option<Self> {
-        match number {
-            1 => Some(Self::Logs),
-            2 => Some(Self::Traces),
-            _ => None,
-        }
-    }
-}
