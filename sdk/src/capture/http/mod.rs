@@ -1,0 +1,5 @@
+//! HTTP.
+mod address;
+mod headers;
+mod rule;
+pub use rule::{MalformedRule, Rule};

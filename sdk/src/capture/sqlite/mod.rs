@@ -1,0 +1,8 @@
+//! SQLite.
+mod change;
+mod schema;
+mod statement;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod watch;
