@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`event`] and [`attribute`] (what travels), [`action`],
 //! [`decision`], [`principal`] and [`session`] (what it means), [`record`] (how
-//! it was kept), [`problem`] and [`verdict`] (what is wrong with it).
+//! it was kept), [`problem`] and [`verdict`] (what is wrong with it), [`content`],
+//! [`row`] and [`scope`] (the shapes inside), [`redaction`] (what must not get in).
 //!
 //! Every closed set of words is an enum made by one macro: `as_str` gives the
 //! word, `parse` reads exactly the words listed, serde uses the same strings.
@@ -26,9 +27,16 @@ pub mod problem;
 pub mod source;
 pub mod verdict;
 
+pub mod content;
+pub mod digest;
+pub mod redaction;
+pub mod row;
+pub mod scope;
+
 pub mod id;
 pub mod time;
 
+pub use content::Content;
 pub use event::Event;
 pub use source::Source;
 pub use time::Timestamp;

@@ -1,0 +1,121 @@
+//! Names that say that their value is a credential, and headers that never hold one.
+
+/// Headers whose values are kept; every other header is recorded by name only.
+const KEPT_HEADERS: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "accept-ranges",
+    "age",
+    "allow",
+    "cache-control",
+    "connection",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-range",
+    "content-type",
+    "date",
+    "etag",
+    "expires",
+    "host",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+    "last-modified",
+    "link",
+    "location",
+    "openai-model",
+    "openai-processing-ms",
+    "openai-version",
+    "prefer",
+    "range",
+    "ratelimit",
+    "ratelimit-limit",
+    "ratelimit-policy",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+    "retry-after",
+    "server",
+    "traceparent",
+    "transfer-encoding",
+    "user-agent",
+    "vary",
+    "via",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "x-request-id",
+];
+
+/// Endings of names, without separators and in lower case.
+const SECRET_ENDINGS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "secretkey",
+    "signingkey",
+    "token",
+    "authorization",
+    "cookie",
+    "credential",
+    "credentials",
+];
+
+/// Names of query parameters that are sensitive only in a URL.
+const QUERY_NAMES: &[&str] = &[
+    "key",
+    "sig",
+    "signature",
+    "code",
+    "auth",
+    "jwt",
+    "assertion",
+    "sid",
+    "sessionid",
+];
+
+/// Whether the value of a header may be recorded. Names in any case.
+pub fn header_is_kept(name: &str) -> bool {
+    KEPT_HEADERS
+        .iter()
+        .any(|kept| kept.eq_ignore_ascii_case(name))
+}
+
+/// Whether a field, column, variable or attribute of this name holds a
+/// credential: `db_password`, `X-Api-Key`, `accessToken`.
+pub fn is_sensitive_name(name: &str) -> bool {
+    let plain = plain(name);
+    SECRET_ENDINGS.iter().any(|ending| plain.ends_with(ending))
+}
+
+/// Whether the argument after this one is a credential: `--password`, `--api-key`.
+pub fn sensitive_flag(arg: &str) -> bool {
+    arg.starts_with("--") && !arg.contains('=') && is_sensitive_name(arg)
+}
+
+/// Whether a query parameter of this name holds a credential.
+pub(super) fn is_sensitive_query(name: &str) -> bool {
+    let plain = plain(name);
+    is_sensitive_name(&plain)
+        || QUERY_NAMES.contains(&plain.as_str())
+        || (plain.starts_with("xamz") && (plain.ends_with("signature") || plain.ends_with("token")))
+        || (plain.starts_with("xgoog") && plain.ends_with("signature"))
+}
+
+/// Lower case, without separators.
+fn plain(name: &str) -> String {
+    let word = |byte: &char| byte.is_ascii_alphanumeric();
+    name.chars()
+        .filter(word)
+        .map(|letter| letter.to_ascii_lowercase())
+        .collect()
+}
