@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::bytes::{Cursor, put_opaque32};
-use crate::envelope::{Encoding, Envelope, Signal};
+use crate::envelope::Envelope;
 
 pub use crate::bytes::Malformed;
 
@@ -209,8 +209,7 @@ fn list<'a, T>(
 }
 
 fn head<'a>(cursor: &mut Cursor<'a>, parts: &[&'a [u8]]) -> Result<Envelope<'a>, Malformed> {
-    let encoding = Encoding::from_code(cursor.u8("encoding")?)?;
-    let signal = Signal::from_code(cursor.u8("signal")?)?;
+    let (encoding, signal) = crate::envelope::kind(cursor)?;
     let mut part = || {
         let number = cursor.u32("part number")?;
         let part = parts.get(number as usize).copied();

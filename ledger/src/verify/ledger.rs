@@ -1,0 +1,402 @@
+//! Opening a ledger for checking: key, checkpoint, genesis, and leaves proven one by one.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+use super::finding::Findings;
+use super::nodes::Nodes;
+use super::scan::Scan;
+use super::{Finding, FindingKind, KeyState, Place, Sealed, VerifiedLedger};
+use crate::checkpoint::Checkpoint;
+use crate::leaf::{ControlBody, ControlLeaf, Private, control_commitment};
+use crate::note::{NoteError, VerifierKey};
+use crate::reader::{ReadError, Reader, State, StoredControl, StoredPrivate};
+use crate::tree::{self, hash_leaf};
+
+/// Which key is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trusted {
+    /// This one: known from before, or named by the person who asks.
+    Pinned(VerifierKey),
+    /// Whichever the ledger names in its genesis leaf.
+    FirstSeen,
+}
+
+/// Reads and checks a ledger; keeps what it proved once.
+pub struct Verifier<'r> {
+    pub(super) reader: &'r dyn Reader,
+    pub(super) nodes: Nodes<'r>,
+    pub(super) state: State,
+    pub(super) ledger: VerifiedLedger,
+    pub(super) scan: Option<Scan>,
+}
+
+impl fmt::Debug for Verifier<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("ledger", &self.ledger)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A control leaf that is what and where it says.
+pub(super) struct Proven {
+    pub(super) leaf: ControlLeaf,
+    pub(super) private: Option<StoredPrivate>,
+    pub(super) signed: bool,
+}
+
+impl<'r> Verifier<'r> {
+    /// Checks checkpoint, key, genesis and what was acknowledged.
+    ///
+    /// # Errors
+    /// Only what keeps the store from being read at all; everything else is a finding.
+    pub fn open(reader: &'r dyn Reader, trusted: &Trusted) -> Result<Self, ReadError> {
+        let note = reader.checkpoint()?;
+        let state = reader.state()?;
+        let mut findings = Findings::default();
+        let genesis = genesis(reader, &mut findings)?;
+        let (key, key_state) = choose_key(trusted, genesis.as_ref(), &mut findings);
+        let ledger = VerifiedLedger {
+            ledger: None,
+            key,
+            key_state,
+            checkpoint: None,
+            checkpoint_note: note,
+            size: state.size,
+            findings: Vec::new(),
+        };
+        let nodes = Nodes::new(reader, state.size);
+        let mut this = Self {
+            reader,
+            nodes,
+            state,
+            ledger,
+            scan: None,
+        };
+        this.check_checkpoint(&mut findings);
+        this.check_genesis(&mut findings);
+        this.check_acked(&mut findings);
+        this.ledger.findings = findings.into_vec();
+        Ok(this)
+    }
+
+    /// What was found out about the ledger so far.
+    #[must_use]
+    pub fn ledger(&self) -> &VerifiedLedger {
+        &self.ledger
+    }
+
+    /// Checks that this ledger still extends a checkpoint that was kept elsewhere. Returns what is wrong.
+    pub fn known_checkpoint(&mut self, note: &[u8]) -> Vec<Finding> {
+        let mut findings = Findings::default();
+        self.compare_known(note, &mut findings);
+        findings.into_vec()
+    }
+
+    fn compare_known(&mut self, note: &[u8], findings: &mut Findings) {
+        let Some(key) = self.ledger.key.clone() else {
+            findings.add(
+                FindingKind::Checkpoint,
+                Place::Ledger,
+                "no key to check the known checkpoint with",
+            );
+            return;
+        };
+        let known = match Checkpoint::open(note, &key) {
+            Ok(known) => known.head,
+            Err(error) => {
+                let what = format!("the known checkpoint: {error}");
+                return findings.add(FindingKind::Checkpoint, Place::Ledger, what);
+            }
+        };
+        let Some(now) = self.ledger.checkpoint else {
+            let what = "there is no signed checkpoint to compare with the known one";
+            return findings.add(FindingKind::Checkpoint, Place::Ledger, what);
+        };
+        if known.size > now.size {
+            let what = format!(
+                "the known checkpoint has {} leaves, the ledger's {}",
+                known.size, now.size
+            );
+            return findings.add(FindingKind::Truncated, Place::Ledger, what);
+        }
+        let proof = match tree::consistency(&mut self.nodes, known.size, now.size) {
+            Ok(proof) => proof,
+            Err(error) => return findings.unreadable(Place::Ledger, &error),
+        };
+        if let Err(error) =
+            tree::verify_consistency(known.size, &known.root, now.size, &now.root, &proof)
+        {
+            let what = format!("the ledger does not extend the known checkpoint: {error}");
+            findings.add(
+                FindingKind::Fork,
+                Place::Control {
+                    from: 0,
+                    to: known.size,
+                },
+                what,
+            );
+        }
+    }
+
+    fn check_checkpoint(&mut self, findings: &mut Findings) {
+        let Some(note) = &self.ledger.checkpoint_note else {
+            let what = "there is no signed checkpoint (`last_signed`)";
+            return findings.add(FindingKind::Checkpoint, Place::Ledger, what);
+        };
+        let Some(key) = &self.ledger.key else { return };
+        match Checkpoint::open(note, key) {
+            Ok(checkpoint) => {
+                let size = checkpoint.head.size;
+                self.ledger.checkpoint = Some(checkpoint.head);
+                if size > self.state.size {
+                    let place = Place::Control {
+                        from: self.state.size,
+                        to: size,
+                    };
+                    let what = format!("{size} leaves were signed, {} are there", self.state.size);
+                    findings.add(FindingKind::Truncated, place, what);
+                }
+            }
+            Err(error @ NoteError::Unsigned { .. }) => {
+                findings.add(
+                    FindingKind::KeyChanged,
+                    Place::Ledger,
+                    format!("the checkpoint: {error}"),
+                );
+            }
+            Err(error) => {
+                findings.add(
+                    FindingKind::Checkpoint,
+                    Place::Ledger,
+                    format!("the checkpoint: {error}"),
+                );
+            }
+        }
+    }
+
+    fn check_genesis(&mut self, findings: &mut Findings) {
+        match self.prove(0) {
+            Ok(Proven {
+                leaf:
+                    ControlLeaf {
+                        body: ControlBody::Genesis { ledger, .. },
+                        ..
+                    },
+                signed,
+                ..
+            }) => {
+                self.ledger.ledger = signed.then_some(ledger);
+            }
+            Ok(_) => {
+                let what = "the first leaf is not a genesis leaf";
+                findings.add(
+                    FindingKind::Control,
+                    Place::Control { from: 0, to: 1 },
+                    what,
+                );
+            }
+            Err(finding) => findings.extend(vec![finding]),
+        }
+    }
+
+    fn check_acked(&mut self, findings: &mut Findings) {
+        let Some(acked) = self.state.acked else {
+            return;
+        };
+        if acked.commit > self.state.commit || acked.size > self.state.size {
+            let what = format!(
+                "commit {} with {} leaves was acknowledged, the store is at commit {} with {}",
+                acked.commit, acked.size, self.state.commit, self.state.size
+            );
+            let to = acked.size.max(self.state.size);
+            return findings.add(
+                FindingKind::Truncated,
+                Place::Control {
+                    from: self.state.size,
+                    to,
+                },
+                what,
+            );
+        }
+        match tree::root_of(&mut self.nodes, acked.size) {
+            Ok(root) if root == acked.root => {}
+            Ok(_) => {
+                let what = format!(
+                    "the first {} leaves have another root than was acknowledged",
+                    acked.size
+                );
+                findings.add(
+                    FindingKind::Fork,
+                    Place::Control {
+                        from: 0,
+                        to: acked.size,
+                    },
+                    what,
+                );
+            }
+            Err(error) => findings.unreadable(Place::Ledger, &error),
+        }
+    }
+
+    /// One leaf of the ledger log, proven against the signed root where that covers it.
+    pub(super) fn prove(&mut self, index: u64) -> Result<Proven, Finding> {
+        let place = Place::Control {
+            from: index,
+            to: index.saturating_add(1),
+        };
+        let wrong = |kind, what: String| Finding { kind, place, what };
+        let unreadable = |error: ReadError| wrong(FindingKind::Unreadable, error.to_string());
+        let stored = self
+            .reader
+            .control(index, index.saturating_add(1))
+            .map_err(unreadable)?;
+        let Some(stored) = stored.into_iter().next() else {
+            return Err(wrong(
+                FindingKind::Control,
+                "the leaf is missing".to_owned(),
+            ));
+        };
+        let leaf = check_leaf(&stored, index).map_err(|what| wrong(FindingKind::Control, what))?;
+        let signed = match self.ledger.checkpoint {
+            Some(head) if index < head.size => {
+                let proof =
+                    tree::inclusion(&mut self.nodes, index, head.size).map_err(unreadable)?;
+                tree::verify_inclusion(
+                    &hash_leaf(&stored.leaf),
+                    index,
+                    head.size,
+                    &proof,
+                    &head.root,
+                )
+                .map_err(|error| wrong(FindingKind::Control, error.to_string()))?;
+                true
+            }
+            _ => false,
+        };
+        check_private(&leaf, stored.private.as_ref())
+            .map_err(|what| wrong(FindingKind::Private, what))?;
+        Ok(Proven {
+            leaf,
+            private: stored.private,
+            signed,
+        })
+    }
+}
+
+impl Proven {
+    /// The private part, read.
+    pub(super) fn opened<T: Private>(&self) -> Result<Option<Sealed<T>>, Finding> {
+        open_private(&self.leaf, self.private.as_ref(), self.signed)
+    }
+}
+
+/// Reads a private part that [`check_private`] accepted; `None` if it was erased.
+pub(super) fn open_private<T: Private>(
+    leaf: &ControlLeaf,
+    private: Option<&StoredPrivate>,
+    signed: bool,
+) -> Result<Option<Sealed<T>>, Finding> {
+    let Some(private) = private else {
+        return Ok(None);
+    };
+    match T::decode(&private.body) {
+        Ok(value) => Ok(Some(Sealed {
+            index: leaf.index,
+            unix_ns: leaf.unix_ns,
+            signed,
+            value,
+        })),
+        Err(error) => Err(Finding {
+            kind: FindingKind::Private,
+            place: Place::Control {
+                from: leaf.index,
+                to: leaf.index + 1,
+            },
+            what: format!("the private part of {}: {error}", leaf.body.name()),
+        }),
+    }
+}
+
+/// A stored leaf that decodes and lies where it says.
+pub(super) fn check_leaf(stored: &StoredControl, index: u64) -> Result<ControlLeaf, String> {
+    let leaf = ControlLeaf::decode(&stored.leaf).map_err(|error| error.to_string())?;
+    if leaf.index != index || stored.index != index {
+        return Err(format!(
+            "the leaf at {index} says that it is leaf {}",
+            leaf.index
+        ));
+    }
+    Ok(leaf)
+}
+
+/// A private part that opens its leaf's commitment, or is not there.
+pub(super) fn check_private(
+    leaf: &ControlLeaf,
+    private: Option<&StoredPrivate>,
+) -> Result<(), String> {
+    let name = leaf.body.name();
+    match (leaf.body.commitment(), private) {
+        (Some(commitment), Some(private))
+            if &control_commitment(&private.salt, &private.body) != commitment =>
+        {
+            Err(format!(
+                "the private part of {name} does not open its commitment"
+            ))
+        }
+        (None, Some(_)) => Err(format!("{name} has no private part, but one is stored")),
+        _ => Ok(()),
+    }
+}
+
+fn genesis(reader: &dyn Reader, findings: &mut Findings) -> Result<Option<VerifierKey>, ReadError> {
+    let stored = reader.control(0, 1)?;
+    let Some(stored) = stored.first() else {
+        return Ok(None);
+    };
+    let Ok(ControlLeaf {
+        body: ControlBody::Genesis {
+            identity, origin, ..
+        },
+        ..
+    }) = ControlLeaf::decode(&stored.leaf)
+    else {
+        return Ok(None);
+    };
+    match VerifierKey::new(&origin, &identity) {
+        Ok(key) => Ok(Some(key)),
+        Err(error) => {
+            findings.add(
+                FindingKind::Control,
+                Place::Control { from: 0, to: 1 },
+                format!("genesis: {error}"),
+            );
+            Ok(None)
+        }
+    }
+}
+
+fn choose_key(
+    trusted: &Trusted,
+    genesis: Option<&VerifierKey>,
+    findings: &mut Findings,
+) -> (Option<VerifierKey>, KeyState) {
+    match (trusted, genesis) {
+        (Trusted::Pinned(pinned), Some(shown)) if pinned != shown => {
+            let what = format!("the ledger's key is {shown}, the pinned key is {pinned}");
+            findings.add(FindingKind::KeyChanged, Place::Ledger, what);
+            (Some(pinned.clone()), KeyState::Pinned)
+        }
+        (Trusted::Pinned(pinned), _) => (Some(pinned.clone()), KeyState::Pinned),
+        (Trusted::FirstSeen, Some(shown)) => (Some(shown.clone()), KeyState::FirstSeen),
+        (Trusted::FirstSeen, None) => {
+            findings.add(
+                FindingKind::KeyChanged,
+                Place::Ledger,
+                "the ledger names no key",
+            );
+            (None, KeyState::FirstSeen)
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! Reading every leaf of the ledger log once: all heads, links, bindings and erasures, none hidden.
+#![forbid(unsafe_code)]
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::finding::Findings;
+use super::ledger::{Verifier, check_leaf, check_private, open_private};
+use super::{Bindings, Finding, FindingKind, Place, Sealed, VerifiedHead, locate};
+use crate::leaf::{self, ControlBody, ControlLeaf, StreamId, TreeHead};
+use crate::reader::{Log, StoredControl};
+use crate::tile::{BYTES, Tile, Tiler};
+use crate::tree::{Frontier, hash_leaf};
+
+/// Leaves read at a time.
+const PAGE: u64 = 4096;
+
+/// What every leaf of the ledger log says, by stream.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub(super) streams: BTreeMap<StreamId, StreamFacts>,
+    by_request: HashMap<String, Vec<StreamId>>,
+    /// Leaves whose private part is gone, with the stream they speak of.
+    bare: Vec<(u64, Option<StreamId>, bool)>,
+    scanned: u64,
+    findings: Vec<Finding>,
+}
+
+/// What the ledger log says about one stream.
+#[derive(Debug, Default)]
+pub(super) struct StreamFacts {
+    pub(super) opening: Option<Sealed<leaf::StreamOpening>>,
+    pub(super) nonce: Option<[u8; 16]>,
+    pub(super) open_index: Option<u64>,
+    pub(super) links: Vec<Sealed<leaf::SessionLink>>,
+    pub(super) bindings: Vec<Sealed<leaf::RequestBinding>>,
+    pub(super) heads: Vec<VerifiedHead>,
+    /// Heads that no checkpoint covers yet.
+    pub(super) unsigned: Vec<VerifiedHead>,
+    /// Erased records: first and count.
+    pub(super) erased: Vec<(u64, u64)>,
+    pub(super) pruned: Option<TreeHead>,
+}
+
+impl StreamFacts {
+    /// Whether an erasure leaf covers a record.
+    pub(super) fn erasure_covers(&self, index: u64) -> bool {
+        self.erased
+            .iter()
+            .any(|(first, count)| index >= *first && index - first < *count)
+    }
+}
+
+impl Verifier<'_> {
+    /// Reads every leaf of the ledger log: afterwards no head and no binding can be hidden by an index.
+    /// O(size of the ledger log); done once.
+    pub fn scan(&mut self) {
+        if self.scan.is_some() {
+            return;
+        }
+        let scan = self.read_all_control(false);
+        self.ledger.findings.extend(scan.findings.iter().cloned());
+        self.scan = Some(scan);
+    }
+
+    /// The same, comparing the stored tiles as well.
+    pub(super) fn scan_with_tiles(&mut self) {
+        let scan = self.read_all_control(true);
+        self.ledger.findings.extend(scan.findings.iter().cloned());
+        self.scan = Some(scan);
+    }
+
+    /// The streams bound to a request, from every leaf of the ledger log.
+    pub fn bindings(&mut self, request: &str) -> Bindings {
+        self.scan();
+        let findings = self.ledger.findings.clone();
+        let Some(scan) = &self.scan else {
+            return Bindings {
+                streams: Vec::new(),
+                scanned: 0,
+                erased: 0,
+                findings,
+            };
+        };
+        Bindings {
+            streams: scan.by_request.get(request).cloned().unwrap_or_default(),
+            scanned: scan.scanned,
+            erased: scan.bare.iter().filter(|(_, _, binding)| *binding).count() as u64,
+            findings,
+        }
+    }
+
+    fn read_all_control(&mut self, tiles: bool) -> Scan {
+        let mut reading = Reading {
+            scan: Scan::default(),
+            findings: Findings::default(),
+            frontier: Frontier::new(),
+            tiler: Tiler::new(),
+            hashes: Vec::new(),
+            signed: self.ledger.checkpoint,
+            root_agrees: None,
+        };
+        let size = self.state.size;
+        let mut from = 0;
+        while from < size {
+            let to = (from + PAGE).min(size);
+            match self.reader.control(from, to) {
+                Ok(page) => reading.page(&page, from, to),
+                Err(error) => {
+                    reading
+                        .findings
+                        .unreadable(Place::Control { from, to }, &error);
+                    break;
+                }
+            }
+            from = to;
+        }
+        reading.compare_root();
+        if tiles || reading.root_agrees == Some(false) {
+            reading.compare_tiles(self);
+        }
+        reading.finish(self)
+    }
+}
+
+struct Reading {
+    scan: Scan,
+    findings: Findings,
+    frontier: Frontier,
+    tiler: Tiler,
+    /// Every leaf hash: 32 bytes per leaf of the ledger log.
+    hashes: Vec<Tile>,
+    signed: Option<TreeHead>,
+    root_agrees: Option<bool>,
+}
+
+impl Reading {
+    fn page(&mut self, page: &[StoredControl], from: u64, to: u64) {
+        let mut next = from;
+        for stored in page {
+            if stored.index != next {
+                if stored.index < next {
+                    let place = Place::Control {
+                        from: stored.index,
+                        to: stored.index + 1,
+                    };
+                    self.findings
+                        .add(FindingKind::Control, place, "the leaf is stored twice");
+                    continue;
+                }
+                self.missing(next, stored.index);
+                next = stored.index;
+            }
+            self.one(stored, next);
+            next += 1;
+        }
+        if next < to {
+            self.missing(next, to);
+        }
+    }
+
+    fn missing(&mut self, from: u64, to: u64) {
+        self.findings.add(
+            FindingKind::Control,
+            Place::Control { from, to },
+            "leaves are missing",
+        );
+    }
+
+    fn one(&mut self, stored: &StoredControl, index: u64) {
+        if Some(self.frontier.size()) == self.signed.map(|head| head.size) {
+            self.compare_root();
+        }
+        let hash = hash_leaf(&stored.leaf);
+        self.frontier.append(hash);
+        let tiles = &mut self.hashes;
+        self.tiler.append(hash, |tile| {
+            if tile.hashes.len() == BYTES {
+                tiles.push(tile);
+            }
+        });
+        self.scan.scanned += 1;
+        let place = Place::Control {
+            from: index,
+            to: index + 1,
+        };
+        match check_leaf(stored, index) {
+            Ok(leaf) => {
+                if let Err(what) = check_private(&leaf, stored.private.as_ref()) {
+                    self.findings.add(FindingKind::Private, place, what);
+                } else if let Err(finding) = self.file(&leaf, stored) {
+                    self.findings.extend(vec![finding]);
+                }
+            }
+            Err(what) => self.findings.add(FindingKind::Control, place, what),
+        }
+    }
+
+    fn compare_root(&mut self) {
+        let Some(head) = self.signed else { return };
+        if self.root_agrees.is_some() || self.frontier.size() < head.size {
+            return;
+        }
+        self.root_agrees =
+            Some(self.frontier.size() == head.size && self.frontier.root() == head.root);
+    }
+
+    /// Files what a leaf says under its stream.
+    fn file(&mut self, leaf: &ControlLeaf, stored: &StoredControl) -> Result<(), Finding> {
+        let signed = self.signed.is_some_and(|head| leaf.index < head.size);
+        let private = stored.private.as_ref();
+        if leaf.body.commitment().is_some() && private.is_none() {
+            let binding = matches!(leaf.body, ControlBody::RequestBinding { .. });
+            self.scan
+                .bare
+                .push((leaf.index, leaf.body.stream().copied(), binding));
+        }
+        let Some(stream) = leaf.body.stream() else {
+            return Ok(());
+        };
+        let facts = self.scan.streams.entry(*stream).or_default();
+        match &leaf.body {
+            ControlBody::StreamOpen { nonce, .. } => {
+                if facts.open_index.is_some() {
+                    let what = format!("stream {stream} is opened a second time");
+                    let place = Place::Control {
+                        from: leaf.index,
+                        to: leaf.index + 1,
+                    };
+                    return Err(Finding {
+                        kind: FindingKind::Fork,
+                        place,
+                        what,
+                    });
+                }
+                facts.open_index = Some(leaf.index);
+                facts.nonce = Some(*nonce);
+                facts.opening = open_private(leaf, private, signed)?;
+            }
+            ControlBody::StreamHead { head, .. } | ControlBody::StreamClose { head, .. } => {
+                let closed = matches!(leaf.body, ControlBody::StreamClose { .. });
+                let head = VerifiedHead {
+                    index: leaf.index,
+                    unix_ns: leaf.unix_ns,
+                    head: *head,
+                    closed,
+                };
+                if signed {
+                    facts.heads.push(head)
+                } else {
+                    facts.unsigned.push(head)
+                }
+            }
+            ControlBody::SessionLink { .. } => {
+                facts.links.extend(open_private(leaf, private, signed)?)
+            }
+            ControlBody::RequestBinding { .. } => {
+                let binding: Option<Sealed<leaf::RequestBinding>> =
+                    open_private(leaf, private, signed)?;
+                if let Some(binding) = binding {
+                    let streams = self
+                        .scan
+                        .by_request
+                        .entry(binding.value.request.clone())
+                        .or_default();
+                    if !streams.contains(stream) {
+                        streams.push(*stream);
+                    }
+                    facts.bindings.push(binding);
+                }
+            }
+            ControlBody::Erasure { first, count, .. } => facts.erased.push((*first, *count)),
+            ControlBody::Prune { head, .. } => facts.pruned = Some(*head),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Compares every stored full tile with the hashes of the leaves. If the leaves lead to the signed root,
+    /// the tile is at fault; if they do not, the leaf is.
+    fn compare_tiles(&mut self, verifier: &Verifier<'_>) {
+        for tile in &self.hashes {
+            let stored = match verifier.reader.tile(Log::Ledger, tile.level, tile.n) {
+                Ok(stored) => stored,
+                Err(error) => {
+                    let place = Place::Tile {
+                        log: Log::Ledger,
+                        level: tile.level,
+                        n: tile.n,
+                    };
+                    self.findings.unreadable(place, &error);
+                    continue;
+                }
+            };
+            let place = Place::Tile {
+                log: Log::Ledger,
+                level: tile.level,
+                n: tile.n,
+            };
+            match stored {
+                Some(stored) if stored == tile.hashes => {}
+                Some(stored) if self.root_agrees == Some(false) && tile.level == 0 => {
+                    let leaves = locate::differing(&stored, &tile.hashes);
+                    for index in leaves.map(|at| 256 * tile.n + at) {
+                        let place = Place::Control {
+                            from: index,
+                            to: index + 1,
+                        };
+                        self.findings.add(
+                            FindingKind::Control,
+                            place,
+                            "the leaf is not what its tile holds",
+                        );
+                    }
+                }
+                Some(_) => self.findings.add(
+                    FindingKind::Tile,
+                    place,
+                    "the tile is not what its leaves give",
+                ),
+                None => self
+                    .findings
+                    .add(FindingKind::Tile, place, "the tile is missing"),
+            }
+        }
+    }
+
+    fn finish(mut self, verifier: &Verifier<'_>) -> Scan {
+        if self.root_agrees == Some(false)
+            && let Some(head) = self.signed
+        {
+            let what = "the leaves do not lead to the signed root";
+            self.findings.add(
+                FindingKind::Control,
+                Place::Control {
+                    from: 0,
+                    to: head.size,
+                },
+                what,
+            );
+        }
+        let id = verifier.ledger.ledger;
+        for (stream, facts) in &self.scan.streams {
+            let derived = id
+                .zip(facts.nonce)
+                .map(|(ledger, nonce)| StreamId::derive(&ledger, &nonce));
+            let what = match (facts.open_index, derived) {
+                (None, _) => "the stream was never opened",
+                (Some(_), Some(derived)) if derived != *stream => {
+                    "the stream's name is not derived from its nonce"
+                }
+                _ => continue,
+            };
+            self.findings
+                .add(FindingKind::Control, Place::Stream(*stream), what);
+        }
+        for (index, stream, _) in &self.scan.bare {
+            let facts = stream.and_then(|stream| self.scan.streams.get(&stream));
+            if !facts.is_some_and(|facts| !facts.erased.is_empty() || facts.pruned.is_some()) {
+                let place = Place::Control {
+                    from: *index,
+                    to: *index + 1,
+                };
+                self.findings.add(
+                    FindingKind::Private,
+                    place,
+                    "its private part is gone and nothing says why",
+                );
+            }
+        }
+        self.scan.findings = self.findings.into_vec();
+        self.scan
+    }
+}

@@ -1,0 +1,441 @@
+//! Checking one stream: every record from the first to the last, and the heads they must lead to.
+#![forbid(unsafe_code)]
+
+use super::finding::Findings;
+use super::ledger::Verifier;
+use super::{
+    Finding, FindingKind, Place, Sealed, VerifiedHead, VerifiedRecord, VerifiedStream, locate,
+};
+use crate::leaf::{self, ControlBody, NO_HEAD, RECORD_LEAF, RecordLeaf, StreamId};
+use crate::reader::{RecordRef, StreamHint};
+use crate::tree::{Frontier, hash_leaf};
+
+/// Recomputes a stream while its records pass by.
+pub(super) struct Check {
+    stream: StreamId,
+    frontier: Frontier,
+    next: u64,
+    /// Heads still to be reached, smallest first.
+    due: std::vec::IntoIter<VerifiedHead>,
+    waiting: Option<VerifiedHead>,
+    /// The newest head that was reached and agrees.
+    pub(super) reached: Option<VerifiedHead>,
+    pub(super) heads: u64,
+    /// The tree at the last point that agreed, and the leaves since then.
+    agreed: Frontier,
+    since: Vec<[u8; RECORD_LEAF]>,
+    failed: bool,
+    /// Every leaf hash, where tiles are to be compared.
+    pub(super) hashes: Option<Vec<u8>>,
+    pub(super) erased: Vec<u64>,
+    pub(super) bytes: u64,
+    pub(super) first_ns: Option<u64>,
+    pub(super) findings: Findings,
+}
+
+impl Check {
+    pub(super) fn new(stream: StreamId, mut heads: Vec<VerifiedHead>) -> Self {
+        heads.sort_by_key(|head| (head.head.size, head.index));
+        let mut due = heads.into_iter();
+        let waiting = due.next();
+        let mut this = Self {
+            stream,
+            frontier: Frontier::new(),
+            next: 0,
+            due,
+            waiting,
+            reached: None,
+            heads: 0,
+            agreed: Frontier::new(),
+            since: Vec::new(),
+            failed: false,
+            hashes: None,
+            erased: Vec::new(),
+            bytes: 0,
+            first_ns: None,
+            findings: Findings::default(),
+        };
+        this.compare_heads();
+        this
+    }
+
+    /// Checks one record; gives its leaf if leaf and bytes are good.
+    pub(super) fn record(&mut self, record: &RecordRef<'_>) -> Option<RecordLeaf> {
+        if record.index < self.next {
+            self.finding(
+                FindingKind::Leaf,
+                record.index,
+                "the record is stored twice",
+            );
+            return None;
+        }
+        while self.next < record.index {
+            // One finding per hole: neighbours are joined.
+            self.finding(FindingKind::Missing, self.next, "the record is missing");
+            self.next += 1;
+            self.failed = true;
+            self.hashes = None;
+        }
+        let index = self.next;
+        self.next += 1;
+        let good = self.check(record, index);
+        let hash = hash_leaf(record.leaf);
+        if let Some(hashes) = &mut self.hashes {
+            hashes.extend_from_slice(&hash);
+        }
+        if !self.failed {
+            self.frontier.append(hash);
+            self.since.push(*record.leaf);
+            self.compare_heads();
+        }
+        good
+    }
+
+    fn check(&mut self, record: &RecordRef<'_>, index: u64) -> Option<RecordLeaf> {
+        let leaf = match RecordLeaf::decode(record.leaf) {
+            Ok(leaf) if leaf.index == index => leaf,
+            Ok(_) => {
+                self.finding(
+                    FindingKind::Leaf,
+                    index,
+                    "the leaf says that it is another record's",
+                );
+                return None;
+            }
+            Err(error) => {
+                self.finding(FindingKind::Leaf, index, &error.to_string());
+                return None;
+            }
+        };
+        self.first_ns.get_or_insert(leaf.received_unix_ns);
+        match &record.body {
+            None => self.erased.push(index),
+            Some((salt, envelope)) => {
+                self.bytes += envelope.encoded_len() as u64;
+                if envelope.commitment(salt) != leaf.commitment {
+                    let what = "the bytes do not open the leaf's commitment";
+                    self.finding(FindingKind::Payload, index, what);
+                    return None;
+                }
+            }
+        }
+        Some(leaf)
+    }
+
+    fn finding(&mut self, kind: FindingKind, index: u64, what: &str) {
+        self.findings.record(kind, self.stream, index, what);
+    }
+
+    fn compare_heads(&mut self) {
+        while let Some(head) = self.waiting {
+            if head.head.size > self.frontier.size() {
+                break;
+            }
+            if self.frontier.root() == head.head.root {
+                self.heads += 1;
+                self.reached = Some(head);
+                self.agreed.clone_from(&self.frontier);
+                self.since.clear();
+            } else {
+                self.disagree(&head);
+            }
+            self.waiting = self.due.next();
+        }
+    }
+
+    fn disagree(&mut self, head: &VerifiedHead) {
+        if let Some(good) = self.reached.filter(|good| good.head.size == head.head.size) {
+            let what = format!(
+                "the heads at {} and {} are of one size and have different roots",
+                good.index, head.index
+            );
+            self.findings
+                .add(FindingKind::Fork, Place::Stream(self.stream), what);
+            return;
+        }
+        let what = format!("the records do not lead to the head at {}", head.index);
+        let mut place = Place::Records {
+            stream: self.stream,
+            from: self.agreed.size(),
+            to: head.head.size,
+        };
+        if let Some(index) = locate::flipped(&self.agreed, &self.since, &head.head.root) {
+            place = Place::Records {
+                stream: self.stream,
+                from: index,
+                to: index + 1,
+            };
+        }
+        self.findings.add(FindingKind::Head, place, what);
+        // What follows cannot be told apart any more: the tree stays wrong.
+        self.failed = true;
+    }
+
+    /// Says which records are missing at the end. Gives how many are past every head.
+    pub(super) fn finish(&mut self) -> u64 {
+        let newest = self
+            .waiting
+            .iter()
+            .chain(self.due.as_slice())
+            .map(|head| head.head.size)
+            .max();
+        if let Some(newest) = newest.filter(|newest| self.next < *newest) {
+            let place = Place::Records {
+                stream: self.stream,
+                from: self.next,
+                to: newest,
+            };
+            self.findings
+                .add(FindingKind::Missing, place, "the record is missing");
+            self.next = newest;
+        }
+        let reached = self.reached.map_or(0, |head| head.head.size);
+        self.next.saturating_sub(reached.max(newest.unwrap_or(0)))
+    }
+}
+
+/// What the ledger log says about a stream, from a full scan or from where the index pointed.
+#[derive(Default)]
+struct Known {
+    opening: Option<Sealed<leaf::StreamOpening>>,
+    links: Vec<Sealed<leaf::SessionLink>>,
+    bindings: Vec<Sealed<leaf::RequestBinding>>,
+    heads: Vec<VerifiedHead>,
+    /// Whether some private part is gone.
+    bare: bool,
+}
+
+impl Verifier<'_> {
+    /// Reads every record of a stream and checks it up to the newest signed head that is known.
+    ///
+    /// Without [`Verifier::scan`] the index says where the stream's control leaves are; each is proven, but a
+    /// newer one could be hidden (`newest` is false then).
+    pub fn read_stream(&mut self, hint: &StreamHint) -> VerifiedStream {
+        let mut findings = Findings::default();
+        let mut known = self.known(hint, &mut findings);
+        if known.bare {
+            self.scan();
+            known = self.known(hint, &mut Findings::default());
+        }
+        let mut check = Check::new(hint.stream, known.heads);
+        let mut records = Vec::new();
+        let read = self.reader.scan(&hint.stream, 0, u64::MAX, &mut |record| {
+            if let Some(leaf) = check.record(&record) {
+                let bytes = record.body.map(|(_, envelope)| envelope.encode());
+                records.push(VerifiedRecord { leaf, bytes });
+            }
+        });
+        if let Err(error) = read {
+            check
+                .findings
+                .unreadable(Place::Stream(hint.stream), &error);
+        }
+        let tail = check.finish();
+        self.explain_erased(&hint.stream, &mut check);
+        let mut stream = VerifiedStream {
+            stream: hint.stream,
+            opening: known.opening,
+            links: known.links,
+            bindings: known.bindings,
+            records,
+            head: check.reached,
+            tail,
+            newest: self.scan.is_some(),
+            findings: Vec::new(),
+        };
+        let opening = stream.opening.as_ref().map(|opening| &opening.value);
+        compare_hint(
+            hint,
+            opening,
+            &stream.links,
+            &stream.bindings,
+            check.first_ns,
+            &mut findings,
+        );
+        findings.extend(check.findings.into_vec());
+        stream.findings = findings.into_vec();
+        stream
+    }
+
+    fn known(&mut self, hint: &StreamHint, findings: &mut Findings) -> Known {
+        match &self.scan {
+            Some(scan) => {
+                let Some(facts) = scan.streams.get(&hint.stream) else {
+                    findings.add(
+                        FindingKind::Index,
+                        Place::Stream(hint.stream),
+                        "no leaf speaks of this stream",
+                    );
+                    return Known::default();
+                };
+                Known {
+                    opening: facts.opening.clone(),
+                    links: facts.links.clone(),
+                    bindings: facts.bindings.clone(),
+                    heads: facts.heads.clone(),
+                    bare: false,
+                }
+            }
+            None => self.follow(hint, findings),
+        }
+    }
+
+    /// Proves the leaves that the index points at.
+    fn follow(&mut self, hint: &StreamHint, findings: &mut Findings) -> Known {
+        let mut known = Known::default();
+        let pointed = hint.open_index.iter().chain(&hint.link_indexes).copied();
+        for index in pointed.collect::<Vec<_>>() {
+            if let Err(finding) = self.follow_one(hint, index, &mut known) {
+                findings.extend(vec![finding]);
+            }
+        }
+        if let Err(finding) = self.follow_heads(hint, &mut known) {
+            findings.extend(vec![finding]);
+        }
+        known
+    }
+
+    fn follow_one(
+        &mut self,
+        hint: &StreamHint,
+        index: u64,
+        known: &mut Known,
+    ) -> Result<(), Finding> {
+        let proven = self.prove(index)?;
+        if proven.leaf.body.stream() != Some(&hint.stream) {
+            return Err(misled(hint, index));
+        }
+        known.bare |= proven.private.is_none();
+        match &proven.leaf.body {
+            ControlBody::StreamOpen { nonce, .. } => {
+                let derived = self
+                    .ledger
+                    .ledger
+                    .map(|ledger| StreamId::derive(&ledger, nonce));
+                if derived.is_some_and(|derived| derived != hint.stream) {
+                    let what = "the stream's name is not derived from its nonce".to_owned();
+                    return Err(Finding {
+                        kind: FindingKind::Control,
+                        place: Place::Stream(hint.stream),
+                        what,
+                    });
+                }
+                known.opening = proven.opened()?;
+            }
+            ControlBody::SessionLink { .. } => known.links.extend(proven.opened()?),
+            ControlBody::RequestBinding { .. } => known.bindings.extend(proven.opened()?),
+            _ => return Err(misled(hint, index)),
+        }
+        Ok(())
+    }
+
+    /// Walks back from the head that the index points at to the newest one that is signed.
+    fn follow_heads(&mut self, hint: &StreamHint, known: &mut Known) -> Result<(), Finding> {
+        let mut at = hint.head_index;
+        while let Some(index) = at {
+            let proven = self.prove(index)?;
+            let (stream, head, prev, closed) = match &proven.leaf.body {
+                ControlBody::StreamHead {
+                    stream,
+                    head,
+                    prev_head_index,
+                } => (stream, head, prev_head_index, false),
+                ControlBody::StreamClose {
+                    stream,
+                    head,
+                    prev_head_index,
+                    ..
+                } => (stream, head, prev_head_index, true),
+                _ => return Err(misled(hint, index)),
+            };
+            if *stream != hint.stream || (*prev != NO_HEAD && *prev >= index) {
+                return Err(misled(hint, index));
+            }
+            if proven.signed {
+                let unix_ns = proven.leaf.unix_ns;
+                known.heads.push(VerifiedHead {
+                    index,
+                    unix_ns,
+                    head: *head,
+                    closed,
+                });
+                break;
+            }
+            at = Some(*prev).filter(|prev| *prev != NO_HEAD);
+        }
+        Ok(())
+    }
+
+    /// Erased payloads need an erasure leaf that covers them.
+    pub(super) fn explain_erased(&mut self, stream: &StreamId, check: &mut Check) {
+        if check.erased.is_empty() {
+            return;
+        }
+        self.scan();
+        let facts = self.scan.as_ref().and_then(|scan| scan.streams.get(stream));
+        for index in &check.erased {
+            if !facts.is_some_and(|facts| facts.erasure_covers(*index)) {
+                let what = "the payload is gone and nothing says why";
+                check
+                    .findings
+                    .record(FindingKind::ErasedUnexplained, *stream, *index, what);
+            }
+        }
+    }
+}
+
+fn misled(hint: &StreamHint, index: u64) -> Finding {
+    let what = format!("the index points at leaf {index}, which is not the stream's");
+    Finding {
+        kind: FindingKind::Index,
+        place: Place::Stream(hint.stream),
+        what,
+    }
+}
+
+/// What the index says must be what the leaves say; the index may lag behind, never contradict.
+pub(super) fn compare_hint(
+    hint: &StreamHint,
+    opening: Option<&leaf::StreamOpening>,
+    links: &[Sealed<leaf::SessionLink>],
+    bindings: &[Sealed<leaf::RequestBinding>],
+    first_ns: Option<u64>,
+    findings: &mut Findings,
+) {
+    let mut disagree =
+        |what: String| findings.add(FindingKind::Index, Place::Stream(hint.stream), what);
+    if let Some(opening) = opening {
+        if opening.label != hint.label {
+            disagree(format!(
+                "the index calls the session {:?}, the leaf {:?}",
+                hint.label, opening.label
+            ));
+        }
+        if opening.producer != hint.producer {
+            disagree(format!(
+                "the index names producer {:?}, the leaf {:?}",
+                hint.producer, opening.producer
+            ));
+        }
+    }
+    for session in &hint.sessions {
+        let linked = links.iter().any(|link| &link.value.session == session);
+        if !linked && opening.is_none_or(|opening| &opening.label != session) {
+            disagree(format!("the index links session {session:?}, no leaf does"));
+        }
+    }
+    for request in &hint.requests {
+        if !bindings
+            .iter()
+            .any(|binding| &binding.value.request == request)
+        {
+            disagree(format!("the index binds request {request:?}, no leaf does"));
+        }
+    }
+    if first_ns.is_some_and(|first| first != hint.first_ns) {
+        disagree(format!(
+            "the index says that the first record came at {}",
+            hint.first_ns
+        ));
+    }
+}
