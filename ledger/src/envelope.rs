@@ -10,7 +10,6 @@ use crate::tree::Hash;
 mod collector;
 
 pub use crate::bytes::Malformed;
-pub use crate::otlp::{Encoding, Signal};
 pub use collector::{
     CollectorPart, Delivery, Mask, Part, PrincipalProof, ProducerProof, RecordingMode, SessionRule,
 };
@@ -18,26 +17,50 @@ pub use collector::{
 /// Version byte of the envelope.
 pub const VERSION: u8 = 1;
 
-fn encoding(code: u8) -> Result<Encoding, Malformed> {
-    Encoding::from_number(code).ok_or(Malformed::Value {
-        field: "encoding",
-        value: u64::from(code),
-    })
+/// How the parts are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Encoding {
+    /// OTLP protobuf: message bodies without tag and length.
+    Protobuf = 1,
+    /// OTLP JSON: the text of the objects as received.
+    Json = 2,
 }
 
-fn signal(code: u8) -> Result<Signal, Malformed> {
-    Signal::from_number(code).ok_or(Malformed::Value {
-        field: "signal",
-        value: u64::from(code),
-    })
+/// Which OTLP signal the item is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Signal {
+    /// A LogRecord.
+    Logs = 1,
+    /// A Span.
+    Traces = 2,
 }
 
-/// Encoding and signal from their two bytes.
-pub(crate) fn kind(cursor: &mut Cursor<'_>) -> Result<(Encoding, Signal), Malformed> {
-    Ok((
-        encoding(cursor.u8("encoding")?)?,
-        signal(cursor.u8("signal")?)?,
-    ))
+impl Encoding {
+    pub(crate) fn from_code(code: u8) -> Result<Self, Malformed> {
+        match code {
+            1 => Ok(Self::Protobuf),
+            2 => Ok(Self::Json),
+            _ => Err(Malformed::Value {
+                field: "encoding",
+                value: u64::from(code),
+            }),
+        }
+    }
+}
+
+impl Signal {
+    pub(crate) fn from_code(code: u8) -> Result<Self, Malformed> {
+        match code {
+            1 => Ok(Self::Logs),
+            2 => Ok(Self::Traces),
+            _ => Err(Malformed::Value {
+                field: "signal",
+                value: u64::from(code),
+            }),
+        }
+    }
 }
 
 /// One record's bytes, borrowed from where they lie.
@@ -102,10 +125,9 @@ impl<'a> Envelope<'a> {
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(bytes);
         cursor.version("envelope version", VERSION)?;
-        let (encoding, signal) = kind(&mut cursor)?;
         let envelope = Self {
-            encoding,
-            signal,
+            encoding: Encoding::from_code(cursor.u8("encoding")?)?,
+            signal: Signal::from_code(cursor.u8("signal")?)?,
             collector: cursor.opaque32("collector")?,
             resource: cursor.opaque32("resource")?,
             resource_schema_url: cursor.opaque32("resource_schema_url")?,

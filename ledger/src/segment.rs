@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::bytes::{Cursor, put_opaque32};
-use crate::envelope::Envelope;
+use crate::envelope::{Encoding, Envelope, Signal};
 
 pub use crate::bytes::Malformed;
 
@@ -209,7 +209,8 @@ fn list<'a, T>(
 }
 
 fn head<'a>(cursor: &mut Cursor<'a>, parts: &[&'a [u8]]) -> Result<Envelope<'a>, Malformed> {
-    let (encoding, signal) = crate::envelope::kind(cursor)?;
+    let encoding = Encoding::from_code(cursor.u8("encoding")?)?;
+    let signal = Signal::from_code(cursor.u8("signal")?)?;
     let mut part = || {
         let number = cursor.u32("part number")?;
         let part = parts.get(number as usize).copied();
