@@ -14,6 +14,7 @@
 pub mod word;
 
 pub mod attribute;
+pub mod catalogue;
 pub mod event;
 pub mod wire;
 
