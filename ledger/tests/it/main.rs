@@ -6,4 +6,6 @@
     reason = "a test may panic"
 )]
 
+mod memory;
 mod otlp;
+mod verify;
