@@ -22,5 +22,8 @@ pub mod tile;
 pub mod reader;
 pub mod verify;
 
+#[cfg(feature = "door")]
+pub mod door;
+
 mod bytes;
 mod hex;
