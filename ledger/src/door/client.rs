@@ -7,13 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 
 use super::connection::{Address, Answer, Connection};
-use super::wire::{
-    self, ControlAnswer, ErrorAnswer, HintAnswer, RecordAnswer, StateAnswer,
-};
+use super::wire::{self, ControlAnswer, ErrorAnswer, HintAnswer, RecordAnswer, StateAnswer};
 use crate::leaf::StreamId;
-use crate::reader::{
-    Find, Log, ReadError, Reader, State, StoredControl, StoredRecord, StreamHint,
-};
+use crate::reader::{Find, Log, ReadError, Reader, State, StoredControl, StoredRecord, StreamHint};
 
 /// A running collector's reader door. What comes out of it is unverified, whatever the collector says.
 #[derive(Debug)]
@@ -27,18 +23,31 @@ impl Door {
     /// The door on a Unix socket. Nothing is opened before something is read.
     #[must_use]
     pub fn socket(path: &Path) -> Self {
-        Self::new(Address::Socket(path.to_path_buf()), format!("reader door {}", path.display()))
+        Self::new(
+            Address::Socket(path.to_path_buf()),
+            format!("reader door {}", path.display()),
+        )
     }
 
     /// The door on TCP, `host:port`, with the token that the collector was given.
     #[must_use]
     pub fn tcp(address: &str, token: &str) -> Self {
         let place = format!("reader door {address}");
-        Self::new(Address::Tcp { address: address.to_owned(), token: token.to_owned() }, place)
+        Self::new(
+            Address::Tcp {
+                address: address.to_owned(),
+                token: token.to_owned(),
+            },
+            place,
+        )
     }
 
     fn new(address: Address, place: String) -> Self {
-        Self { address, place, connection: Mutex::new(None) }
+        Self {
+            address,
+            place,
+            connection: Mutex::new(None),
+        }
     }
 
     /// The body of any other answer of the door, such as `/healthz`.
@@ -46,38 +55,52 @@ impl Door {
     /// # Errors
     /// As the door fails, or answers with an error.
     pub fn get(&self, path: &str) -> Result<Vec<u8>, ReadError> {
-        self.ask(path)?.map(|answer| answer.body).ok_or_else(|| self.damaged(format!("there is no {path}")))
+        self.ask(path)?
+            .map(|answer| answer.body)
+            .ok_or_else(|| self.damaged(format!("there is no {path}")))
     }
 
     fn damaged(&self, what: String) -> ReadError {
-        ReadError::Damaged { place: self.place.clone(), what }
+        ReadError::Damaged {
+            place: self.place.clone(),
+            what,
+        }
     }
 
     fn failed(&self, error: &io::Error) -> ReadError {
         let place = self.place.clone();
         match error.kind() {
             io::ErrorKind::NotFound => ReadError::Missing { place },
-            io::ErrorKind::PermissionDenied => {
-                ReadError::NotAllowed { place, why: "join the group that owns the socket".to_owned() }
-            }
-            io::ErrorKind::ConnectionRefused => {
-                ReadError::Unavailable { place, why: "no collector listens there".to_owned() }
-            }
+            io::ErrorKind::PermissionDenied => ReadError::NotAllowed {
+                place,
+                why: "join the group that owns the socket".to_owned(),
+            },
+            io::ErrorKind::ConnectionRefused => ReadError::Unavailable {
+                place,
+                why: "no collector listens there".to_owned(),
+            },
             io::ErrorKind::InvalidData => self.damaged(error.to_string()),
-            _ => ReadError::Unavailable { place, why: error.to_string() },
+            _ => ReadError::Unavailable {
+                place,
+                why: error.to_string(),
+            },
         }
     }
 
     /// One exchange. A kept connection may have been closed meanwhile, so one failure on it is tried again.
     fn exchange(&self, path: &str) -> Result<Answer, ReadError> {
-        let mut held = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(mut connection) = held.take()
             && let Ok(answer) = connection.get(path)
         {
             *held = Some(connection);
             return Ok(answer);
         }
-        let mut connection = Connection::open(&self.address).map_err(|error| self.failed(&error))?;
+        let mut connection =
+            Connection::open(&self.address).map_err(|error| self.failed(&error))?;
         let answer = connection.get(path).map_err(|error| self.failed(&error))?;
         *held = Some(connection);
         Ok(answer)
@@ -104,7 +127,9 @@ impl Door {
     }
 
     fn json<T: DeserializeOwned>(&self, path: &str) -> Result<Option<(T, Option<u64>)>, ReadError> {
-        let Some(answer) = self.ask(path)? else { return Ok(None) };
+        let Some(answer) = self.ask(path)? else {
+            return Ok(None);
+        };
         let read = serde_json::from_slice(&answer.body);
         let read = read.map_err(|error| self.damaged(format!("{path} answers: {error}")))?;
         Ok(Some((read, answer.next)))
@@ -121,9 +146,14 @@ impl Door {
         let mut all = Vec::new();
         while from < to {
             let asked = format!("{path}?from={from}&to={to}");
-            let Some((part, next)) = self.json::<Vec<T>>(&asked)? else { break };
+            let Some((part, next)) = self.json::<Vec<T>>(&asked)? else {
+                break;
+            };
             for member in &part {
-                all.push(read(member).ok_or_else(|| self.damaged(format!("{asked} answers nonsense")))?);
+                all.push(
+                    read(member)
+                        .ok_or_else(|| self.damaged(format!("{asked} answers nonsense")))?,
+                );
             }
             match next {
                 Some(next) if next > from => from = next,
@@ -159,17 +189,32 @@ impl Reader for Door {
             Log::Ledger => String::new(),
             Log::Stream(stream) => format!("&stream={stream}"),
         };
-        Ok(self.ask(&format!("/v1/tile?level={level}&n={n}{stream}"))?.map(|answer| answer.body))
+        Ok(self
+            .ask(&format!("/v1/tile?level={level}&n={n}{stream}"))?
+            .map(|answer| answer.body))
     }
 
     fn find(&self, wanted: &Find) -> Result<Vec<StreamHint>, ReadError> {
         let path = format!("/v1/streams?{}", wire::find_query(wanted));
         let (answers, _) = self.json::<Vec<HintAnswer>>(&path)?.unwrap_or_default();
-        let hints = answers.into_iter().map(HintAnswer::read).collect::<Option<Vec<_>>>();
+        let hints = answers
+            .into_iter()
+            .map(HintAnswer::read)
+            .collect::<Option<Vec<_>>>();
         hints.ok_or_else(|| self.damaged(format!("{path} answers nonsense")))
     }
 
-    fn records(&self, stream: &StreamId, from: u64, to: u64) -> Result<Vec<StoredRecord>, ReadError> {
-        self.range(&format!("/v1/streams/{stream}/records"), from, to, RecordAnswer::read)
+    fn records(
+        &self,
+        stream: &StreamId,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<StoredRecord>, ReadError> {
+        self.range(
+            &format!("/v1/streams/{stream}/records"),
+            from,
+            to,
+            RecordAnswer::read,
+        )
     }
 }

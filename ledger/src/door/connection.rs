@@ -87,10 +87,16 @@ impl Connection {
                 stream.set_nodelay(true)?;
                 stream.set_read_timeout(Some(PATIENCE))?;
                 stream.set_write_timeout(Some(PATIENCE))?;
-                (Stream::Tcp(stream), format!("host: {address}\r\nauthorization: Bearer {token}\r\n"))
+                (
+                    Stream::Tcp(stream),
+                    format!("host: {address}\r\nauthorization: Bearer {token}\r\n"),
+                )
             }
         };
-        Ok(Self { stream: BufReader::new(stream), head })
+        Ok(Self {
+            stream: BufReader::new(stream),
+            head,
+        })
     }
 
     pub(super) fn get(&mut self, path: &str) -> io::Result<Answer> {
@@ -105,7 +111,9 @@ impl Connection {
             if line.is_empty() {
                 break;
             }
-            let (name, value) = line.split_once(':').ok_or_else(|| broken("a header without a colon"))?;
+            let (name, value) = line
+                .split_once(':')
+                .ok_or_else(|| broken("a header without a colon"))?;
             match name.to_ascii_lowercase().as_str() {
                 "content-length" => length = value.trim().parse().ok(),
                 "transfer-encoding" => chunked = value.trim().eq_ignore_ascii_case("chunked"),
@@ -113,7 +121,11 @@ impl Connection {
                 _ => {}
             }
         }
-        let body = if chunked { self.chunks()? } else { self.body(length.unwrap_or(0))? };
+        let body = if chunked {
+            self.chunks()?
+        } else {
+            self.body(length.unwrap_or(0))?
+        };
         Ok(Answer { status, body, next })
     }
 
@@ -144,7 +156,8 @@ impl Connection {
         loop {
             let line = self.line()?;
             let length = line.split(';').next().unwrap_or_default().trim();
-            let length = u64::from_str_radix(length, 16).map_err(|_| broken("a chunk without a length"))?;
+            let length =
+                u64::from_str_radix(length, 16).map_err(|_| broken("a chunk without a length"))?;
             if body.len() as u64 + length > MAX_ANSWER {
                 return Err(broken("the answer is too long"));
             }

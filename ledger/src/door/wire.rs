@@ -36,7 +36,11 @@ pub struct StateAnswer {
 impl From<&State> for StateAnswer {
     fn from(state: &State) -> Self {
         let acked = state.acked.map(|acked| put(&acked.encode()));
-        Self { commit: state.commit, size: state.size, acked }
+        Self {
+            commit: state.commit,
+            size: state.size,
+            acked,
+        }
     }
 }
 
@@ -48,7 +52,11 @@ impl StateAnswer {
             None => None,
             Some(text) => Some(Acked::decode(&take(text)?)?),
         };
-        Some(State { commit: self.commit, size: self.size, acked })
+        Some(State {
+            commit: self.commit,
+            size: self.size,
+            acked,
+        })
     }
 }
 
@@ -83,11 +91,18 @@ impl ControlAnswer {
     #[must_use]
     pub fn read(&self) -> Option<StoredControl> {
         let private = match (&self.salt, &self.private) {
-            (Some(salt), Some(body)) => Some(StoredPrivate { salt: take_array(salt)?, body: take(body)? }),
+            (Some(salt), Some(body)) => Some(StoredPrivate {
+                salt: take_array(salt)?,
+                body: take(body)?,
+            }),
             (None, None) => None,
             _ => return None,
         };
-        Some(StoredControl { index: self.index, leaf: take(&self.leaf)?, private })
+        Some(StoredControl {
+            index: self.index,
+            leaf: take(&self.leaf)?,
+            private,
+        })
     }
 }
 
@@ -122,13 +137,18 @@ impl RecordAnswer {
     #[must_use]
     pub fn read(&self) -> Option<StoredRecord> {
         let body = match (&self.salt, &self.envelope) {
-            (Some(salt), Some(envelope)) => {
-                Some(StoredBody { salt: take_array(salt)?, envelope: take(envelope)? })
-            }
+            (Some(salt), Some(envelope)) => Some(StoredBody {
+                salt: take_array(salt)?,
+                envelope: take(envelope)?,
+            }),
             (None, None) => None,
             _ => return None,
         };
-        Some(StoredRecord { index: self.index, leaf: take_array(&self.leaf)?, body })
+        Some(StoredRecord {
+            index: self.index,
+            leaf: take_array(&self.leaf)?,
+            body,
+        })
     }
 }
 
@@ -213,7 +233,11 @@ pub enum ErrorAnswer {
     /// [`ReadError::Unavailable`]
     Unavailable { place: String, why: String },
     /// [`ReadError::Newer`]
-    Newer { place: String, found: i64, known: i64 },
+    Newer {
+        place: String,
+        found: i64,
+        known: i64,
+    },
     /// [`ReadError::Foreign`]
     Foreign { place: String, what: String },
     /// [`ReadError::Damaged`]
@@ -226,7 +250,15 @@ impl From<ReadError> for ErrorAnswer {
             ReadError::Missing { place } => Self::Missing { place },
             ReadError::NotAllowed { place, why } => Self::NotAllowed { place, why },
             ReadError::Unavailable { place, why } => Self::Unavailable { place, why },
-            ReadError::Newer { place, found, known } => Self::Newer { place, found, known },
+            ReadError::Newer {
+                place,
+                found,
+                known,
+            } => Self::Newer {
+                place,
+                found,
+                known,
+            },
             ReadError::Foreign { place, what } => Self::Foreign { place, what },
             ReadError::Damaged { place, what } => Self::Damaged { place, what },
         }
@@ -239,7 +271,15 @@ impl From<ErrorAnswer> for ReadError {
             ErrorAnswer::Missing { place } => Self::Missing { place },
             ErrorAnswer::NotAllowed { place, why } => Self::NotAllowed { place, why },
             ErrorAnswer::Unavailable { place, why } => Self::Unavailable { place, why },
-            ErrorAnswer::Newer { place, found, known } => Self::Newer { place, found, known },
+            ErrorAnswer::Newer {
+                place,
+                found,
+                known,
+            } => Self::Newer {
+                place,
+                found,
+                known,
+            },
             ErrorAnswer::Foreign { place, what } => Self::Foreign { place, what },
             ErrorAnswer::Damaged { place, what } => Self::Damaged { place, what },
         }
@@ -271,7 +311,10 @@ pub fn read_find(get: &dyn Fn(&str) -> Option<String>) -> Option<Find> {
         Some("session") => Find::Session(get("value")?),
         Some("prefix") => Find::Prefix(get("value")?),
         Some("stream") => Find::Stream(get("value")?.parse::<StreamId>().ok()?),
-        Some("received") => Find::Received { from_ns: number("from")?, to_ns: number("to")? },
+        Some("received") => Find::Received {
+            from_ns: number("from")?,
+            to_ns: number("to")?,
+        },
         Some("recent") => Find::Recent(get("count")?.parse().ok()?),
         Some("all") | None => Find::All,
         Some(_) => return None,
@@ -284,7 +327,9 @@ pub fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte))
+            }
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }
