@@ -1,0 +1,474 @@
+//! What one transaction writes: batches into streams, statements into the ledger log, and the row of `state`.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use rusqlite::Connection;
+
+use super::batch::{Batch, Named, Prepared, Receipt, Run, StreamBatch, StreamReceipt};
+use super::control::{self, ControlLog, WriteError};
+use super::duplicates::{Answer, Recent, Runs};
+use super::streams::{Stream, Streams};
+use super::tables::{self, TableError, to_sql};
+use crate::leaf::{ControlBody, LedgerId, NO_HEAD, RECORD_LEAF, RecordLeaf, TreeHead, flag};
+use crate::leaf::{RequestBinding, SessionLink};
+use crate::tree::hash_leaf;
+
+/// Records that a stream may have beyond its newest head.
+const HEAD_EVERY: u64 = 256;
+
+/// How long a record may take from its arrival to the writer: 1 s, in nanoseconds.
+const HANDED_OVER_NS: u64 = 1_000_000_000;
+
+/// Everything the writer knows; rebuilt from the database after a transaction that failed.
+#[derive(Debug)]
+pub(crate) struct Book {
+    pub(crate) ledger: LedgerId,
+    pub(crate) commit: u64,
+    pub(crate) control: ControlLog,
+    streams: Streams,
+    recent: Recent,
+    runs: Runs,
+    /// Since when a stream has records that no head covers, oldest first; entries may be out of date.
+    waiting: VecDeque<(u64, i64)>,
+    uncovered: HashMap<i64, u64>,
+    /// Streams changed by the transaction under way.
+    touched: BTreeSet<i64>,
+    /// True once the transaction under way wrote a head or a close.
+    headed: bool,
+    /// True if the transaction under way is the last one of an orderly stop.
+    clean: bool,
+}
+
+impl Book {
+    /// Reads what the last commit left. `now_ns` is when its uncovered records start to wait for a head.
+    pub(crate) fn load(connection: &Connection, now_ns: u64) -> Result<Self, TableError> {
+        let state = tables::state(connection)?;
+        let control = ControlLog::load(connection, &state)?;
+        let recent = Recent::load(connection)?;
+        let mut book = Self {
+            ledger: state.ledger,
+            commit: state.commit,
+            control,
+            streams: Streams::default(),
+            recent,
+            runs: Runs::default(),
+            waiting: VecDeque::new(),
+            uncovered: HashMap::new(),
+            touched: BTreeSet::new(),
+            headed: false,
+            clean: false,
+        };
+        let mut statement =
+            connection.prepare("SELECT n FROM stream WHERE uncovered = 1 ORDER BY n")?;
+        for n in statement.query_map([], |row| row.get(0))? {
+            book.wait_for_head(n?, now_ns);
+        }
+        Ok(book)
+    }
+
+    fn wait_for_head(&mut self, n: i64, now_ns: u64) {
+        if self.uncovered.insert(n, now_ns).is_none() {
+            self.waiting.push_back((now_ns, n));
+        }
+    }
+
+    /// Starts a transaction at this time.
+    pub(crate) fn begin(&mut self, connection: &Connection, now_ns: u64) -> Result<(), WriteError> {
+        self.control.at(now_ns);
+        self.touched.clear();
+        self.headed = false;
+        self.clean = false;
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(())
+    }
+
+    /// Writes one batch. Its receipt lacks what only the end of the transaction knows.
+    pub(crate) fn write(
+        &mut self,
+        connection: &Connection,
+        batch: Batch,
+    ) -> Result<Receipt, WriteError> {
+        let mut receipt = Receipt {
+            commit: self.commit + 1,
+            ledger_size: 0,
+            ledger_root: [0; 32],
+            streams: vec![],
+            duplicates: 0,
+        };
+        if let Some(answer) = batch.digest.and_then(|digest| self.recent.get(&digest)) {
+            receipt.commit = answer.commit;
+            receipt.ledger_size = answer.size;
+            receipt.ledger_root = answer.root;
+            receipt.duplicates = batch.records() as u64;
+            return Ok(receipt);
+        }
+        for stream in batch.streams {
+            self.write_stream(connection, stream, &mut receipt)?;
+        }
+        for refused in &batch.refused {
+            self.control
+                .append_private(connection, refused, |commitment| {
+                    ControlBody::RefusedPayload { commitment }
+                })?;
+        }
+        if let Some(digest) = batch.digest {
+            let answer = Answer {
+                commit: self.commit + 1,
+                size: self.control.size(),
+                root: self.control.root(),
+            };
+            self.recent.put(connection, digest, answer)?;
+        }
+        Ok(receipt)
+    }
+
+    fn write_stream(
+        &mut self,
+        connection: &Connection,
+        batch: StreamBatch,
+        receipt: &mut Receipt,
+    ) -> Result<(), WriteError> {
+        let before = batch.records.len();
+        let keep = match &batch.run {
+            Some(run) => self.fresh(connection, run)?,
+            None => vec![true; before],
+        };
+        let kept = keep.iter().filter(|keep| **keep).count();
+        receipt.duplicates += (before - kept) as u64;
+        if kept == 0 && before > 0 {
+            return Ok(());
+        }
+        let records = if kept == before {
+            batch.records
+        } else {
+            batch.records.retain(&keep)?
+        };
+        let first_ns = records.received_ns.first().copied().unwrap_or(0);
+        let stream = self.streams.of_key(
+            connection,
+            &mut self.control,
+            &self.ledger,
+            &batch.key,
+            first_ns,
+        )?;
+        let first = append(connection, stream, &records)?;
+        receipt.streams.push(StreamReceipt {
+            stream: stream.id,
+            first,
+            count: records.len() as u64,
+            root: stream.log.root(),
+        });
+        for named in batch
+            .requests
+            .iter()
+            .filter(|named| keep.get(named.evidence) == Some(&true))
+        {
+            bind(
+                connection,
+                &mut self.control,
+                stream,
+                named,
+                evidence(first, &keep, named.evidence),
+            )?;
+        }
+        for named in batch
+            .links
+            .iter()
+            .filter(|named| keep.get(named.evidence) == Some(&true))
+        {
+            link(
+                connection,
+                &mut self.control,
+                stream,
+                named,
+                evidence(first, &keep, named.evidence),
+            )?;
+        }
+        self.touched.insert(stream.n);
+        if let Some(close) = batch.close {
+            let index = self.control.append(
+                connection,
+                ControlBody::StreamClose {
+                    stream: stream.id,
+                    head: TreeHead {
+                        size: stream.log.size(),
+                        root: stream.log.root(),
+                    },
+                    prev_head_index: stream.head.unwrap_or(NO_HEAD),
+                    reason: close.reason,
+                    declared: close.declared,
+                },
+            )?;
+            stream.closed = Some(index);
+            cover(connection, stream, index)?;
+            self.headed = true;
+        }
+        Ok(())
+    }
+
+    /// Which records of a run are not sealed yet; those count as sealed from now on.
+    fn fresh(&mut self, connection: &Connection, run: &Run) -> Result<Vec<bool>, WriteError> {
+        let ranges = self.runs.of(connection, &run.producer, &run.run)?;
+        let before = ranges.clone();
+        let keep = run
+            .sequence
+            .iter()
+            .map(|number| ranges.insert(*number))
+            .collect();
+        Runs::store(connection, &run.producer, &run.run, &before, ranges)?;
+        Ok(keep)
+    }
+
+    /// Writes a head for a stream, if it has records that none covers.
+    pub(crate) fn write_head(&mut self, connection: &Connection, n: i64) -> Result<(), WriteError> {
+        let stream = self.streams.get(connection, n)?;
+        if stream.uncovered() > 0 {
+            let body = ControlBody::StreamHead {
+                stream: stream.id,
+                head: TreeHead {
+                    size: stream.log.size(),
+                    root: stream.log.root(),
+                },
+                prev_head_index: stream.head.unwrap_or(NO_HEAD),
+            };
+            let index = self.control.append(connection, body)?;
+            cover(connection, stream, index)?;
+            self.headed = true;
+        }
+        self.touched.insert(n);
+        Ok(())
+    }
+
+    /// Appends a statement of the collector about itself.
+    pub(crate) fn state(
+        &mut self,
+        connection: &Connection,
+        body: ControlBody,
+    ) -> Result<u64, WriteError> {
+        self.control.append(connection, body)
+    }
+
+    /// Says that this transaction is the last one of an orderly stop.
+    pub(crate) fn shut(&mut self) {
+        self.clean = true;
+        self.headed = true;
+    }
+
+    /// Writes heads that are due by size and the row of `state`; the next step is COMMIT.
+    pub(crate) fn finish(&mut self, connection: &Connection) -> Result<(), WriteError> {
+        for n in self.touched.clone() {
+            let stream = self.streams.get(connection, n)?;
+            if stream.uncovered() >= HEAD_EVERY {
+                self.write_head(connection, n)?;
+            } else if stream.uncovered() > 0 && !stream.marked {
+                connection
+                    .prepare_cached("UPDATE stream SET uncovered = 1 WHERE n = ?1")?
+                    .execute([n])?;
+                stream.marked = true;
+            }
+        }
+        connection
+            .prepare_cached(
+                "UPDATE state SET commit_no = ?1, size = ?2, root = ?3, frontier = ?4, clean = ?5 WHERE id = 1",
+            )?
+            .execute((
+                to_sql(self.commit + 1),
+                to_sql(self.control.size()),
+                self.control.root(),
+                self.control.frontier(),
+                self.clean,
+            ))?;
+        Ok(())
+    }
+
+    /// Takes note that the transaction was committed; true if it wrote a head or a close.
+    pub(crate) fn committed(&mut self, now_ns: u64) -> bool {
+        self.commit += 1;
+        for n in std::mem::take(&mut self.touched) {
+            match self.streams.peek(n).map(Stream::uncovered) {
+                Some(0) => {
+                    self.uncovered.remove(&n);
+                }
+                Some(_) => self.wait_for_head(n, now_ns),
+                None => {}
+            }
+        }
+        self.streams.trim();
+        self.runs.trim();
+        self.headed
+    }
+
+    /// Streams whose records have waited for a head since `until_ns` or longer, at most `limit`.
+    pub(crate) fn due(&mut self, until_ns: u64, limit: usize) -> Vec<i64> {
+        let mut due = Vec::new();
+        while let Some((since, n)) = self.waiting.front().copied() {
+            if self.uncovered.get(&n) == Some(&since) {
+                if since > until_ns || due.len() == limit {
+                    break;
+                }
+                self.uncovered.remove(&n);
+                due.push(n);
+            }
+            // Otherwise it was covered meanwhile; if it is uncovered again, a later entry says since when.
+            self.waiting.pop_front();
+        }
+        due
+    }
+
+    /// Forgets all that the failed transaction changed in memory.
+    pub(crate) fn reload(
+        &mut self,
+        connection: &Connection,
+        now_ns: u64,
+    ) -> Result<(), TableError> {
+        self.streams.forget();
+        self.runs.forget();
+        *self = Self::load(connection, now_ns)?;
+        Ok(())
+    }
+}
+
+/// Writes records at the end of a stream and gives the index of the first.
+fn append(
+    connection: &Connection,
+    stream: &mut Stream,
+    records: &Prepared,
+) -> Result<u64, WriteError> {
+    let first = stream.log.size();
+    let mut leaves = Vec::with_capacity(RECORD_LEAF * records.len());
+    let mut due = Vec::new();
+    let late = if stream.closed.is_some() {
+        flag::LATE
+    } else {
+        0
+    };
+    for ((commitment, flags), received_ns) in records
+        .commitments
+        .iter()
+        .zip(&records.flags)
+        .zip(&records.received_ns)
+    {
+        // A stream's times never go back. Two connections may hand over in another order than they received; only
+        // more than that means a clock that was set back.
+        let held = if received_ns.saturating_add(HANDED_OVER_NS) < stream.newest_ns {
+            flag::CLOCK_HELD
+        } else {
+            0
+        };
+        stream.newest_ns = stream.newest_ns.max(*received_ns);
+        let leaf = RecordLeaf {
+            index: stream.log.size(),
+            received_unix_ns: stream.newest_ns,
+            flags: flags | late | held,
+            commitment: *commitment,
+        }
+        .encode();
+        stream.log.append(hash_leaf(&leaf), &mut due);
+        leaves.extend_from_slice(&leaf);
+    }
+    if !records.is_empty() {
+        connection
+            .prepare_cached(
+                "INSERT INTO segment (stream, first, count, leaves, salts, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute((stream.n, to_sql(first), to_sql(records.len() as u64), &leaves, &records.salts, &records.payload))?;
+    }
+    control::store_tiles(connection, stream.n, &due)?;
+    Ok(first)
+}
+
+/// Index in the stream of the record that was at `position` before duplicates were dropped.
+fn evidence(first: u64, keep: &[bool], position: usize) -> u64 {
+    first + keep.iter().take(position).filter(|keep| **keep).count() as u64
+}
+
+/// Says in the ledger that a stream belongs to a request, once.
+fn bind(
+    connection: &Connection,
+    control: &mut ControlLog,
+    stream: &mut Stream,
+    named: &Named,
+    evidence: u64,
+) -> Result<(), WriteError> {
+    if stream.bound.contains(&named.name) {
+        return Ok(());
+    }
+    let new = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO request (request, stream, control) VALUES (?1, ?2, ?3)",
+        )?
+        .execute((&named.name, stream.n, to_sql(control.size())))?;
+    if new == 1 {
+        let binding = RequestBinding {
+            request: named.name.clone(),
+            rule: named.rule,
+            evidence,
+        };
+        control.append_private(connection, &binding, |commitment| {
+            ControlBody::RequestBinding {
+                stream: stream.id,
+                commitment,
+            }
+        })?;
+    }
+    remember(&mut stream.bound, &named.name);
+    Ok(())
+}
+
+/// Says in the ledger that a stream belongs to a session, once.
+fn link(
+    connection: &Connection,
+    control: &mut ControlLog,
+    stream: &mut Stream,
+    named: &Named,
+    evidence: u64,
+) -> Result<(), WriteError> {
+    if stream.linked.contains(&named.name) {
+        return Ok(());
+    }
+    let new = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO link (session, stream, control) VALUES (?1, ?2, ?3)",
+        )?
+        .execute((&named.name, stream.n, to_sql(control.size())))?;
+    if new == 1 {
+        let link = SessionLink {
+            session: named.name.clone(),
+            rule: named.rule,
+            evidence,
+        };
+        control.append_private(connection, &link, |commitment| ControlBody::SessionLink {
+            stream: stream.id,
+            commitment,
+        })?;
+    }
+    remember(&mut stream.linked, &named.name);
+    Ok(())
+}
+
+/// A short list: a stream usually has one name. More are looked up in the table.
+fn remember(names: &mut Vec<String>, name: &str) {
+    if names.len() >= 8 {
+        names.remove(0);
+    }
+    names.push(name.to_owned());
+}
+
+/// Notes in the stream's row that the leaf `index` covers all its records.
+fn cover(connection: &Connection, stream: &mut Stream, index: u64) -> Result<(), WriteError> {
+    stream.head = Some(index);
+    stream.head_size = stream.log.size();
+    stream.marked = false;
+    connection
+        .prepare_cached(
+            "UPDATE stream SET head = ?2, head_size = ?3, head_ns = ?4, closed = ?5, uncovered = 0 WHERE n = ?1",
+        )?
+        .execute((
+            stream.n,
+            to_sql(index),
+            to_sql(stream.head_size),
+            to_sql(stream.newest_ns),
+            stream.closed.map(to_sql),
+        ))?;
+    Ok(())
+}

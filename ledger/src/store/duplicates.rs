@@ -1,0 +1,225 @@
+//! What was sealed before: sequence numbers per run of an SDK, and the last exports of senders that have none.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use super::tables::{hash, to_sql, unsigned};
+use crate::tree::Hash;
+
+/// Exports without sequence numbers that are remembered.
+const WINDOW: u64 = 16_384;
+
+/// Runs kept in memory.
+const KEPT_RUNS: usize = 4096;
+
+/// What was answered to an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) commit: u64,
+    pub(crate) size: u64,
+    pub(crate) root: Hash,
+}
+
+/// The last exports, by the digest of their body.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    answers: HashMap<Hash, Answer>,
+    slots: HashMap<u64, Hash>,
+    next: u64,
+}
+
+impl Recent {
+    pub(crate) fn load(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut recent = Self::default();
+        let mut newest = None;
+        let mut statement = connection.prepare_cached(
+            "SELECT slot, digest, commit_no, size, root FROM recent ORDER BY slot",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (slot, digest) = (unsigned(row, 0)?, hash(row, 1)?);
+            let answer = Answer {
+                commit: unsigned(row, 2)?,
+                size: unsigned(row, 3)?,
+                root: hash(row, 4)?,
+            };
+            // Slots are filled in the order of commits, so the oldest follows the newest.
+            if newest.is_none_or(|newest| answer.commit >= newest) {
+                newest = Some(answer.commit);
+                recent.next = (slot + 1) % WINDOW;
+            }
+            recent.answers.insert(digest, answer);
+            recent.slots.insert(slot, digest);
+        }
+        Ok(recent)
+    }
+
+    pub(crate) fn get(&self, digest: &Hash) -> Option<Answer> {
+        self.answers.get(digest).copied()
+    }
+
+    /// Remembers an answer in place of the oldest one.
+    pub(crate) fn put(
+        &mut self,
+        connection: &Connection,
+        digest: Hash,
+        answer: Answer,
+    ) -> rusqlite::Result<()> {
+        let slot = self.next;
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO recent (slot, digest, commit_no, size, root) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute((to_sql(slot), digest, to_sql(answer.commit), to_sql(answer.size), answer.root))?;
+        if let Some(oldest) = self.slots.insert(slot, digest) {
+            self.answers.remove(&oldest);
+        }
+        self.answers.insert(digest, answer);
+        self.next = (slot + 1) % WINDOW;
+        Ok(())
+    }
+}
+
+/// Sealed sequence numbers of one run: ranges with both ends included, in order, none touching the next.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ranges(Vec<(u64, u64)>);
+
+impl Ranges {
+    pub(crate) fn contains(&self, number: u64) -> bool {
+        let after = self.0.partition_point(|(first, _)| *first <= number);
+        after
+            .checked_sub(1)
+            .and_then(|at| self.0.get(at))
+            .is_some_and(|(_, last)| number <= *last)
+    }
+
+    /// Adds a number; true if it was not there.
+    pub(crate) fn insert(&mut self, number: u64) -> bool {
+        if self.contains(number) {
+            return false;
+        }
+        let at = self.0.partition_point(|(first, _)| *first <= number);
+        let joins_left = at
+            .checked_sub(1)
+            .and_then(|left| self.0.get(left))
+            .is_some_and(|(_, last)| last.checked_add(1) == Some(number));
+        let joins_right = self
+            .0
+            .get(at)
+            .is_some_and(|(first, _)| number.checked_add(1) == Some(*first));
+        match (joins_left, joins_right) {
+            (true, true) => {
+                let (_, last) = self.0.remove(at);
+                if let Some(left) = self.0.get_mut(at - 1) {
+                    left.1 = last;
+                }
+            }
+            (true, false) => {
+                if let Some(left) = self.0.get_mut(at - 1) {
+                    left.1 = number;
+                }
+            }
+            (false, true) => {
+                if let Some(right) = self.0.get_mut(at) {
+                    right.0 = number;
+                }
+            }
+            (false, false) => self.0.insert(at, (number, number)),
+        }
+        true
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.0.iter().copied()
+    }
+}
+
+/// Sealed sequence numbers by (producer, run).
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    known: HashMap<(String, String), Ranges>,
+}
+
+impl Runs {
+    /// The ranges of a run, read if they are not at hand.
+    pub(crate) fn of(
+        &mut self,
+        connection: &Connection,
+        producer: &str,
+        run: &str,
+    ) -> rusqlite::Result<&mut Ranges> {
+        let key = (producer.to_owned(), run.to_owned());
+        match self.known.entry(key) {
+            std::collections::hash_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                Ok(entry.insert(read(connection, producer, run)?))
+            }
+        }
+    }
+
+    /// Writes the rows in which `after` differs from what is stored as `before`.
+    pub(crate) fn store(
+        connection: &Connection,
+        producer: &str,
+        run: &str,
+        before: &Ranges,
+        after: &Ranges,
+    ) -> rusqlite::Result<()> {
+        for (first, last) in before.iter().filter(|range| !after.0.contains(range)) {
+            if after.0.iter().any(|(kept, _)| *kept == first) {
+                continue;
+            }
+            let _ = last;
+            connection
+                .prepare_cached("DELETE FROM run WHERE producer = ?1 AND run = ?2 AND first = ?3")?
+                .execute((producer, run, to_sql(first)))?;
+        }
+        for (first, last) in after.iter().filter(|range| !before.0.contains(range)) {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO run (producer, run, first, last) VALUES (?1, ?2, ?3, ?4)")?
+                .execute((producer, run, to_sql(first), to_sql(last)))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps memory bounded. Between transactions only.
+    pub(crate) fn trim(&mut self) {
+        if self.known.len() > KEPT_RUNS {
+            self.known.clear();
+        }
+    }
+
+    /// Forgets everything: what memory holds was rolled back.
+    pub(crate) fn forget(&mut self) {
+        self.known.clear();
+    }
+}
+
+fn read(connection: &Connection, producer: &str, run: &str) -> rusqlite::Result<Ranges> {
+    let mut statement = connection.prepare_cached(
+        "SELECT first, last FROM run WHERE producer = ?1 AND run = ?2 ORDER BY first",
+    )?;
+    let rows = statement.query_map((producer, run), |row| {
+        Ok((unsigned(row, 0)?, unsigned(row, 1)?))
+    })?;
+    rows.collect::<rusqlite::Result<Vec<_>>>().map(Ranges)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_join_their_neighbours_and_know_what_they_hold() {
+        let mut ranges = Ranges::default();
+        for number in [5, 7, 6, 0, 1, 9, 6, 8] {
+            ranges.insert(number);
+        }
+        assert_eq!(ranges.0, [(0, 1), (5, 9)]);
+        assert!(
+            !ranges.insert(7) && !ranges.contains(2) && ranges.contains(9) && !ranges.contains(10)
+        );
+        assert!(ranges.insert(u64::MAX) && ranges.insert(2));
+    }
+}

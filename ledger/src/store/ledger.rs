@@ -1,0 +1,404 @@
+//! Opening a ledger for writing: the lock, what recovery finds, and the threads that write and sign.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::batch::{Batch, Receipt};
+use super::book::Book;
+use super::error::{AppendError, Fatal, StoreError};
+use super::files::{self, Identity, Lock, Paths};
+use super::folder::Folder;
+use super::queue::{Limits, Queue};
+use super::signer::{Committed, Pace, Signer};
+use super::writer::{OnFatal, Writer, self_stop};
+use super::{Clock, database, recover, schema};
+use crate::checkpoint::Checkpoint;
+use crate::leaf::{ControlBody, LedgerId, TreeHead};
+use crate::note::{SignerKey, VerifierKey};
+use crate::tree::Hash;
+
+/// How a ledger is opened for writing.
+pub struct Options {
+    /// Says the time.
+    pub clock: Clock,
+    /// SHA-256 of the effective settings, for the startup leaf.
+    pub config: Hash,
+    /// Version of the program that opens it, for the startup leaf; at most 255 bytes.
+    pub version: String,
+    /// Records that may wait before [`AppendError::Busy`].
+    pub waiting_records: usize,
+    /// Bytes that may wait before [`AppendError::Busy`].
+    pub waiting_bytes: usize,
+    /// How long a stream's newest record may lack a head.
+    pub head_after: Duration,
+    /// Shortest time between two signatures when a head or a close waits for one.
+    pub sign_soon: Duration,
+    /// Shortest time between two signatures otherwise.
+    pub sign_late: Duration,
+    /// Called once, from a thread of the ledger, when it stops for good; the process has to end then.
+    pub on_fatal: Box<dyn Fn(&Fatal) + Send + Sync>,
+}
+
+impl Options {
+    /// Defaults: 65,536 records or 64 MiB wait, heads after 10 s, signatures after 0.25 s and 10 s, nothing is called
+    /// when the ledger stops.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            config: [0; 32],
+            version: String::new(),
+            waiting_records: 65_536,
+            waiting_bytes: 64 * 1024 * 1024,
+            head_after: Duration::from_secs(10),
+            sign_soon: Duration::from_millis(250),
+            sign_late: Duration::from_secs(10),
+            on_fatal: Box::new(|_| {}),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The one writer of a ledger folder. Everything it appends goes through its queue to one thread.
+pub struct Ledger {
+    paths: Paths,
+    queue: Arc<Queue>,
+    writer: Mutex<Option<JoinHandle<Result<(), Fatal>>>>,
+    ledger: LedgerId,
+    key: VerifierKey,
+    database: Identity,
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger")
+            .field("dir", &self.paths.dir)
+            .field("ledger", &self.ledger)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// Takes the folder's lock, checks that nothing acknowledged or signed is missing, says in the ledger that it
+    /// started, and starts its threads. Changes nothing if it refuses.
+    ///
+    /// # Errors
+    /// Everything that [`StoreError`] names.
+    pub fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
+        let paths = Paths::of(dir);
+        paths.require()?;
+        let lock = Lock::exclusive(&paths)?;
+        let connection = database::open_writer(&paths.database)?;
+        schema::check(&connection, &paths.database)?;
+        let state = recover::read_state(&paths, &connection)?;
+        let signer_key = read_key(&paths, &state.origin)?;
+        let key = signer_key.verifier();
+        recover::against_acked(&paths, &connection, &state)?;
+        let (signed, note) = recover::against_signed(&paths, &connection, &state, &key)?;
+        database::fold(&connection, &paths.database)?;
+        let now_ns = (options.clock)();
+        let book = Book::load(&connection, now_ns)
+            .map_err(|error| recover::damaged(&paths.database, error))?;
+
+        let queue = Arc::new(Queue::new(Limits {
+            waiting_records: options.waiting_records,
+            waiting_bytes: options.waiting_bytes,
+            commit_records: 8192,
+            commit_bytes: 16 * 1024 * 1024,
+        }));
+        let on_fatal: Arc<OnFatal> = Arc::new(options.on_fatal);
+        let signer = start_signer(
+            &paths,
+            signed,
+            note,
+            signer_key,
+            &queue,
+            &on_fatal,
+            options.sign_soon,
+            options.sign_late,
+        )?;
+        let database = Identity::of(&paths.database)?;
+        let instance = random_instance(&paths)?;
+        let startup = ControlBody::Startup {
+            clean: if state.size == 1 {
+                2
+            } else {
+                u8::from(state.clean)
+            },
+            boot: boot_id(),
+            instance,
+            commit: state.commit,
+            boot_ns: boot_ns(),
+            config: options.config,
+            version: options.version,
+        };
+        let acked = OpenOptions::new()
+            .write(true)
+            .open(&paths.acked)
+            .map_err(|error| StoreError::io("open", &paths.acked, error))?;
+        let ledger = book.ledger;
+        let mut writer = Writer {
+            connection,
+            paths: paths.clone(),
+            book,
+            acked,
+            database,
+            wal: None,
+            signer,
+            queue: Arc::clone(&queue),
+            clock: options.clock,
+            head_after_ns: u64::try_from(options.head_after.as_nanos()).unwrap_or(u64::MAX),
+            instance,
+            on_fatal,
+            since_fold: 0,
+            lock,
+        };
+        writer.commit_startup(startup)?;
+        let thread = std::thread::Builder::new()
+            .name("ledger-writer".into())
+            .spawn(move || writer.run())
+            .map_err(|error| StoreError::io("start the writer of", dir, error))?;
+        Ok(Self {
+            paths,
+            queue,
+            writer: Mutex::new(Some(thread)),
+            ledger,
+            key,
+            database,
+        })
+    }
+
+    /// Hands a batch to the writer. `done` is called once, on the writer's thread or before this returns: with the
+    /// receipt after the batch is durable, or with the reason why nothing of it was kept. It must not block.
+    pub fn append(
+        &self,
+        batch: Batch,
+        done: impl FnOnce(Result<Receipt, AppendError>) + Send + 'static,
+    ) {
+        match batch.check() {
+            Ok(()) => self.queue.push(batch, Box::new(done)),
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    /// As [`Ledger::append`], waiting for the answer. For programs without an executor, and for tests.
+    ///
+    /// # Errors
+    /// Those of [`AppendError`].
+    pub fn append_and_wait(&self, batch: Batch) -> Result<Receipt, AppendError> {
+        let (send, receive) = std::sync::mpsc::sync_channel(1);
+        self.append(batch, move |answer| {
+            let _ = send.send(answer);
+        });
+        receive.recv().unwrap_or(Err(AppendError::Closing))
+    }
+
+    /// A reader of this ledger while it is being written, for the process that writes it.
+    ///
+    /// # Errors
+    /// The database does not open again.
+    pub fn reader(&self) -> Result<Folder, StoreError> {
+        Folder::beside_writer(self.paths.clone(), self.database)
+    }
+
+    /// The ledger's id.
+    #[must_use]
+    pub fn id(&self) -> LedgerId {
+        self.ledger
+    }
+
+    /// The key that signs its checkpoints.
+    #[must_use]
+    pub fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.paths.dir
+    }
+
+    /// Records that wait to be written.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
+    /// Why it stopped for good, if it did.
+    #[must_use]
+    pub fn fatal(&self) -> Option<Fatal> {
+        self.queue.fatal()
+    }
+
+    /// Writes what waits, a head for every stream that lacks one and the shutdown leaf, signs the last checkpoint and
+    /// leaves a database without a log. Later appends are refused. A second call does nothing.
+    ///
+    /// # Errors
+    /// The ledger had to stop.
+    pub fn close(&self) -> Result<(), Fatal> {
+        self.queue.close();
+        let thread = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        match thread.map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_)) => {
+                let fatal = Fatal {
+                    dir: self.paths.dir.clone(),
+                    why: "the writer's thread panicked".into(),
+                };
+                self.queue.poison(&fatal);
+                Err(fatal)
+            }
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        let _ = self.close();
+    }
+}
+
+/// How a ledger stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The folder.
+    pub dir: PathBuf,
+    /// The ledger's id.
+    pub ledger: LedgerId,
+    /// First line of its checkpoints.
+    pub origin: String,
+    /// Number of the last commit.
+    pub commit: u64,
+    /// Leaves in the ledger log.
+    pub size: u64,
+    /// What was signed last.
+    pub signed: Option<TreeHead>,
+    /// Streams.
+    pub streams: u64,
+    /// Streams with records that no head covers yet.
+    pub uncovered: u64,
+    /// Segments.
+    pub segments: u64,
+    /// Bytes of the database.
+    pub database_bytes: u64,
+    /// Bytes of the write-ahead log.
+    pub wal_bytes: u64,
+    /// Whether the last run ended in order.
+    pub clean: bool,
+}
+
+fn read_key(paths: &Paths, origin: &str) -> Result<SignerKey, StoreError> {
+    let place = || paths.identity.display().to_string();
+    let seed = match files::read_small(&paths.identity, 33) {
+        Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            return Err(StoreError::Missing {
+                dir: paths.dir.clone(),
+                file: "keys/identity".into(),
+            });
+        }
+        other => other?,
+    };
+    let seed: [u8; 32] = seed
+        .try_into()
+        .map_err(|seed: Vec<u8>| StoreError::Damaged {
+            place: place(),
+            why: format!("it holds {} bytes, not 32", seed.len()),
+        })?;
+    SignerKey::new(origin, &seed).map_err(|error| StoreError::Damaged {
+        place: place(),
+        why: error.to_string(),
+    })
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call, at start")]
+fn start_signer(
+    paths: &Paths,
+    signed: TreeHead,
+    note: Vec<u8>,
+    key: SignerKey,
+    queue: &Arc<Queue>,
+    on_fatal: &Arc<OnFatal>,
+    soon: Duration,
+    late: Duration,
+) -> Result<Signer, StoreError> {
+    let origin = key.verifier().name().to_owned();
+    let sign = move |size: u64, root: &Hash| {
+        let head = TreeHead { size, root: *root };
+        Checkpoint {
+            origin: origin.clone(),
+            head,
+        }
+        .sign(&key)
+        .map_err(|error| error.to_string())
+    };
+    let (alarm_paths, queue, on_fatal) = (paths.clone(), Arc::clone(queue), Arc::clone(on_fatal));
+    let alarm = move |why| drop(self_stop(&alarm_paths, &queue, &on_fatal, why));
+    let signed = Committed {
+        size: signed.size,
+        root: signed.root,
+    };
+    Signer::start(
+        paths.clone(),
+        signed,
+        note,
+        Pace { soon, late },
+        Box::new(sign),
+        Box::new(alarm),
+    )
+}
+
+fn random_instance(paths: &Paths) -> Result<[u8; 16], StoreError> {
+    let mut instance = [0; 16];
+    getrandom::fill(&mut instance).map_err(|error| {
+        StoreError::io(
+            "draw random bytes for",
+            &paths.dir,
+            std::io::Error::other(error.to_string()),
+        )
+    })?;
+    Ok(instance)
+}
+
+/// The kernel's name for this boot; zeros where there is none.
+fn boot_id() -> [u8; 16] {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: Vec<u8> = text
+        .chars()
+        .filter_map(|c| c.to_digit(16))
+        .map(|digit| digit as u8)
+        .collect();
+    let mut id = [0; 16];
+    for (byte, pair) in id.iter_mut().zip(digits.as_chunks::<2>().0) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    id
+}
+
+/// Time since boot in nanoseconds, to the kernel's hundredths of a second; 0 where it is not told.
+fn boot_ns() -> u64 {
+    let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let seconds = text
+        .split_whitespace()
+        .next()
+        .and_then(|first| first.parse::<f64>().ok())
+        .unwrap_or(0.0);
+    Duration::try_from_secs_f64(seconds)
+        .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(0))
+}

@@ -1,0 +1,38 @@
+//! The SQLite ledger: one writer, recovery, and a reader that changes nothing.
+//!
+//! A ledger folder holds `ledger.db`, `acked`, `last_signed`, `lock`, `ledger.pub` and `keys/`. [`init()`] creates it,
+//! [`Ledger`] is the one process that appends to it, [`Folder`] reads it.
+#![forbid(unsafe_code)]
+
+mod batch;
+mod book;
+mod control;
+mod database;
+mod duplicates;
+mod error;
+mod files;
+mod init;
+mod ledger;
+mod log;
+mod query;
+mod queue;
+mod recover;
+mod schema;
+mod signer;
+mod streams;
+mod tables;
+mod writer;
+
+mod folder;
+
+pub use batch::{
+    Batch, Close, Named, PrepareError, Prepared, Receipt, Record, Run, StreamBatch, StreamKey,
+    StreamReceipt,
+};
+pub use error::{AppendError, Fatal, StoreError};
+pub use folder::Folder;
+pub use init::{Created, InitOptions, init};
+pub use ledger::{Ledger, Options, Status};
+
+/// Says the time: Unix nanoseconds. Called for every commit.
+pub type Clock = std::sync::Arc<dyn Fn() -> u64 + Send + Sync>;

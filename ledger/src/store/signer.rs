@@ -1,0 +1,203 @@
+//! The thread that signs checkpoints: only what is committed, and only after `last_signed` holds it.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::error::StoreError;
+use super::files::{self, Paths};
+use crate::tree::Hash;
+
+/// Signs `(size, root)` into the exact bytes of a signed note.
+pub(crate) type Sign = Box<dyn Fn(u64, &Hash) -> Result<Vec<u8>, String> + Send>;
+
+/// Called when nothing may be signed any more; the writer has to stop.
+pub(crate) type Alarm = Box<dyn Fn(String) + Send>;
+
+/// What the ledger log was after some commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Committed {
+    pub(crate) size: u64,
+    pub(crate) root: Hash,
+}
+
+/// How often checkpoints are signed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// After a head or a close: at most this long after the last signature.
+    pub(crate) soon: Duration,
+    /// After anything else.
+    pub(crate) late: Duration,
+}
+
+#[derive(Debug)]
+struct Target {
+    newest: Committed,
+    signed: Committed,
+    soon: bool,
+    stop: bool,
+}
+
+#[derive(Debug)]
+struct Shared {
+    target: Mutex<Target>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Target> {
+        self.target.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The handle by which the writer says what is committed.
+#[derive(Debug)]
+pub(crate) struct Signer {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Signer {
+    /// Starts the thread; `signed` is what `last_signed` holds now, as the exact bytes `note`.
+    pub(crate) fn start(
+        paths: Paths,
+        signed: Committed,
+        note: Vec<u8>,
+        pace: Pace,
+        sign: Sign,
+        alarm: Alarm,
+    ) -> Result<Self, StoreError> {
+        let target = Target {
+            newest: signed,
+            signed,
+            soon: false,
+            stop: false,
+        };
+        let shared = Arc::new(Shared {
+            target: Mutex::new(target),
+            changed: Condvar::new(),
+        });
+        let pen = Pen { paths, note, sign };
+        let dir = pen.paths.dir.clone();
+        let theirs = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("ledger-signer".into())
+            .spawn(move || run(&theirs, pen, pace, &alarm))
+            .map_err(|error| StoreError::io("start the signer of", &dir, error))?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Says what is committed now; `soon` if a head or a close is among it.
+    pub(crate) fn offer(&self, newest: Committed, soon: bool) {
+        let mut target = self.shared.lock();
+        let wake = newest != target.newest || (soon && !target.soon);
+        target.newest = newest;
+        target.soon |= soon;
+        drop(target);
+        if wake {
+            self.shared.changed.notify_all();
+        }
+    }
+
+    /// Signs what is left and ends the thread.
+    pub(crate) fn finish(mut self) {
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        self.shared.lock().stop = true;
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Signer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn run(shared: &Shared, mut pen: Pen, pace: Pace, alarm: &Alarm) {
+    let mut last = Instant::now()
+        .checked_sub(pace.late)
+        .unwrap_or_else(Instant::now);
+    loop {
+        let Some((newest, stop)) = wait(shared, pace, last) else {
+            return;
+        };
+        match pen.write(newest) {
+            Ok(()) => {
+                let mut target = shared.lock();
+                target.signed = newest;
+                target.soon &= target.newest != newest;
+            }
+            // Signing waits for space; what is committed stays committed.
+            Err(StoreError::NoSpace { .. }) if !stop => {}
+            Err(error) => return alarm(error.to_string()),
+        }
+        if stop {
+            return;
+        }
+        last = Instant::now();
+    }
+}
+
+/// Waits until something is to be signed and its time has come; `None` when the thread may end.
+fn wait(shared: &Shared, pace: Pace, last: Instant) -> Option<(Committed, bool)> {
+    let mut target = shared.lock();
+    loop {
+        if target.stop {
+            return (target.newest != target.signed).then_some((target.newest, true));
+        }
+        let due = if target.soon { pace.soon } else { pace.late };
+        let waited = last.elapsed();
+        if target.newest == target.signed {
+            target = shared
+                .changed
+                .wait(target)
+                .unwrap_or_else(PoisonError::into_inner);
+        } else if waited >= due {
+            return Some((target.newest, false));
+        } else {
+            let rest = due.saturating_sub(waited);
+            target = shared
+                .changed
+                .wait_timeout(target, rest)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+}
+
+struct Pen {
+    paths: Paths,
+    /// What `last_signed` must hold for us to replace it.
+    note: Vec<u8>,
+    sign: Sign,
+}
+
+impl Pen {
+    /// Compares, signs and swaps. Another content than ours means that another writer signs this ledger.
+    fn write(&mut self, newest: Committed) -> Result<(), StoreError> {
+        let found = files::read_small(&self.paths.last_signed, 64 * 1024)?;
+        if found != self.note {
+            return Err(StoreError::Damaged {
+                place: self.paths.last_signed.display().to_string(),
+                why: "it is not what this process signed last; someone else writes to it".into(),
+            });
+        }
+        let place = || self.paths.last_signed.display().to_string();
+        let note = (self.sign)(newest.size, &newest.root).map_err(|why| StoreError::Damaged {
+            place: place(),
+            why,
+        })?;
+        files::replace_file(&self.paths.last_signed, &note)?;
+        self.note = note;
+        Ok(())
+    }
+}

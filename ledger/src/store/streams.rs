@@ -1,0 +1,232 @@
+//! The streams that the writer has at hand, and opening new ones.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::batch::StreamKey;
+use super::control::{ControlLog, WriteError};
+use super::log::Log;
+use super::tables::{self, TableError, hash, to_sql, unsigned};
+use crate::leaf::{ControlBody, LedgerId, RecordLeaf, StreamId, StreamOpening};
+
+/// Streams kept in memory; others are read again when a record comes for them.
+const KEPT: usize = 2048;
+
+/// One stream as the writer knows it.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) n: i64,
+    pub(crate) id: StreamId,
+    pub(crate) log: Log,
+    /// Ledger index of its newest head or close.
+    pub(crate) head: Option<u64>,
+    pub(crate) head_size: u64,
+    /// Ledger index of its newest close.
+    pub(crate) closed: Option<u64>,
+    /// What the row's `uncovered` says.
+    pub(crate) marked: bool,
+    /// Time of its newest record: a stream's times never go back.
+    pub(crate) newest_ns: u64,
+    /// Requests and sessions it is bound to, as far as this process wrote or looked.
+    pub(crate) bound: Vec<String>,
+    pub(crate) linked: Vec<String>,
+    used: u64,
+}
+
+impl Stream {
+    /// Records that its newest head does not cover.
+    pub(crate) fn uncovered(&self) -> u64 {
+        self.log.size() - self.head_size
+    }
+}
+
+/// Streams by number and by name.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    open: HashMap<i64, Stream>,
+    numbers: HashMap<String, i64>,
+    clock: u64,
+}
+
+/// One text per (label, producer).
+fn name_of(key: &StreamKey) -> String {
+    format!("{}:{}{}", key.label.len(), key.label, key.producer)
+}
+
+impl Streams {
+    /// The stream of a key, opened now if there was none.
+    pub(crate) fn of_key(
+        &mut self,
+        connection: &Connection,
+        control: &mut ControlLog,
+        ledger: &LedgerId,
+        key: &StreamKey,
+        first_ns: u64,
+    ) -> Result<&mut Stream, WriteError> {
+        let name = name_of(key);
+        let n = match self.numbers.get(&name) {
+            Some(n) => *n,
+            None => {
+                let found = connection
+                    .prepare_cached("SELECT n FROM stream WHERE label = ?1 AND producer = ?2")?
+                    .query_row((&key.label, &key.producer), |row| row.get(0))
+                    .optional()?;
+                let n = match found {
+                    Some(n) => n,
+                    None => self.create(connection, control, ledger, key, first_ns)?,
+                };
+                self.numbers.insert(name, n);
+                n
+            }
+        };
+        self.get(connection, n)
+    }
+
+    /// A stream by its number.
+    pub(crate) fn get(
+        &mut self,
+        connection: &Connection,
+        n: i64,
+    ) -> Result<&mut Stream, WriteError> {
+        self.clock += 1;
+        let used = self.clock;
+        let stream = match self.open.entry(n) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(load(connection, n)?),
+        };
+        stream.used = used;
+        Ok(stream)
+    }
+
+    /// A stream that is at hand.
+    pub(crate) fn peek(&self, n: i64) -> Option<&Stream> {
+        self.open.get(&n)
+    }
+
+    fn create(
+        &mut self,
+        connection: &Connection,
+        control: &mut ControlLog,
+        ledger: &LedgerId,
+        key: &StreamKey,
+        first_ns: u64,
+    ) -> Result<i64, WriteError> {
+        let nonce = control.random()?;
+        let id = StreamId::derive(ledger, &nonce);
+        let opening = StreamOpening {
+            label: key.label.clone(),
+            rule: key.rule as u8,
+            producer: key.producer.clone(),
+            proof: key.proof as u8,
+            claim: key.claim.clone(),
+        };
+        let opened =
+            control.append_private(connection, &opening, |commitment| ControlBody::StreamOpen {
+                stream: id,
+                nonce,
+                commitment,
+            })?;
+        let mut insert = connection.prepare_cached(
+            "INSERT INTO stream (id, opened, first_ns, label, producer, proof, claim, head, head_size, head_ns, closed,
+               uncovered) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, 0, 0, NULL, 0)",
+        )?;
+        let proof = key.proof as u8;
+        insert.execute((
+            id.0,
+            to_sql(opened),
+            to_sql(first_ns),
+            &key.label,
+            &key.producer,
+            proof,
+            &key.claim,
+        ))?;
+        let n = connection.last_insert_rowid();
+        self.open.insert(
+            n,
+            Stream {
+                n,
+                id,
+                log: Log::default(),
+                head: None,
+                head_size: 0,
+                closed: None,
+                marked: false,
+                newest_ns: 0,
+                bound: Vec::new(),
+                linked: Vec::new(),
+                used: 0,
+            },
+        );
+        Ok(n)
+    }
+
+    /// Forgets the streams used longest ago, if there are too many. Between transactions only.
+    pub(crate) fn trim(&mut self) {
+        if self.open.len() <= KEPT {
+            return;
+        }
+        let mut used: Vec<u64> = self.open.values().map(|stream| stream.used).collect();
+        used.sort_unstable();
+        let oldest = used.get(used.len() - KEPT / 2).copied().unwrap_or(0);
+        self.open.retain(|_, stream| stream.used >= oldest);
+        let open = &self.open;
+        self.numbers.retain(|_, n| open.contains_key(n));
+    }
+
+    /// Forgets everything: what memory holds was rolled back.
+    pub(crate) fn forget(&mut self) {
+        self.open.clear();
+        self.numbers.clear();
+    }
+}
+
+fn load(connection: &Connection, n: i64) -> Result<Stream, WriteError> {
+    let row = connection
+        .prepare_cached("SELECT id, head, head_size, closed, uncovered FROM stream WHERE n = ?1")?
+        .query_row([n], |row| {
+            let index = |column| {
+                row.get::<_, Option<i64>>(column)
+                    .map(|index| index.map(|index| index as u64))
+            };
+            Ok((
+                hash(row, 0)?,
+                index(1)?,
+                unsigned(row, 2)?,
+                index(3)?,
+                row.get::<_, i64>(4)?,
+            ))
+        })
+        .optional()?;
+    let Some((id, head, head_size, closed, marked)) = row else {
+        return Err(TableError::damaged("table stream", format!("row {n} is missing")).into());
+    };
+    let log = tables::right_edge(connection, n)?;
+    if log.size() < head_size {
+        let why = format!("{} of its {head_size} records are stored", log.size());
+        return Err(TableError::damaged(tables::name(n), why).into());
+    }
+    let mut newest_ns = 0;
+    tables::leaves(
+        connection,
+        n,
+        log.size().saturating_sub(1),
+        log.size(),
+        |_, leaf| {
+            newest_ns = RecordLeaf::decode(leaf).map_or(0, |leaf| leaf.received_unix_ns);
+        },
+    )?;
+    Ok(Stream {
+        n,
+        id: StreamId(id),
+        log,
+        head,
+        head_size,
+        closed,
+        marked: marked == 1,
+        newest_ns,
+        bound: Vec::new(),
+        linked: Vec::new(),
+        used: 0,
+    })
+}

@@ -1,0 +1,335 @@
+//! The one thread that writes: takes what waits, commits it in one transaction, and only then answers.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, ffi};
+
+use super::Clock;
+use super::batch::Receipt;
+use super::book::Book;
+use super::control::WriteError;
+use super::error::{AppendError, Fatal, StoreError};
+use super::files::{Identity, Lock, Paths};
+use super::queue::{Queue, Queued, Work};
+use super::signer::{Committed, Signer};
+use super::tables::TableError;
+use crate::acked::{self, Acked};
+use crate::leaf::ControlBody;
+
+/// How often the writer looks whether a head is due when nothing comes in.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Heads written in one commit when many streams fall silent at once.
+const HEADS_AT_ONCE: usize = 1024;
+
+/// Bytes committed after which the log is folded into the database.
+const FOLD_AFTER: usize = 16 * 1024 * 1024;
+
+/// Called once when the ledger stops for good.
+pub(crate) type OnFatal = Box<dyn Fn(&Fatal) + Send + Sync>;
+
+pub(crate) struct Writer {
+    pub(crate) connection: Connection,
+    pub(crate) paths: Paths,
+    pub(crate) book: Book,
+    pub(crate) acked: File,
+    pub(crate) database: Identity,
+    pub(crate) wal: Option<Identity>,
+    pub(crate) signer: Signer,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) clock: Clock,
+    pub(crate) head_after_ns: u64,
+    pub(crate) instance: [u8; 16],
+    pub(crate) on_fatal: Arc<OnFatal>,
+    pub(crate) since_fold: usize,
+    /// Held until the last file is closed.
+    pub(crate) lock: Lock,
+}
+
+/// How a commit failed.
+#[derive(Debug)]
+enum Failure {
+    /// Rolled back; the same may work later.
+    NoSpace,
+    /// Nobody knows what the disk holds.
+    Fatal(String),
+}
+
+impl Writer {
+    /// Runs until the queue is closed or the ledger stops.
+    pub(crate) fn run(mut self) -> Result<(), Fatal> {
+        loop {
+            let work = self.queue.take(TICK);
+            let due = self.book.due(
+                (self.clock)().saturating_sub(self.head_after_ns),
+                HEADS_AT_ONCE,
+            );
+            let outcome = match work {
+                Work::Batches(batches) => self.batches(batches, &due),
+                Work::Tick if due.is_empty() => Ok(()),
+                Work::Tick => self.batches(Vec::new(), &due),
+                Work::Close => {
+                    let (paths, queue, on_fatal) = (
+                        self.paths.clone(),
+                        Arc::clone(&self.queue),
+                        Arc::clone(&self.on_fatal),
+                    );
+                    return self
+                        .close()
+                        .map_err(|why| self_stop(&paths, &queue, &on_fatal, why));
+                }
+            };
+            if let Err(why) = outcome {
+                return Err(self_stop(&self.paths, &self.queue, &self.on_fatal, why));
+            }
+        }
+    }
+
+    /// Commits batches together and answers each. `Err` only if the ledger has to stop.
+    fn batches(&mut self, batches: Vec<Queued>, due: &[i64]) -> Result<(), String> {
+        let bytes: usize = batches.iter().map(|queued| queued.batch.bytes()).sum();
+        let (batches, callbacks): (Vec<_>, Vec<_>) = batches
+            .into_iter()
+            .map(|queued| (queued.batch, queued.done))
+            .unzip();
+        let outcome = self.commit(|book, connection| {
+            let mut receipts = Vec::with_capacity(batches.len());
+            for batch in batches {
+                receipts.push(book.write(connection, batch)?);
+            }
+            for n in due {
+                book.write_head(connection, *n)?;
+            }
+            Ok(receipts)
+        });
+        match outcome {
+            Ok(receipts) => {
+                for (receipt, done) in receipts.into_iter().zip(callbacks) {
+                    done(Ok(receipt));
+                }
+                self.since_fold += bytes;
+                self.fold_if_due()
+            }
+            Err(Failure::NoSpace) => {
+                for done in callbacks {
+                    done(Err(AppendError::NoSpace));
+                }
+                Ok(())
+            }
+            Err(Failure::Fatal(why)) => {
+                let fatal = Fatal {
+                    dir: self.paths.dir.clone(),
+                    why: why.as_str().into(),
+                };
+                for done in callbacks {
+                    done(Err(AppendError::Fatal(fatal.clone())));
+                }
+                Err(why)
+            }
+        }
+    }
+
+    /// One transaction: BEGIN, what `write` does, heads and state, COMMIT, the check that it went into a file that
+    /// still has its name, `acked`, the signer. INVARIANT: nothing is answered before this returns.
+    fn commit(
+        &mut self,
+        write: impl FnOnce(&mut Book, &Connection) -> Result<Vec<Receipt>, WriteError>,
+    ) -> Result<Vec<Receipt>, Failure> {
+        let now_ns = (self.clock)();
+        let (book, connection) = (&mut self.book, &self.connection);
+        let written = book.begin(connection, now_ns).and_then(|()| {
+            let receipts = write(book, connection)?;
+            book.finish(connection)?;
+            connection.prepare_cached("COMMIT")?.execute([])?;
+            Ok(receipts)
+        });
+        let mut receipts = match written {
+            Ok(receipts) => receipts,
+            Err(error) => return Err(self.roll_back(&error, now_ns)),
+        };
+        let headed = self.book.committed(now_ns);
+        self.still_there().map_err(Failure::Fatal)?;
+        self.acknowledge().map_err(Failure::Fatal)?;
+        let committed = Committed {
+            size: self.book.control.size(),
+            root: self.book.control.root(),
+        };
+        self.signer.offer(committed, headed);
+        for receipt in receipts
+            .iter_mut()
+            .filter(|receipt| receipt.commit == self.book.commit)
+        {
+            receipt.ledger_size = committed.size;
+            receipt.ledger_root = committed.root;
+        }
+        Ok(receipts)
+    }
+
+    fn roll_back(&mut self, error: &WriteError, now_ns: u64) -> Failure {
+        if !is_no_space(error) {
+            return Failure::Fatal(error.to_string());
+        }
+        // SQLite may have rolled back by itself.
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            return Failure::Fatal(format!("cannot roll back: {error}"));
+        }
+        match self.book.reload(&self.connection, now_ns) {
+            Ok(()) => Failure::NoSpace,
+            Err(error) => Failure::Fatal(format!("cannot read the last commit again: {error}")),
+        }
+    }
+
+    /// Measured: SQLite commits happily into files that have been unlinked.
+    fn still_there(&mut self) -> Result<(), String> {
+        if !self.database.still_at(&self.paths.database) {
+            return Err(format!(
+                "{} was removed or replaced",
+                self.paths.database.display()
+            ));
+        }
+        match self.wal {
+            Some(wal) if !wal.still_at(&self.paths.wal) => Err(format!(
+                "{} was removed or replaced",
+                self.paths.wal.display()
+            )),
+            Some(_) => Ok(()),
+            None => {
+                let wal = Identity::of(&self.paths.wal).map_err(|error| error.to_string())?;
+                self.wal = Some(wal);
+                Ok(())
+            }
+        }
+    }
+
+    fn acknowledge(&self) -> Result<(), String> {
+        let commit = self.book.commit;
+        let slot = Acked {
+            commit,
+            size: self.book.control.size(),
+            root: self.book.control.root(),
+        }
+        .encode();
+        self.acked
+            .write_all_at(&slot, (acked::SLOT * acked::slot_of(commit)) as u64)
+            .map_err(|error| format!("cannot write {}: {error}", self.paths.acked.display()))
+    }
+
+    /// Folds the log into the database while nobody waits. A full disk is no reason to stop: the log stays.
+    fn fold_if_due(&mut self) -> Result<(), String> {
+        if self.since_fold < FOLD_AFTER {
+            return Ok(());
+        }
+        self.since_fold = 0;
+        match self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        {
+            Ok(()) => Ok(()),
+            Err(error) if is_full(&error) => Ok(()),
+            Err(error) => Err(format!("cannot fold the write-ahead log: {error}")),
+        }
+    }
+
+    /// Heads for every stream that lacks one, the shutdown leaf, a last signature, an empty log.
+    fn close(self) -> Result<(), String> {
+        let mut this = self;
+        loop {
+            let due = this.book.due(u64::MAX, HEADS_AT_ONCE);
+            if due.is_empty() {
+                break;
+            }
+            this.batches(Vec::new(), &due)?;
+        }
+        let (instance, commit) = (this.instance, this.book.commit);
+        let last = this.commit_last(ControlBody::Shutdown {
+            instance,
+            commit,
+            reason: 1,
+        });
+        match last {
+            Ok(()) | Err(Failure::NoSpace) => {}
+            Err(Failure::Fatal(why)) => return Err(why),
+        }
+        let Self {
+            connection,
+            paths,
+            signer,
+            lock,
+            ..
+        } = this;
+        signer.finish();
+        let truncated = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+            row.get::<_, i64>(0)
+        });
+        match truncated {
+            Ok(_) => {}
+            Err(error) if is_full(&error) => {}
+            Err(error) => return Err(format!("cannot fold the write-ahead log: {error}")),
+        }
+        connection
+            .close()
+            .map_err(|(_, error)| format!("cannot close the database: {error}"))?;
+        super::files::sync_folder(&paths.dir).map_err(|error| error.to_string())?;
+        drop(lock);
+        Ok(())
+    }
+
+    fn commit_last(&mut self, body: ControlBody) -> Result<(), Failure> {
+        let outcome = self.commit(|book, connection| {
+            book.state(connection, body)?;
+            book.shut();
+            Ok(Vec::new())
+        });
+        outcome.map(drop)
+    }
+
+    /// The first commit of a run.
+    pub(crate) fn commit_startup(&mut self, body: ControlBody) -> Result<(), StoreError> {
+        let outcome = self.commit(|book, connection| {
+            book.state(connection, body)?;
+            Ok(Vec::new())
+        });
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(Failure::NoSpace) => Err(StoreError::NoSpace {
+                path: self.paths.database.clone(),
+            }),
+            Err(Failure::Fatal(why)) => Err(Fatal {
+                dir: self.paths.dir.clone(),
+                why: why.as_str().into(),
+            }
+            .into()),
+        }
+    }
+}
+
+/// Tells everyone that the ledger stops.
+pub(crate) fn self_stop(paths: &Paths, queue: &Queue, on_fatal: &OnFatal, why: String) -> Fatal {
+    let fatal = Fatal {
+        dir: paths.dir.clone(),
+        why: why.as_str().into(),
+    };
+    queue.poison(&fatal);
+    on_fatal(&fatal);
+    fatal
+}
+
+fn is_no_space(error: &WriteError) -> bool {
+    match error {
+        WriteError::Sqlite(error) | WriteError::Table(TableError::Sqlite(error)) => is_full(error),
+        _ => false,
+    }
+}
+
+/// A full disk shows as SQLITE_FULL, or as a shared-memory file that cannot grow.
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || error
+            .sqlite_error()
+            .is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
+}

@@ -1,3 +1,0 @@
-//! The commands.
-
-mod csv;
