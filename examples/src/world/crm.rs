@@ -14,8 +14,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The bearer token that the renewal agent was given.
 pub const AGENT_TOKEN: &str = "crm-renewal-agent";
 
+/// The bearer token of a colleague who works in the same CRM.
+pub const COLLEAGUE_TOKEN: &str = "crm-colleague";
+
 /// What the agent may do at the start.
 pub const PERMISSIONS: &[&str] = &["accounts:read", "accounts:stage", "accounts:discount"];
+
+/// What the colleague may do.
+const COLLEAGUE_PERMISSIONS: &[&str] = &["accounts:read", "accounts:stage", "accounts:phone"];
+
+/// Who calls: token and name.
+const CALLERS: &[(&str, &str)] = &[
+    (AGENT_TOKEN, "renewal-agent"),
+    (COLLEAGUE_TOKEN, "colleague"),
+];
 
 /// The CRM's database refused.
 pub type CrmError = rusqlite::Error;
@@ -38,7 +50,7 @@ impl Crm {
             "DROP TABLE IF EXISTS account; DROP TABLE IF EXISTS permission;
              CREATE TABLE account(id INTEGER PRIMARY KEY, name TEXT NOT NULL, tier TEXT NOT NULL, stage TEXT NOT NULL,
                  discount INTEGER NOT NULL, phone TEXT NOT NULL, contact TEXT NOT NULL, version INTEGER NOT NULL) STRICT;
-             CREATE TABLE permission(name TEXT PRIMARY KEY) STRICT;",
+             CREATE TABLE permission(caller TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(caller, name)) STRICT;",
         )?;
         let transaction = database.transaction()?;
         for customer in CUSTOMERS {
@@ -55,8 +67,10 @@ impl Crm {
                 ],
             )?;
         }
-        for permission in PERMISSIONS {
-            transaction.execute("INSERT INTO permission VALUES(?1)", [permission])?;
+        let agent = PERMISSIONS.iter().map(|name| ("renewal-agent", name));
+        let colleague = COLLEAGUE_PERMISSIONS.iter().map(|name| ("colleague", name));
+        for (caller, name) in agent.chain(colleague) {
+            transaction.execute("INSERT INTO permission VALUES(?1, ?2)", [caller, name])?;
         }
         transaction.commit()?;
         Ok(Self {
@@ -73,19 +87,12 @@ impl Crm {
             .with_state(self.clone())
     }
 
-    pub(super) fn set_phone(&self, id: u32, phone: &str) -> Result<(), CrmError> {
-        self.with(|database| {
-            database.execute(
-                "UPDATE account SET phone = ?2, version = version + 1 WHERE id = ?1",
-                params![id, phone],
-            )
-        })
-        .map(drop)
-    }
-
     pub(super) fn take_permission(&self, permission: &str) -> Result<(), CrmError> {
         self.with(|database| {
-            database.execute("DELETE FROM permission WHERE name = ?1", [permission])
+            database.execute(
+                "DELETE FROM permission WHERE caller = 'renewal-agent' AND name = ?1",
+                [permission],
+            )
         })
         .map(drop)
     }
@@ -105,10 +112,11 @@ impl Crm {
         })
     }
 
-    fn allowed(&self) -> Result<Vec<String>, CrmError> {
+    fn allowed(&self, caller: &str) -> Result<Vec<String>, CrmError> {
         self.with(|database| {
-            let mut rows = database.prepare("SELECT name FROM permission ORDER BY name")?;
-            rows.query_map([], |row| row.get(0))?.collect()
+            let mut rows =
+                database.prepare("SELECT name FROM permission WHERE caller = ?1 ORDER BY name")?;
+            rows.query_map([caller], |row| row.get(0))?.collect()
         })
     }
 }
@@ -182,8 +190,9 @@ async fn read(
 }
 
 async fn permissions(State(crm): State<Crm>, headers: HeaderMap) -> Result<Response, Refusal> {
-    crm.check(&headers, "accounts:read")?;
-    Ok(Json(json!({"principal": "renewal-agent", "permissions": crm.allowed()?})).into_response())
+    let caller = crm.check(&headers, "accounts:read")?;
+    let allowed = crm.allowed(caller)?;
+    Ok(Json(json!({"principal": caller, "permissions": allowed})).into_response())
 }
 
 async fn change(
@@ -202,38 +211,43 @@ async fn change(
     if wanted.is_some_and(|wanted| wanted != account.etag()) {
         return Err(Refusal::Changed);
     }
-    let stage = fields
-        .get("stage")
-        .or(account.body.get("stage"))
-        .and_then(Value::as_str);
-    let discount = fields
-        .get("discount")
-        .or(account.body.get("discount"))
-        .and_then(Value::as_i64);
-    let (Some(stage), Some(discount)) = (stage, discount) else {
+    let field = |name: &str| fields.get(name).or(account.body.get(name));
+    let (Some(stage), Some(discount), Some(phone)) = (
+        field("stage").and_then(Value::as_str),
+        field("discount").and_then(Value::as_i64),
+        field("phone").and_then(Value::as_str),
+    ) else {
         return Err(Refusal::Malformed);
     };
-    crm.with(|database| {
+    // The version is compared once more by the statement itself: between it and the read above somebody may write.
+    let changed = crm.with(|database| {
         database.execute(
-            "UPDATE account SET stage = ?2, discount = ?3, version = version + 1 WHERE id = ?1",
-            params![id, stage, discount],
+            "UPDATE account SET stage = ?3, discount = ?4, phone = ?5, version = version + 1
+             WHERE id = ?1 AND version = ?2",
+            params![id, account.version, stage, discount, phone],
         )
     })?;
+    if changed == 0 {
+        return Err(Refusal::Changed);
+    }
     Ok(crm.account(id)?.ok_or(Refusal::Missing)?.reply())
 }
 
 impl Crm {
-    fn check(&self, headers: &HeaderMap, permission: &str) -> Result<(), Refusal> {
+    /// Who calls, when they may.
+    fn check(&self, headers: &HeaderMap, permission: &str) -> Result<&'static str, Refusal> {
         let token = headers
             .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        if token.and_then(|value| value.strip_prefix("Bearer ")) != Some(AGENT_TOKEN) {
-            return Err(Refusal::Unknown);
-        }
-        if !self.allowed()?.iter().any(|allowed| allowed == permission) {
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "));
+        let &(_, caller) = CALLERS
+            .iter()
+            .find(|(known, _)| token == Some(known))
+            .ok_or(Refusal::Unknown)?;
+        if !self.allowed(caller)?.iter().any(|name| name == permission) {
             return Err(Refusal::Forbidden(permission.to_owned()));
         }
-        Ok(())
+        Ok(caller)
     }
 }
 
@@ -264,7 +278,7 @@ impl IntoResponse for Refusal {
             ),
             Self::Malformed => (
                 StatusCode::BAD_REQUEST,
-                "stage is text, discount a number".to_owned(),
+                "stage and phone are text, discount is a number".to_owned(),
             ),
             Self::Database(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         };

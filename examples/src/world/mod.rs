@@ -86,12 +86,19 @@ impl World {
         self.folder.join("pending-review")
     }
 
-    /// Somebody else's edit of an account, made behind the agent's back.
+    /// A colleague edits an account: a second client of the CRM, with a token of its own.
     ///
     /// # Errors
-    /// When the CRM's database refuses.
-    pub fn edit_account_as_someone_else(&self, id: u32, phone: &str) -> Result<(), crm::CrmError> {
-        self.crm_state.set_phone(id, phone)
+    /// When the CRM does not answer, or refuses.
+    pub async fn edit_account_as_someone_else(&self, id: u32, phone: &str) -> reqwest::Result<()> {
+        crate::http::client()?
+            .patch(format!("{}/accounts/{id}", self.crm()))
+            .bearer_auth(crm::COLLEAGUE_TOKEN)
+            .json(&serde_json::json!({"phone": phone}))
+            .send()
+            .await?
+            .error_for_status()
+            .map(drop)
     }
 
     /// An administrator takes a permission away from the agent.
