@@ -2,5 +2,8 @@
 
 pub(crate) mod answer;
 pub(crate) mod body;
+pub(crate) mod door;
 pub(crate) mod http;
+pub(crate) mod receipt;
 pub(crate) mod refusal;
+mod refused;

@@ -22,6 +22,8 @@ pub mod tile;
 pub mod reader;
 pub mod verify;
 
+#[cfg(feature = "door")]
+pub mod door;
 #[cfg(feature = "store")]
 pub mod store;
 

@@ -109,13 +109,29 @@ pub struct StoredBody {
 
 /// One record as stored, lent for the length of a call.
 #[derive(Debug, Clone, Copy)]
-pub struct RecordRef<'a> {
+pub struct LentRecord<'a> {
     /// Where it is stored.
     pub index: u64,
     /// Its leaf.
     pub leaf: &'a [u8; RECORD_LEAF],
-    /// Salt and envelope, or `None` where they were erased.
-    pub body: Option<(&'a Salt, Envelope<'a>)>,
+    /// Salt and envelope.
+    pub body: LentBody<'a>,
+}
+
+/// Salt and envelope of a record, lent for the length of a call.
+#[derive(Debug, Clone, Copy)]
+pub enum LentBody<'a> {
+    /// Both are there.
+    Whole {
+        /// The salt of its commitment.
+        salt: &'a Salt,
+        /// The envelope.
+        envelope: Envelope<'a>,
+    },
+    /// They were erased.
+    Erased,
+    /// Something is there that cannot be an envelope: a segment that does not unpack, parts that do not parse.
+    Damaged(&'a str),
 }
 
 /// What a stream is looked up by.
@@ -233,7 +249,8 @@ pub trait Reader {
         to: u64,
     ) -> Result<Vec<StoredRecord>, ReadError>;
 
-    /// Records of a stream, lent one after the other. Override it where that saves copying envelopes.
+    /// Records of a stream, lent one after the other. Override it where that saves copying envelopes, and
+    /// where damage to a segment must not keep the records of others from being read.
     ///
     /// # Errors
     /// As the store fails.
@@ -242,21 +259,26 @@ pub trait Reader {
         stream: &StreamId,
         from: u64,
         to: u64,
-        visit: &mut dyn FnMut(RecordRef<'_>),
+        visit: &mut dyn FnMut(LentRecord<'_>),
     ) -> Result<(), ReadError> {
         for record in self.records(stream, from, to)? {
-            let body = match &record.body {
-                None => None,
-                Some(body) => {
-                    let envelope =
-                        Envelope::decode(&body.envelope).map_err(|error| ReadError::Damaged {
-                            place: self.place(),
-                            what: format!("record {} of stream {stream}: {error}", record.index),
-                        })?;
-                    Some((&body.salt, envelope))
-                }
+            let envelope = record
+                .body
+                .as_ref()
+                .map(|body| Envelope::decode(&body.envelope));
+            let why = envelope
+                .as_ref()
+                .and_then(|decoded| decoded.as_ref().err())
+                .map(ToString::to_string);
+            let body = match (&record.body, envelope) {
+                (Some(body), Some(Ok(envelope))) => LentBody::Whole {
+                    salt: &body.salt,
+                    envelope,
+                },
+                (Some(_), _) => LentBody::Damaged(why.as_deref().unwrap_or_default()),
+                (None, _) => LentBody::Erased,
             };
-            visit(RecordRef {
+            visit(LentRecord {
                 index: record.index,
                 leaf: &record.leaf,
                 body,

@@ -7,7 +7,7 @@ use super::{
     Finding, FindingKind, Place, Sealed, VerifiedHead, VerifiedRecord, VerifiedStream, locate,
 };
 use crate::leaf::{self, ControlBody, NO_HEAD, RECORD_LEAF, RecordLeaf, StreamId};
-use crate::reader::{RecordRef, StreamHint};
+use crate::reader::{LentBody, LentRecord, StreamHint};
 use crate::tree::{Frontier, hash_leaf};
 
 /// Recomputes a stream while its records pass by.
@@ -60,7 +60,7 @@ impl Check {
     }
 
     /// Checks one record; gives its leaf if leaf and bytes are good.
-    pub(super) fn record(&mut self, record: &RecordRef<'_>) -> Option<RecordLeaf> {
+    pub(super) fn record(&mut self, record: &LentRecord<'_>) -> Option<RecordLeaf> {
         if record.index < self.next {
             self.finding(
                 FindingKind::Leaf,
@@ -91,7 +91,7 @@ impl Check {
         good
     }
 
-    fn check(&mut self, record: &RecordRef<'_>, index: u64) -> Option<RecordLeaf> {
+    fn check(&mut self, record: &LentRecord<'_>, index: u64) -> Option<RecordLeaf> {
         let leaf = match RecordLeaf::decode(record.leaf) {
             Ok(leaf) if leaf.index == index => leaf,
             Ok(_) => {
@@ -109,8 +109,12 @@ impl Check {
         };
         self.first_ns.get_or_insert(leaf.received_unix_ns);
         match &record.body {
-            None => self.erased.push(index),
-            Some((salt, envelope)) => {
+            LentBody::Erased => self.erased.push(index),
+            LentBody::Damaged(why) => {
+                self.finding(FindingKind::Payload, index, why);
+                return None;
+            }
+            LentBody::Whole { salt, envelope } => {
                 self.bytes += envelope.encoded_len() as u64;
                 if envelope.commitment(salt) != leaf.commitment {
                     let what = "the bytes do not open the leaf's commitment";
@@ -221,7 +225,10 @@ impl Verifier<'_> {
         let mut records = Vec::new();
         let read = self.reader.scan(&hint.stream, 0, u64::MAX, &mut |record| {
             if let Some(leaf) = check.record(&record) {
-                let bytes = record.body.map(|(_, envelope)| envelope.encode());
+                let bytes = match record.body {
+                    LentBody::Whole { envelope, .. } => Some(envelope.encode()),
+                    LentBody::Erased | LentBody::Damaged(_) => None,
+                };
                 records.push(VerifiedRecord { leaf, bytes });
             }
         });

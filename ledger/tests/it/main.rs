@@ -1,12 +1,11 @@
-//! What the store promises, tried on real folders.
-#![cfg(feature = "store")]
-#![expect(
+//! Everything the ledger promises, tested from outside.
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test fails by panicking"
+    reason = "a test may panic"
 )]
 
-mod support;
-
-mod writing;
+mod memory;
+mod otlp;
+mod verify;

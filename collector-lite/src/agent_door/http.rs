@@ -1,0 +1,171 @@
+//! OTLP over HTTP: protobuf and JSON, gzip and zstd.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use ledger::envelope::{Delivery, Encoding, Signal};
+use ledger::store::Receipt;
+use vocabulary::wire;
+
+use super::answer::{self, Partial, Service};
+use super::body::{self, Compression};
+use super::door::{AgentDoor, add};
+use super::receipt;
+use super::refusal::Refusal;
+use crate::clock;
+use crate::intake::{Door, Export};
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is told to a sender of metrics.
+const METRICS_MESSAGE: &str = "recount counts metrics and does not keep them";
+
+/// The routes of OTLP/HTTP. Needs `ConnectInfo<SocketAddr>`.
+pub(crate) fn router(door: Arc<AgentDoor>) -> Router {
+    Router::new()
+        .route("/v1/logs", post(logs))
+        .route("/v1/traces", post(traces))
+        .route("/v1/metrics", post(metrics))
+        .with_state(door)
+}
+
+async fn logs(
+    State(door): State<Arc<AgentDoor>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    export(&door, Service::Logs, Signal::Logs, peer, &headers, body).await
+}
+
+async fn traces(
+    State(door): State<Arc<AgentDoor>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    export(&door, Service::Traces, Signal::Traces, peer, &headers, body).await
+}
+
+async fn metrics(State(door): State<Arc<AgentDoor>>, headers: HeaderMap, body: Body) -> Response {
+    let encoding = match encoding(&headers) {
+        Ok(encoding) => encoding,
+        Err(refusal) => return refused(Encoding::Json, &refusal),
+    };
+    if let Err(refusal) = body::read(body, door.max_body, PATIENCE).await {
+        return refused(encoding, &refusal);
+    }
+    add(&door.counters.metrics_exports, 1);
+    let partial = Partial { rejected: 0, message: METRICS_MESSAGE.to_owned() };
+    reply(StatusCode::OK, encoding, answer::success(encoding, Service::Metrics, &partial))
+}
+
+async fn export(
+    door: &AgentDoor,
+    service: Service,
+    signal: Signal,
+    peer: SocketAddr,
+    headers: &HeaderMap,
+    body: Body,
+) -> Response {
+    let encoding = match encoding(headers) {
+        Ok(encoding) => encoding,
+        Err(refusal) => {
+            door.turned_away(Door::Http, &peer.to_string(), &refusal, &[]);
+            return refused(Encoding::Json, &refusal);
+        }
+    };
+    match taken(door, signal, encoding, peer, headers, body).await {
+        Ok((receipt, partial)) => accepted(encoding, service, &receipt, &partial),
+        Err(refusal) => refused(encoding, &refusal),
+    }
+}
+
+async fn taken(
+    door: &AgentDoor,
+    signal: Signal,
+    encoding: Encoding,
+    peer: SocketAddr,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Receipt, Partial), Refusal> {
+    let peer = peer.to_string();
+    let turned_away = |refusal: Refusal, sent: &[u8]| {
+        door.turned_away(Door::Http, &peer, &refusal, sent);
+        refusal
+    };
+    let compression = Compression::from_header(text(headers, &header::CONTENT_ENCODING));
+    let compression = compression.map_err(|refusal| turned_away(refusal, &[]))?;
+    // Room for what is announced, and for it decompressed: how large that gets is only known afterwards.
+    let announced = text(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    let announced = announced.unwrap_or(door.max_body).min(door.max_body);
+    let room = if compression == Compression::Identity { announced } else { door.max_body };
+    let _room = door.reserve(room)?;
+    let sent = body::read(body, door.max_body, PATIENCE).await.map_err(|refusal| turned_away(refusal, &[]))?;
+    let plain = body::decompress(sent.clone(), compression, door.max_body)
+        .map_err(|refusal| turned_away(refusal, &sent))?;
+    let export = Export {
+        door: Door::Http,
+        encoding,
+        signal,
+        delivery: delivery(text(headers, &HeaderName::from_static(wire::DELIVERY_HEADER))),
+        peer,
+        received_ns: clock::now_ns(),
+    };
+    door.take(export, plain).await
+}
+
+/// What the sender says about how it delivers; anything unknown is plain.
+pub(crate) fn delivery(header: Option<&str>) -> Delivery {
+    match header {
+        Some("strict") => Delivery::Strict,
+        Some("spooled") => Delivery::Spooled,
+        _ => Delivery::Plain,
+    }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
+    let given = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
+    match given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "application/x-protobuf" => Ok(Encoding::Protobuf),
+        "application/json" => Ok(Encoding::Json),
+        _ => Err(Refusal::Type(given.to_owned())),
+    }
+}
+
+fn accepted(encoding: Encoding, service: Service, receipt: &Receipt, partial: &Partial) -> Response {
+    let mut response = reply(StatusCode::OK, encoding, answer::success(encoding, service, partial));
+    if let Ok(value) = HeaderValue::from_str(&receipt::json(receipt)) {
+        response.headers_mut().insert(HeaderName::from_static(wire::RECEIPT_HEADER), value);
+    }
+    response
+}
+
+fn refused(encoding: Encoding, refusal: &Refusal) -> Response {
+    let body = answer::status(encoding, refusal.code() as i32, &refusal.to_string(), refusal.retry_after_s());
+    let mut response = reply(refusal.status(), encoding, body);
+    if let Some(seconds) = refusal.retry_after_s() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+fn reply(status: StatusCode, encoding: Encoding, body: Vec<u8>) -> Response {
+    let content_type = match encoding {
+        Encoding::Protobuf => "application/x-protobuf",
+        Encoding::Json => "application/json",
+    };
+    (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
+}

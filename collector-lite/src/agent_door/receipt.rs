@@ -1,0 +1,43 @@
+//! What a sender gets to keep: where its records are sealed, as one line of JSON.
+
+use ledger::store::Receipt;
+
+/// Streams named in one receipt; an export with more says how many there were.
+const NAMED_STREAMS: usize = 16;
+
+/// `{"commit":7,"ledger_size":12,"ledger_root":"…","streams":[{"stream":"…","first":0,"count":3,"root":"…"}]}`,
+/// with roots and ids in hexadecimal.
+pub(crate) fn json(receipt: &Receipt) -> String {
+    let streams: Vec<_> = receipt
+        .streams
+        .iter()
+        .take(NAMED_STREAMS)
+        .map(|stream| {
+            serde_json::json!({
+                "stream": stream.stream.to_string(),
+                "first": stream.first,
+                "count": stream.count,
+                "root": hex(&stream.root),
+            })
+        })
+        .collect();
+    let mut json = serde_json::json!({
+        "commit": receipt.commit,
+        "ledger_size": receipt.ledger_size,
+        "ledger_root": hex(&receipt.ledger_root),
+        "streams": streams,
+    });
+    if let Some(object) = json.as_object_mut() {
+        if receipt.streams.len() > NAMED_STREAMS {
+            object.insert("streams_total".into(), receipt.streams.len().into());
+        }
+        if receipt.duplicates > 0 {
+            object.insert("duplicates".into(), receipt.duplicates.into());
+        }
+    }
+    json.to_string()
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,125 @@
+//! What the copy keys put on the clipboard.
+
+use vocabulary::id::RecordRef;
+
+use super::changes;
+use super::keys::{Action, Screen};
+use super::model::{Effect, Model, Notice};
+use super::rows::{self, Item};
+use crate::screen;
+use crate::source::place::quoted;
+
+/// Copies the selected line, its JSON, its reference, the command that shows it, or the patch.
+pub(super) fn copy(model: &mut Model, action: Action) -> Vec<Effect> {
+    let text = match action {
+        Action::CopyJson => json(model),
+        Action::CopyRef => reference(model).map(|shown_by| format!("{}#{shown_by}", model.query())),
+        Action::CopyCommand => Some(command(model)),
+        Action::CopyPatch => patch(model),
+        _ => Some(
+            screen::text_of(model, model.active().cursor())
+                .trim()
+                .to_owned(),
+        ),
+    };
+    let what = match &text {
+        Some(text) => format!("copied: {}", text.lines().next().unwrap_or_default()),
+        None => "there is nothing here to copy".to_owned(),
+    };
+    model.message = Some(Notice {
+        what,
+        hint: String::new(),
+    });
+    text.map(Effect::Copy).into_iter().collect()
+}
+
+fn selected(model: &Model) -> Option<Item> {
+    let opened = model.opened.as_ref()?;
+    match model.screen {
+        Screen::Timeline => Some(opened.rows.get(model.timeline_row()?)?.item),
+        Screen::Decisions => Some(Item::Decision(model.decisions.cursor())),
+        Screen::Diffs => opened
+            .changes
+            .resources
+            .get(model.diffs.resource)?
+            .diffs
+            .first()
+            .map(|n| Item::Diff(*n)),
+        _ => None,
+    }
+}
+
+fn reference(model: &Model) -> Option<RecordRef> {
+    let opened = model.opened.as_ref()?;
+    if model.screen == Screen::Answer {
+        return opened
+            .account
+            .problems
+            .get(model.answer.cursor())?
+            .evidence
+            .refs
+            .first()
+            .copied();
+    }
+    rows::evidence(&opened.account, selected(model)?)
+        .first()
+        .copied()
+}
+
+fn json(model: &Model) -> Option<String> {
+    let account = &model.opened.as_ref()?.account;
+    let value = match (model.screen, selected(model)) {
+        (Screen::Answer, _) => serde_json::to_string(account.problems.get(model.answer.cursor())?),
+        (Screen::Integrity, _) => serde_json::to_string(&account.integrity),
+        (_, Some(Item::Start(n) | Item::End(n))) => serde_json::to_string(account.sessions.get(n)?),
+        (_, Some(Item::Asked(n))) => serde_json::to_string(account.asked.get(n)?),
+        (_, Some(Item::Scope(n))) => serde_json::to_string(account.scope.get(n)?),
+        (_, Some(Item::Authorization(n))) => serde_json::to_string(account.authorization.get(n)?),
+        (_, Some(Item::Context(n))) => serde_json::to_string(account.context.get(n)?),
+        (_, Some(Item::Action(n))) => serde_json::to_string(account.actions.get(n)?),
+        (_, Some(Item::Decision(n))) => serde_json::to_string(account.decisions.get(n)?),
+        (_, Some(Item::Diff(n))) => serde_json::to_string(account.diffs.get(n)?),
+        (_, None) => return None,
+    };
+    value.ok()
+}
+
+/// The command that shows this screen in a shell.
+fn command(model: &Model) -> String {
+    let query = quoted(model.query());
+    let flags = &model.place_flags;
+    match model.screen {
+        Screen::Home => format!("recount log {flags}"),
+        Screen::Answer => format!("recount show {query} {flags}"),
+        Screen::Timeline => format!("recount log {query} {flags}"),
+        Screen::Decisions => match reference(model) {
+            Some(shown_by) => format!(
+                "recount why {} {flags}",
+                quoted(&format!("{}#{shown_by}", model.query()))
+            ),
+            None => format!("recount why {query} {flags}"),
+        },
+        Screen::Diffs => {
+            let resource = model
+                .opened
+                .as_ref()
+                .and_then(|opened| opened.changes.resources.get(model.diffs.resource));
+            let path = resource
+                .map(|resource| quoted(super::words::resource(&resource.name)))
+                .unwrap_or_default();
+            format!("recount diff {query} {path} {flags}")
+        }
+        Screen::Integrity => format!("recount verify {query} {flags}"),
+    }
+}
+
+fn patch(model: &Model) -> Option<String> {
+    let opened = model.opened.as_ref()?;
+    let resource = opened.changes.resources.get(model.diffs.resource)?;
+    let patches: Vec<String> = resource
+        .diffs
+        .iter()
+        .filter_map(|n| changes::patch(&opened.account.diffs[*n]))
+        .collect();
+    (!patches.is_empty()).then(|| patches.concat())
+}

@@ -1,0 +1,27 @@
+//! The pure core of the screens: a model, messages that change it, effects as values, and a view.
+//!
+//! Nothing here reads a clock, a file or a terminal, so every screen is a function of a value.
+
+pub mod keys;
+pub mod look;
+
+pub mod clock;
+pub mod filter;
+pub mod line;
+pub mod list;
+
+pub mod changes;
+pub mod marks;
+pub mod rows;
+pub mod words;
+
+mod copy;
+mod model;
+mod update;
+
+pub use crate::screen::view;
+pub use model::{
+    Diffs, Effect, Home, Model, Msg, Notice, Opened, Prompt, PromptKind, SessionRow, Spot, Timeline,
+};
+pub(crate) use update::show_resource;
+pub use update::{parse_ref, update};

@@ -1,0 +1,399 @@
+//! Everything the screens know, and the messages and effects that change it.
+
+use account::model::Account;
+use vocabulary::Timestamp;
+use vocabulary::record::IntegrityStatus;
+use vocabulary::session::OutcomeStatus;
+
+use super::changes::{self, Changes};
+use super::clock::Clock;
+use super::filter::Filter;
+use super::keys::{Key, Screen};
+use super::list::List;
+use super::look::Look;
+use super::rows::Rows;
+
+/// Something that happened outside the core.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(Key),
+    /// The terminal has this many columns and rows.
+    Resize(u16, u16),
+    /// An account was read, or could not be.
+    Opened {
+        /// The number of the request for it; older answers are dropped.
+        generation: u64,
+        /// The account.
+        result: Result<Box<Opened>, Notice>,
+    },
+    /// The sessions were listed, or could not be.
+    Sessions {
+        /// The number of the request for it.
+        generation: u64,
+        /// The sessions, newest first.
+        result: Result<Vec<SessionRow>, Notice>,
+    },
+}
+
+/// Something that the core wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Read and verify the account of a query.
+    Open {
+        /// The number that its answer must carry.
+        generation: u64,
+        /// What is asked for.
+        query: String,
+    },
+    /// List the sessions.
+    List {
+        /// The number that its answer must carry.
+        generation: u64,
+    },
+    /// Put text on the clipboard.
+    Copy(String),
+    /// Let the shell have the terminal.
+    Suspend,
+    /// Leave.
+    Quit,
+}
+
+/// Something that could not be done, as the user reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What happened.
+    pub what: String,
+    /// The next step; may be empty.
+    pub hint: String,
+}
+
+/// One session in the list of Home.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    /// The request it served.
+    pub request: String,
+    /// Its id.
+    pub session: String,
+    /// The agent's name.
+    pub agent: String,
+    /// Who asked.
+    pub asked_by: String,
+    /// What was asked.
+    pub intent: String,
+    /// When it started.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How the request came out.
+    pub status: OutcomeStatus,
+    /// One line on the outcome.
+    pub summary: String,
+    /// Problems by their word, such as `1 DENY 2 ERR`; empty when there are none.
+    pub flags: String,
+    /// What changed, in a few words.
+    pub changed: String,
+    /// Whether its record is whole.
+    pub integrity: IntegrityStatus,
+}
+
+impl SessionRow {
+    /// Whether somebody should look at it.
+    pub fn is_bad(&self) -> bool {
+        !self.flags.is_empty()
+            || matches!(
+                self.integrity,
+                IntegrityStatus::Broken | IntegrityStatus::Incomplete
+            )
+    }
+
+    /// Its text, for search and filter.
+    pub fn text(&self) -> String {
+        let SessionRow {
+            request,
+            session,
+            agent,
+            asked_by,
+            intent,
+            flags,
+            ..
+        } = self;
+        format!(
+            "{request} {session} {agent} {asked_by} {intent} {flags} {} {}",
+            self.status, self.integrity
+        )
+    }
+}
+
+/// An account and what the screens computed from it once.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The account.
+    pub account: Account,
+    /// The timeline.
+    pub rows: Rows,
+    /// What changed.
+    pub changes: Changes,
+}
+
+impl Opened {
+    /// Computes what the screens need. Takes time that grows with the account: belongs on a worker.
+    pub fn of(account: Account) -> Opened {
+        let rows = Rows::of(&account);
+        let changes = Changes::of(&account);
+        Opened {
+            account,
+            rows,
+            changes,
+        }
+    }
+}
+
+/// Home: the sessions and the prompt.
+#[derive(Clone, Debug, Default)]
+pub struct Home {
+    /// All sessions, newest first.
+    pub sessions: Vec<SessionRow>,
+    /// Those that the filter keeps.
+    pub kept: Vec<usize>,
+    /// The cursor over those kept.
+    pub list: List,
+    /// What the user filters by.
+    pub filter: String,
+    /// Whether the list was read at least once.
+    pub read: bool,
+}
+
+/// The timeline's own state.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// Rows that the filter keeps, as indexes into the account's rows.
+    pub kept: Vec<u32>,
+    /// The cursor over those kept.
+    pub list: List,
+    /// What the user filters by.
+    pub filter: String,
+    /// The filter, read.
+    pub parsed: Filter,
+    /// Keep only rows with problems.
+    pub only_problems: bool,
+    /// Show times as offsets from the start.
+    pub offsets: bool,
+    /// Hide the preview.
+    pub no_preview: bool,
+    /// How many rows the density strip has in each column, and the worst mark there.
+    pub strip: Vec<(u32, char)>,
+}
+
+/// The diffs screen's own state.
+#[derive(Clone, Debug, Default)]
+pub struct Diffs {
+    /// The selected resource.
+    pub resource: usize,
+    /// Its lines.
+    pub lines: Vec<changes::Line>,
+    /// The cursor over the lines.
+    pub list: List,
+    /// Unchanged lines around a change.
+    pub context: usize,
+    /// Before and after beside each other.
+    pub side_by_side: bool,
+    /// The stored patch instead of the text.
+    pub stored_patch: bool,
+    /// Whether the lines were made to be shown side by side: asked for, and the terminal is wide enough.
+    pub beside: bool,
+}
+
+/// A line that the user types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// What for.
+    pub kind: PromptKind,
+    /// What was typed.
+    pub text: String,
+    /// What was there before, for Esc.
+    pub before: String,
+}
+
+/// What a prompt is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptKind {
+    /// Opening a request.
+    Open,
+    /// Searching.
+    Search,
+    /// Filtering.
+    Filter,
+    /// Going to a record.
+    GoTo,
+}
+
+/// Where the user was, for going back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// The screen.
+    pub screen: Screen,
+    /// The cursor there.
+    pub cursor: usize,
+}
+
+/// The whole state.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Whether a frame is due.
+    pub dirty: bool,
+    /// The screen shown.
+    pub screen: Screen,
+    /// Columns and rows.
+    pub size: (u16, u16),
+    /// How it looks.
+    pub look: Look,
+    /// How times are shown.
+    pub clock: Clock,
+    /// The store or door that is looked at.
+    pub place: String,
+    /// The flags that name it again.
+    pub place_flags: String,
+    /// The sessions.
+    pub home: Home,
+    /// The account, when one is open.
+    pub opened: Option<Box<Opened>>,
+    /// The cursor over the answer's problems.
+    pub answer: List,
+    /// The timeline.
+    pub timeline: Timeline,
+    /// The cursor over the decisions.
+    pub decisions: List,
+    /// The diffs.
+    pub diffs: Diffs,
+    /// The scroll position of the integrity screen.
+    pub integrity: List,
+    /// Whether the help is open, and its scroll position.
+    pub help: Option<List>,
+    /// The line that the user types, if any.
+    pub prompt: Option<Prompt>,
+    /// What the user searched for last.
+    pub search: String,
+    /// What is said on the last line until the next key.
+    pub message: Option<Notice>,
+    /// Keys typed so far of a chord.
+    pub typed: String,
+    /// Where going back leads.
+    pub back: Vec<Spot>,
+    /// What is being read, with the number of the request for it.
+    pub waiting: Option<(u64, String)>,
+    pub(crate) generation: u64,
+}
+
+impl Model {
+    /// A model that shows nothing yet.
+    pub fn new(look: Look, clock: Clock, place: String, place_flags: String) -> Model {
+        Model {
+            dirty: true,
+            screen: Screen::Home,
+            size: (80, 24),
+            look,
+            clock,
+            place,
+            place_flags,
+            home: Home::default(),
+            opened: None,
+            answer: List::default(),
+            timeline: Timeline::default(),
+            decisions: List::default(),
+            diffs: Diffs {
+                context: 3,
+                ..Diffs::default()
+            },
+            integrity: List::default(),
+            help: None,
+            prompt: None,
+            search: String::new(),
+            message: None,
+            typed: String::new(),
+            back: Vec::new(),
+            waiting: None,
+            generation: 0,
+        }
+    }
+
+    /// Starts reading an account; the effect does it.
+    pub fn open(&mut self, query: &str) -> Effect {
+        self.generation += 1;
+        self.waiting = Some((self.generation, query.to_owned()));
+        Effect::Open {
+            generation: self.generation,
+            query: query.to_owned(),
+        }
+    }
+
+    /// Starts reading the list of sessions; the effect does it.
+    pub fn list(&mut self) -> Effect {
+        self.generation += 1;
+        self.waiting = Some((self.generation, "sessions".to_owned()));
+        Effect::List {
+            generation: self.generation,
+        }
+    }
+
+    /// Shows an account on its first screen.
+    pub fn show(&mut self, opened: Box<Opened>) {
+        let account = &opened.account;
+        self.answer = List::new(account.problems.len());
+        self.decisions = List::new(account.decisions.len());
+        self.diffs = Diffs {
+            context: self.diffs.context,
+            side_by_side: self.diffs.side_by_side,
+            ..Diffs::default()
+        };
+        self.integrity = List::default();
+        self.timeline = Timeline {
+            offsets: self.timeline.offsets,
+            no_preview: self.timeline.no_preview,
+            ..Timeline::default()
+        };
+        self.opened = Some(opened);
+        self.screen = Screen::Answer;
+        self.back.clear();
+        super::update::keep_rows(self);
+        super::update::show_resource(self, 0);
+    }
+
+    /// What the user called the opened account.
+    pub fn query(&self) -> &str {
+        self.opened
+            .as_ref()
+            .map_or("", |opened| opened.account.query.text.as_str())
+    }
+
+    /// The list that the movement keys move.
+    pub fn active(&self) -> &List {
+        match self.screen {
+            Screen::Home => &self.home.list,
+            Screen::Answer => &self.answer,
+            Screen::Timeline => &self.timeline.list,
+            Screen::Decisions => &self.decisions,
+            Screen::Diffs => &self.diffs.list,
+            Screen::Integrity => &self.integrity,
+        }
+    }
+
+    pub(crate) fn active_mut(&mut self) -> &mut List {
+        match self.screen {
+            Screen::Home => &mut self.home.list,
+            Screen::Answer => &mut self.answer,
+            Screen::Timeline => &mut self.timeline.list,
+            Screen::Decisions => &mut self.decisions,
+            Screen::Diffs => &mut self.diffs.list,
+            Screen::Integrity => &mut self.integrity,
+        }
+    }
+
+    /// The account's row under the timeline's cursor.
+    pub(crate) fn timeline_row(&self) -> Option<usize> {
+        self.timeline
+            .kept
+            .get(self.timeline.list.cursor())
+            .map(|row| *row as usize)
+    }
+}

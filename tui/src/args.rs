@@ -1,0 +1,323 @@
+//! The command line: every command, flag and help text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// What did an AI agent do, why, on whose authority, and is the record whole?
+#[derive(Debug, Parser)]
+#[command(
+    name = "recount",
+    version,
+    about = "What did an AI agent do, why, on whose authority, and is the record whole?",
+    long_about = None,
+    subcommand_precedence_over_arg = true,
+    after_help = AFTER_HELP,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// A request (47892), session, trace or record (47892#s1a#14); none lists the sessions
+    pub query: Option<String>,
+
+    /// What to do with it; without a command a terminal opens the screens and a pipe gets the text
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Print the account in this form instead of opening the screens
+    #[arg(short, long, value_enum, value_name = "FORM")]
+    pub output: Option<AccountForm>,
+
+    /// What every command takes
+    #[command(flatten)]
+    pub common: Common,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0 answered and intact     1 nothing matched          2 usage or malformed input
+  3 record not intact       4 not allowed              5 store or collector unavailable
+  6 incomplete, unchecked   7 verification policy not met                 130 interrupted
+
+Which store: --store or --collector, RECOUNT_STORE, the config file, a running collector's
+reader socket, /var/lib/recount, the XDG data folder. Every answer names the one used.";
+
+/// Flags that every command takes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Common {
+    /// The ledger's folder
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Common")]
+    pub store: Option<PathBuf>,
+
+    /// A collector's reader door: a socket, unix:PATH or http://HOST:PORT
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL|SOCKET",
+        conflicts_with = "store",
+        help_heading = "Common"
+    )]
+    pub collector: Option<String>,
+
+    /// The ledger's public key, or a file with it (ledger.pub); without it the first one seen is pinned
+    #[arg(long, global = true, value_name = "KEY|FILE", help_heading = "Common")]
+    pub key: Option<String>,
+
+    /// Use colours
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        help_heading = "Common"
+    )]
+    pub color: When,
+
+    /// No screens, no colours, one fact per line
+    #[arg(long, global = true, help_heading = "Common")]
+    pub plain: bool,
+
+    /// Draw with ASCII only
+    #[arg(long, global = true, help_heading = "Common")]
+    pub ascii: bool,
+
+    /// How the screens look
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "NAME",
+        default_value_t,
+        help_heading = "Common"
+    )]
+    pub theme: ThemeName,
+
+    /// Time zone of shown times: utc, local or a name such as Europe/Berlin
+    #[arg(
+        long,
+        global = true,
+        value_name = "ZONE",
+        default_value = "utc",
+        help_heading = "Common"
+    )]
+    pub tz: String,
+
+    /// Say nothing but the answer
+    #[arg(short, long, global = true, help_heading = "Common")]
+    pub quiet: bool,
+
+    /// Say more on stderr
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "quiet",
+        help_heading = "Common"
+    )]
+    pub verbose: bool,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The names of the themes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ThemeName {
+    /// The terminal's sixteen colours
+    #[default]
+    Auto,
+    /// No colours, attributes only
+    Mono,
+    /// Cyan, yellow, magenta: for colour vision deficiencies
+    Cvd,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the account of a request
+    Show(Show),
+    /// List sessions, or the records of one request
+    Log(Log),
+    /// What changed: files, rows, remote resources
+    Diff(Diff),
+    /// Decisions: question, options, rule, who approved
+    Why(Why),
+    /// The steps of a request, or the state at one of them
+    Replay(Replay),
+    /// Check that the record is whole; one line per property
+    Verify(Verify),
+    /// Record one line of stdin, text or JSON, as one sealed record
+    LogLine(LogLine),
+    /// What this program found: terminal, store, collector, key
+    Doctor,
+    /// Print a completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// `recount show`
+#[derive(Args, Debug)]
+pub struct Show {
+    /// A request, session, trace or record
+    pub query: String,
+    /// The form
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: AccountForm,
+    /// Only what had happened at this record (14, s1a#14)
+    #[arg(long, value_name = "REF")]
+    pub at: Option<String>,
+}
+
+/// The forms of an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum AccountForm {
+    /// One fact per line, first word a stable name
+    #[default]
+    Text,
+    /// recount.account/1
+    Json,
+    /// Markdown
+    Md,
+}
+
+/// `recount log`
+#[derive(Args, Debug)]
+pub struct Log {
+    /// A request or session: its records; none: all sessions
+    pub query: Option<String>,
+    /// The form: json is one object per record per line, csv has cells that no spreadsheet runs
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: ListForm,
+    /// Go on with what is recorded from now on
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only this agent (name or id)
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// Only what this user asked for (subject or shown name)
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Only this kind of action or event (http, file, agent.diff)
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+    /// Only this verdict (allow, deny, ask)
+    #[arg(long, value_name = "VERDICT")]
+    pub verdict: Option<String>,
+    /// Only from this time on (2026-03-14T09:00Z, 2026-03-14, 2h)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only before this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+}
+
+/// The forms of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ListForm {
+    /// Columns
+    #[default]
+    Text,
+    /// One JSON object per line
+    Json,
+    /// Comma-separated values
+    Csv,
+}
+
+/// The forms of an answer to a narrower question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FactForm {
+    /// Text
+    #[default]
+    Text,
+    /// The account's rows as JSON
+    Json,
+}
+
+/// `recount diff`
+#[derive(Args, Debug)]
+pub struct Diff {
+    /// A request, session, trace or record
+    pub query: String,
+    /// Only resources that contain this text
+    pub path: Option<String>,
+    /// One line per resource
+    #[arg(long)]
+    pub stat: bool,
+    /// The form
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: FactForm,
+}
+
+/// `recount why`
+#[derive(Args, Debug)]
+pub struct Why {
+    /// A request, or one record or action of it (47892#88)
+    #[arg(value_name = "QUERY[#REF]")]
+    pub query: String,
+    /// The form
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: FactForm,
+}
+
+/// `recount replay`
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// A request, session, trace or record
+    pub query: String,
+    /// The state after this record (14, s1a#14)
+    #[arg(long, value_name = "REF")]
+    pub at: Option<String>,
+    /// The form
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: FactForm,
+}
+
+/// `recount verify`
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// A request, session, trace or record
+    #[arg(required_unless_present_any = ["all", "known_checkpoint"])]
+    pub query: Option<String>,
+    /// The whole ledger: every record, index and page
+    #[arg(long, conflicts_with = "query")]
+    pub all: bool,
+    /// Prove that the ledger still extends this checkpoint
+    #[arg(long, value_name = "FILE")]
+    pub known_checkpoint: Option<PathBuf>,
+    /// The form
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: FactForm,
+}
+
+/// `recount log-line`
+#[derive(Args, Debug)]
+pub struct LogLine {
+    /// The request that the line belongs to
+    #[arg(long, value_name = "N")]
+    pub request: String,
+    /// The agent's name on the record
+    #[arg(long, value_name = "NAME", default_value = "log-line")]
+    pub agent: String,
+    /// Where the collector takes records
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "RECOUNT_ENDPOINT",
+        default_value = "http://127.0.0.1:4318"
+    )]
+    pub endpoint: String,
+}

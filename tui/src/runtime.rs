@@ -1,0 +1,203 @@
+//! The loop around the pure core: input, effects, frames. The only place of the screens with threads and a clock.
+
+use std::io::{self, Write};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use crossterm::{cursor, execute, terminal};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+use crate::app::keys::{Code, Key};
+use crate::app::{Effect, Model, Msg, update, view};
+use crate::failure::Failure;
+
+/// At most one frame in this time: a held key or a burst of records is drawn once.
+const FRAME: Duration = Duration::from_millis(10);
+/// Messages taken before a frame is due again.
+const BURST: usize = 1024;
+
+/// Does the slow work that the core asks for. Runs on its own thread.
+pub trait Worker: Send + 'static {
+    /// Answers one effect; `None` for effects that have no answer.
+    fn work(&mut self, effect: Effect) -> Option<Msg>;
+}
+
+/// Runs the screens until the user leaves.
+pub fn run(
+    mut model: Model,
+    first: Vec<Effect>,
+    mut worker: impl Worker,
+) -> Result<Model, Failure> {
+    let mut screen = Screen::enter().map_err(Failure::Terminal)?;
+    let (messages, inbox) = mpsc::channel();
+    let (jobs, queue) = mpsc::channel::<Effect>();
+    let answers = messages.clone();
+    std::thread::spawn(move || {
+        while let Ok(effect) = queue.recv() {
+            if let Some(answer) = worker.work(effect)
+                && answers.send(answer).is_err()
+            {
+                break;
+            }
+        }
+    });
+    std::thread::spawn(move || read_input(&messages));
+    let (columns, rows) = terminal::size().map_err(Failure::Terminal)?;
+    let mut effects = update(&mut model, Msg::Resize(columns, rows));
+    effects.extend(first);
+    let result = screen.turn(&mut model, effects, &inbox, &jobs);
+    drop(screen);
+    result.map(|()| model)
+}
+
+struct Screen {
+    terminal: Terminal<CrosstermBackend<io::Stdout>>,
+}
+
+impl Screen {
+    fn enter() -> io::Result<Screen> {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            restore();
+            before(panic);
+            let _ = writeln!(
+                io::stderr(),
+                "recount {} on {} stopped; the store is unchanged. Next: recount doctor, or recount show --plain",
+                env!("CARGO_PKG_VERSION"),
+                std::env::consts::OS
+            );
+        }));
+        terminal::enable_raw_mode()?;
+        let guard = Restore;
+        execute!(io::stdout(), terminal::EnterAlternateScreen, cursor::Hide)?;
+        let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        std::mem::forget(guard);
+        Ok(Screen { terminal })
+    }
+
+    fn turn(
+        &mut self,
+        model: &mut Model,
+        mut effects: Vec<Effect>,
+        inbox: &Receiver<Msg>,
+        jobs: &Sender<Effect>,
+    ) -> Result<(), Failure> {
+        let mut drawn: Option<Instant> = None;
+        loop {
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::Quit => return Ok(()),
+                    Effect::Copy(text) => copy(&text).map_err(Failure::Terminal)?,
+                    Effect::Suspend => self.suspend().map_err(Failure::Terminal)?,
+                    other => {
+                        let _ = jobs.send(other);
+                    }
+                }
+            }
+            let waited = drawn.map_or(FRAME, |at| at.elapsed());
+            if model.dirty && waited >= FRAME {
+                self.terminal
+                    .draw(|frame| view(model, frame.buffer_mut()))
+                    .map_err(Failure::Terminal)?;
+                model.dirty = false;
+                drawn = Some(Instant::now());
+            }
+            let received = if model.dirty {
+                inbox.recv_timeout(FRAME.saturating_sub(waited))
+            } else {
+                inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            match received {
+                Ok(message) => effects = update(model, message),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            for message in inbox.try_iter().take(BURST) {
+                effects.extend(update(model, message));
+            }
+        }
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        restore();
+        let id = std::process::id().to_string();
+        // The process stops itself here and goes on when the shell continues it.
+        std::process::Command::new("kill")
+            .args(["-TSTP", &id])
+            .status()?;
+        std::thread::sleep(Duration::from_millis(50));
+        terminal::enable_raw_mode()?;
+        execute!(io::stdout(), terminal::EnterAlternateScreen, cursor::Hide)?;
+        self.terminal.clear()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+        let _ = std::panic::take_hook();
+    }
+}
+
+struct Restore;
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+fn restore() {
+    let _ = execute!(io::stdout(), terminal::LeaveAlternateScreen, cursor::Show);
+    let _ = terminal::disable_raw_mode();
+}
+
+/// Puts text on the clipboard of whoever sits at the terminal, over SSH too (OSC 52).
+fn copy(text: &str) -> io::Result<()> {
+    let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+    let mut out = io::stdout();
+    write!(out, "\x1b]52;c;{encoded}\x07")?;
+    out.flush()
+}
+
+fn read_input(messages: &Sender<Msg>) {
+    while let Ok(event) = event::read() {
+        let message = match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => {
+                key_of(key.code, key.modifiers).map(Msg::Key)
+            }
+            Event::Resize(columns, rows) => Some(Msg::Resize(columns, rows)),
+            _ => None,
+        };
+        if let Some(message) = message
+            && messages.send(message).is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn key_of(code: KeyCode, modifiers: KeyModifiers) -> Option<Key> {
+    let ctrl = modifiers.contains(KeyModifiers::CONTROL);
+    let code = match code {
+        KeyCode::Char(c) => Code::Char(if ctrl { c.to_ascii_lowercase() } else { c }),
+        KeyCode::Up => Code::Up,
+        KeyCode::Down => Code::Down,
+        KeyCode::Left => Code::Left,
+        KeyCode::Right => Code::Right,
+        KeyCode::Home => Code::Home,
+        KeyCode::End => Code::End,
+        KeyCode::PageUp => Code::PageUp,
+        KeyCode::PageDown => Code::PageDown,
+        KeyCode::Tab => Code::Tab,
+        KeyCode::BackTab => Code::BackTab,
+        KeyCode::Enter => Code::Enter,
+        KeyCode::Esc => Code::Esc,
+        KeyCode::Backspace => Code::Backspace,
+        _ => return None,
+    };
+    Some(Key { code, ctrl })
+}

@@ -1,0 +1,388 @@
+//! The screens: each a pure function of the model, with the rows that never change place around them.
+
+mod answer;
+mod answer_side;
+mod decisions;
+mod detail;
+mod diffs;
+mod help;
+mod home;
+mod integrity;
+mod timeline;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::app::keys::{Action, BINDINGS, Screen};
+use crate::app::line::Line;
+use crate::app::look::{Look, Token};
+use crate::app::{Model, PromptKind, marks};
+
+/// The smallest terminal that shows anything.
+const SMALLEST: (u16, u16) = (40, 10);
+
+/// Draws the whole screen.
+pub fn view(model: &Model, buf: &mut Buffer) {
+    let area = *buf.area();
+    buf.set_style(area, Style::reset());
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        let said = format!(
+            "terminal is {}x{}; recount needs {}x{}, or use: recount show {} --plain",
+            area.width,
+            area.height,
+            SMALLEST.0,
+            SMALLEST.1,
+            model.query()
+        );
+        Line::of(Token::Plain, said).draw(buf, (0, 0), area.width, model.look);
+        return;
+    }
+    let body = body(area);
+    breadcrumb(model, usize::from(area.width)).draw(buf, (0, 0), area.width, model.look);
+    tabs(model, usize::from(area.width)).draw(buf, (0, 1), area.width, model.look);
+    match model.screen {
+        Screen::Home => home::draw(model, body, buf),
+        Screen::Answer => answer::draw(model, body, buf),
+        Screen::Timeline => timeline::draw(model, body, buf),
+        Screen::Decisions => decisions::draw(model, body, buf),
+        Screen::Diffs => diffs::draw(model, body, buf),
+        Screen::Integrity => integrity::draw(model, body, buf),
+    }
+    if model.help.is_some() {
+        help::draw(model, body, buf);
+    }
+    bottom(model, area, buf);
+}
+
+/// Fits every list to the size of the terminal. Part of every update, so that a frame depends on the model only.
+pub(crate) fn fit(model: &mut Model) {
+    let area = body(Rect::new(0, 0, model.size.0, model.size.1));
+    home::fit(model, area);
+    answer::fit(model, area);
+    timeline::fit(model, area);
+    decisions::fit(model, area);
+    diffs::fit(model, area);
+    integrity::fit(model, area);
+    help::fit(model, area);
+}
+
+/// The text of a line of the active list, for search and copy.
+pub(crate) fn text_of(model: &Model, line: usize) -> String {
+    match model.screen {
+        Screen::Home => home::text_of(model, line),
+        Screen::Answer => answer::text_of(model, line),
+        Screen::Timeline => timeline::text_of(model, line),
+        Screen::Decisions => decisions::text_of(model, line),
+        Screen::Diffs => diffs::text_of(model, line),
+        Screen::Integrity => integrity::text_of(model, line),
+    }
+}
+
+/// Small terminals have no footer: every row is needed.
+fn is_small(area: Rect) -> bool {
+    area.width < 80 || area.height < 24
+}
+
+fn body(area: Rect) -> Rect {
+    let footer = u16::from(!is_small(area));
+    Rect::new(0, 2, area.width, area.height.saturating_sub(2 + footer))
+}
+
+fn breadcrumb(model: &Model, width: usize) -> Line {
+    let mut line = Line::of(Token::Plain, " ")
+        .put(Token::Title, "recount")
+        .put(Token::Dim, " > ");
+    let Some(opened) = model
+        .opened
+        .as_ref()
+        .filter(|_| model.screen != Screen::Home)
+    else {
+        line.add(Token::Plain, "sessions");
+        let state = match &model.waiting {
+            Some((_, what)) => format!("reading {what}"),
+            None => String::new(),
+        };
+        return line.right(Line::of(Token::Dim, state), width, model.look);
+    };
+    let account = &opened.account;
+    line.add(Token::Plain, &format!("request {}", account.request.id));
+    if let Some(session) = account.sessions.first() {
+        line.add(Token::Dim, " > ");
+        line.add(Token::Plain, &short_id(&session.id));
+        line.add(
+            Token::Plain,
+            &format!(" (1 of {})", account.sessions.total()),
+        );
+    }
+    line.right(badge(model), width, model.look)
+}
+
+/// A long random id, shortened where the first characters say enough.
+fn short_id(id: &str) -> String {
+    let hex = id.len() >= 32 && id.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-');
+    if hex {
+        id.chars().take(8).collect()
+    } else {
+        id.to_owned()
+    }
+}
+
+/// The state of the record, as it was computed when the account was read.
+fn badge(model: &Model) -> Line {
+    if let Some((_, what)) = &model.waiting {
+        return Line::of(Token::Ask, format!("checking {what}"));
+    }
+    let Some(opened) = &model.opened else {
+        return Line::new();
+    };
+    let integrity = &opened.account.integrity;
+    let mark = marks::of_integrity(integrity.status);
+    let missing: u64 = integrity
+        .gaps
+        .iter()
+        .map(|gap| gap.to.map_or(1, |to| to.saturating_sub(gap.from) + 1))
+        .sum();
+    let lost: u64 = integrity
+        .losses
+        .iter()
+        .filter_map(|loss| loss.records)
+        .sum();
+    let checked = integrity.checked.records;
+    let mut line = Line::of(mark.token, mark.word)
+        .put(Token::Plain, format!(" {checked}/{}", checked + missing));
+    if lost > 0 {
+        line.add(Token::Lost, &format!(" -{lost} declared lost"));
+    }
+    let first_seen = integrity
+        .ledgers
+        .iter()
+        .any(|ledger| ledger.key == vocabulary::record::KeyTrust::FirstSeen);
+    line.put(
+        Token::Plain,
+        if first_seen {
+            ", key first seen"
+        } else {
+            ", key pinned"
+        },
+    )
+}
+
+fn tabs(model: &Model, width: usize) -> Line {
+    let mut line = Line::of(Token::Plain, " ");
+    if model.screen == Screen::Home {
+        line.add(Token::Dim, "which requests, which are bad");
+    } else if usize::from(model.size.0) < 80 {
+        let at = Screen::TABS
+            .iter()
+            .position(|screen| *screen == model.screen)
+            .unwrap_or(0);
+        line.add(
+            Token::Title,
+            &format!(
+                "[{}/{}] {}",
+                at + 1,
+                Screen::TABS.len(),
+                model.screen.name()
+            ),
+        );
+    } else {
+        for (n, screen) in Screen::TABS.iter().enumerate() {
+            let here = *screen == model.screen;
+            let name = format!("{} {}", n + 1, screen.name());
+            line.add(Token::Plain, if n > 0 { " " } else { "" });
+            line.add(
+                if here { Token::Title } else { Token::Plain },
+                &if here { format!("[{name}]") } else { name },
+            );
+        }
+    }
+    let room = width.saturating_sub(line.width() + 2);
+    line.right(
+        Line::of(Token::Dim, tail(&model.place, room, model.look)),
+        width,
+        model.look,
+    )
+}
+
+/// The end of a text that does not fit: of a path, the end says most.
+fn tail(text: &str, room: usize, look: Look) -> String {
+    use unicode_width::UnicodeWidthChar;
+    let text = crate::app::line::shown(text);
+    let mut used = 0;
+    let mut from = text.len();
+    for (at, c) in text.char_indices().rev() {
+        used += c.width().unwrap_or(0);
+        if used > room {
+            let mark = look.cut();
+            let skip: usize = text[from..]
+                .chars()
+                .take(mark.chars().count())
+                .map(char::len_utf8)
+                .sum();
+            return format!("{mark}{}", &text[from + skip..]);
+        }
+        from = at;
+    }
+    text
+}
+
+/// The last row: what the user types, what happened, or the keys that matter here.
+fn bottom(model: &Model, area: Rect, buf: &mut Buffer) {
+    let width = usize::from(area.width);
+    let y = area.bottom() - 1;
+    let draw = |line: Line, buf: &mut Buffer| {
+        clear(buf, Rect::new(0, y, area.width, 1));
+        line.draw(buf, (0, y), area.width, model.look);
+    };
+    if let Some(prompt) = &model.prompt {
+        let name = match prompt.kind {
+            PromptKind::Open => " open> ",
+            PromptKind::Search => " /",
+            PromptKind::Filter => " filter> ",
+            PromptKind::GoTo => " :",
+        };
+        let line = Line::of(Token::Title, name).put(Token::Plain, format!("{}_", prompt.text));
+        draw(
+            line.right(
+                Line::of(Token::Dim, "Enter  Esc cancels "),
+                width,
+                model.look,
+            ),
+            buf,
+        );
+    } else if let Some(message) = &model.message {
+        let line = Line::of(Token::Ask, format!(" {}", message.what));
+        let line = if message.hint.is_empty() {
+            line
+        } else {
+            line.put(Token::Dim, format!("  {}", message.hint))
+        };
+        draw(line.cut(width, model.look), buf);
+    } else if !is_small(area) {
+        let zone = Line::of(Token::Dim, format!("{} ", model.clock.name()));
+        draw(
+            footer(model, width.saturating_sub(zone.width() + 1)).right(zone, width, model.look),
+            buf,
+        );
+    }
+}
+
+/// The keys worth knowing on each screen, most useful first; what does not fit is left out whole.
+fn footer(model: &Model, width: usize) -> Line {
+    let hints: &[(Action, &str)] = match model.screen {
+        Screen::Home => &[
+            (Action::Enter, "open"),
+            (Action::Open, "open by id"),
+            (Action::Filter, "filter"),
+            (Action::NextProblem, "next problem"),
+        ],
+        Screen::Answer => &[
+            (Action::Enter, "open"),
+            (Action::NextProblem, "problem"),
+            (Action::Tab(3), "why"),
+            (Action::Tab(4), "diffs"),
+            (Action::CopyCommand, "copy command"),
+        ],
+        Screen::Timeline => &[
+            (Action::NextProblem, "problem"),
+            (Action::NextDenied, "denied"),
+            (Action::NextChange, "change"),
+            (Action::Search, "find"),
+            (Action::Filter, "filter"),
+            (Action::Preview, "preview"),
+        ],
+        Screen::Decisions => &[
+            (Action::Enter, "in the timeline"),
+            (Action::Search, "find"),
+            (Action::CopyJson, "copy JSON"),
+        ],
+        Screen::Diffs => &[
+            (Action::NextResource, "next resource"),
+            (Action::NextChange, "next change"),
+            (Action::SideBySide, "side by side"),
+            (Action::MoreContext, "more"),
+            (Action::Enter, "action"),
+        ],
+        Screen::Integrity => &[
+            (Action::Again, "verify again"),
+            (Action::CopyCommand, "copy command"),
+        ],
+    };
+    let always = [
+        (Action::Help, "help"),
+        (
+            Action::Leave,
+            if model.screen == Screen::Home {
+                "quit"
+            } else {
+                "leave"
+            },
+        ),
+    ];
+    let mut line = Line::of(Token::Plain, "");
+    let always_width: usize = 17;
+    for (n, (action, what)) in hints.iter().chain(&always).enumerate() {
+        let Some(binding) = BINDINGS.iter().find(|binding| binding.action == *action) else {
+            continue;
+        };
+        let key = binding.keys.split(' ').next().unwrap_or_default();
+        let reserve = if n < hints.len() { always_width } else { 0 };
+        if line.width() + key.len() + what.len() + 3 + reserve > width {
+            continue;
+        }
+        line = line.put(Token::Plain, if n == 0 { " " } else { "  " });
+        line = line
+            .put(Token::Title, key)
+            .put(Token::Dim, format!(" {what}"));
+    }
+    line
+}
+
+/// Empties a part of the screen.
+fn clear(buf: &mut Buffer, area: Rect) {
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            if let Some(cell) = buf.cell_mut((x, y)) {
+                cell.reset();
+            }
+        }
+    }
+}
+
+/// Draws lines one below the other.
+fn stack(lines: &[Line], area: Rect, look: Look, buf: &mut Buffer) {
+    for (line, y) in lines.iter().zip(area.top()..area.bottom()) {
+        line.clone()
+            .cut(usize::from(area.width), look)
+            .draw(buf, (area.x, y), area.width, look);
+    }
+}
+
+/// Marks a drawn row as selected.
+fn select(buf: &mut Buffer, area: Rect, y: u16, look: Look) {
+    if y < area.bottom() {
+        buf.set_style(
+            Rect::new(area.x, y, area.width, 1),
+            Style::new().add_modifier(look.selected()),
+        );
+    }
+}
+
+/// Splits an area into two columns with a bar between them.
+fn columns(area: Rect, left: u16, look: Look, buf: &mut Buffer) -> (Rect, Rect) {
+    let left = left.min(area.width.saturating_sub(3));
+    for y in area.top()..area.bottom() {
+        Line::of(Token::Dim, look.bar()).draw(buf, (area.x + left, y), 1, look);
+    }
+    let right = Rect::new(
+        area.x + left + 2,
+        area.y,
+        area.width - left - 2,
+        area.height,
+    );
+    (
+        Rect::new(area.x, area.y, left.saturating_sub(1), area.height),
+        right,
+    )
+}
