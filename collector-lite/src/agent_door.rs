@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod body;
 pub(crate) mod door;
+pub(crate) mod grpc;
 pub(crate) mod http;
 pub(crate) mod receipt;
 pub(crate) mod refusal;

@@ -1,1 +1,50 @@
-//! The collector as a library: it listens, seals and serves.
+//! The collector: listens, seals and serves.
+//!
+//! A library with a thin `main`, so that the demo and the tests can start it by re-executing their own binary:
+//! [`run_if_hidden`] at the top of their `main`, [`Hidden`] where they need one.
+
+mod cli;
+mod commands;
+mod error;
+mod settings;
+
+mod agent_door;
+mod clock;
+mod hidden;
+mod intake;
+mod serve;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use hidden::{Hidden, Ready, run_if_hidden};
+
+/// Runs the command line, the program's name first, and says how it ended.
+pub fn run<I>(args: I) -> ExitCode
+where
+    I: IntoIterator<Item = OsString>,
+{
+    let cli = match cli::Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap knows by itself whether this is help on stdout or an error on stderr.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { error::exit::USAGE } else { error::exit::DONE });
+        }
+    };
+    match commands::run(&cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let mut stderr = std::io::stderr().lock();
+            let _ = writeln!(stderr, "recount-collector: {error}");
+            let hint = error.hint();
+            if !hint.is_empty() {
+                let _ = writeln!(stderr, "hint: {hint}");
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

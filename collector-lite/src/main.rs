@@ -1,3 +1,5 @@
-//! `recount-collector`: a thin entry into the library.
+//! The collector as a program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    collector_lite::run(std::env::args_os())
+}

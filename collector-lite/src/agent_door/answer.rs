@@ -38,8 +38,9 @@ pub(crate) fn success(encoding: Encoding, service: Service, partial: &Partial) -
     match encoding {
         Encoding::Json if full => b"{}".to_vec(),
         Encoding::Json => {
-            let rejected = partial.rejected.to_string();
-            let inner = serde_json::json!({ service.rejected_key(): rejected, "errorMessage": partial.message });
+            // A number, not a string: conforming readers take both, and some in the field take only this.
+            let inner =
+                serde_json::json!({ service.rejected_key(): partial.rejected, "errorMessage": partial.message });
             serde_json::json!({ "partialSuccess": inner }).to_string().into_bytes()
         }
         Encoding::Protobuf if full => Vec::new(),

@@ -2,16 +2,28 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use axum::body::Body;
 use bytes::Bytes;
 use ledger::store::{AppendError, Batch, Ledger, Receipt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::answer::Partial;
+use super::body::{self, Compression};
 use super::refusal::Refusal;
 use super::refused::RefusedLimit;
 use crate::clock;
 use crate::intake::{Door, Export, Intake, refused_payload};
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a body waits for memory.
+const ROOM_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A body of unknown length is taken to have this many bytes until it shows otherwise.
+const USUAL: usize = 1 << 20;
 
 /// Bytes that one permit of the in-flight limit stands for.
 const PERMIT_BYTES: usize = 4096;
@@ -36,6 +48,16 @@ pub(crate) fn add(counter: &AtomicU64, count: u64) {
     counter.fetch_add(count, Ordering::Relaxed);
 }
 
+/// Memory that is set aside for one body while it is handled.
+#[derive(Debug)]
+pub(crate) struct Room(OwnedSemaphorePermit);
+
+impl Room {
+    fn bytes(&self) -> usize {
+        self.0.num_permits() * PERMIT_BYTES
+    }
+}
+
 /// The agent door without its protocols.
 #[derive(Debug)]
 pub(crate) struct AgentDoor {
@@ -44,29 +66,82 @@ pub(crate) struct AgentDoor {
     pub(crate) counters: Counters,
     pub(crate) max_body: usize,
     in_flight: Arc<Semaphore>,
+    permits: u32,
     refused: RefusedLimit,
 }
 
 impl AgentDoor {
     pub(crate) fn new(ledger: Arc<Ledger>, max_body: usize, max_in_flight: usize) -> Self {
         // A single body, as sent and decompressed, must always fit.
-        let permits = (max_in_flight.max(2 * max_body) / PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
+        let permits = (max_in_flight.max(2 * max_body + USUAL) / PERMIT_BYTES).min(Semaphore::MAX_PERMITS);
+        let permits = u32::try_from(permits).unwrap_or(u32::MAX);
         Self {
             ledger,
             intake: Intake::default(),
             counters: Counters::default(),
             max_body,
-            in_flight: Arc::new(Semaphore::new(permits)),
+            in_flight: Arc::new(Semaphore::new(permits as usize)),
+            permits,
             refused: RefusedLimit::default(),
         }
     }
 
-    /// Reserves memory for a body, or says that the collector is busy.
-    pub(crate) fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        let permits = u32::try_from(bytes / PERMIT_BYTES + 1).unwrap_or(u32::MAX);
-        Arc::clone(&self.in_flight)
-            .try_acquire_many_owned(permits)
-            .map_err(|_| Refusal::Busy("too many bytes are being received".to_owned()))
+    /// Reads a body as sent, `extra` bytes beyond the limit included, within the memory that all bodies share.
+    pub(crate) async fn receive(
+        &self,
+        body: Body,
+        announced: Option<usize>,
+        extra: usize,
+    ) -> Result<(Bytes, Room), Refusal> {
+        let limit = self.max_body + extra;
+        if announced.is_some_and(|announced| announced > limit) {
+            return Err(Refusal::TooBig { limit: self.max_body, decompressed: false });
+        }
+        let room = self.room(announced.unwrap_or(USUAL)).await?;
+        let sent = body::read(body, limit, PATIENCE).await?;
+        let room = if sent.len() > room.bytes() { self.more(room, sent.len()).await? } else { room };
+        Ok((sent, room))
+    }
+
+    /// Decompresses a body. What turns out to be large is decompressed anew once there is room for the largest.
+    pub(crate) async fn decompress(
+        &self,
+        sent: Bytes,
+        compression: Compression,
+        room: Room,
+    ) -> Result<(Bytes, Room), Refusal> {
+        if compression == Compression::Identity {
+            return Ok((sent, room));
+        }
+        let modest = USUAL.min(self.max_body);
+        let room = self.more(room, sent.len() + modest).await?;
+        match body::decompress(sent.clone(), compression, modest) {
+            Err(Refusal::TooBig { .. }) if modest < self.max_body => {}
+            other => return Ok((other?, room)),
+        }
+        let room = self.more(room, sent.len() + self.max_body).await?;
+        let whole = || body::decompress(sent, compression, self.max_body);
+        Ok((tokio::task::block_in_place(whole)?, room))
+    }
+
+    /// Waits for memory, not for ever.
+    async fn room(&self, bytes: usize) -> Result<Room, Refusal> {
+        let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES).max(1)).unwrap_or(u32::MAX);
+        let permits = permits.min(self.permits);
+        let acquire = Arc::clone(&self.in_flight).acquire_many_owned(permits);
+        match tokio::time::timeout(ROOM_PATIENCE, acquire).await {
+            Ok(Ok(permit)) => Ok(Room(permit)),
+            _ => Err(Refusal::Busy("too many bytes are being received".to_owned())),
+        }
+    }
+
+    /// Exchanges room for more. What is held is given back first: waiting while holding could wait for ever.
+    async fn more(&self, held: Room, bytes: usize) -> Result<Room, Refusal> {
+        if held.bytes() >= bytes {
+            return Ok(held);
+        }
+        drop(held);
+        self.room(bytes).await
     }
 
     /// Takes one export: back only once it is durable, or refused.

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::Router;
@@ -15,18 +14,15 @@ use ledger::store::Receipt;
 use vocabulary::wire;
 
 use super::answer::{self, Partial, Service};
-use super::body::{self, Compression};
+use super::body::Compression;
 use super::door::{AgentDoor, add};
 use super::receipt;
 use super::refusal::Refusal;
 use crate::clock;
 use crate::intake::{Door, Export};
 
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// What is told to a sender of metrics.
-const METRICS_MESSAGE: &str = "recount counts metrics and does not keep them";
+pub(super) const METRICS_MESSAGE: &str = "recount counts metrics and does not keep them";
 
 /// The routes of OTLP/HTTP. Needs `ConnectInfo<SocketAddr>`.
 pub(crate) fn router(door: Arc<AgentDoor>) -> Router {
@@ -60,7 +56,7 @@ async fn metrics(State(door): State<Arc<AgentDoor>>, headers: HeaderMap, body: B
         Ok(encoding) => encoding,
         Err(refusal) => return refused(Encoding::Json, &refusal),
     };
-    if let Err(refusal) = body::read(body, door.max_body, PATIENCE).await {
+    if let Err(refusal) = door.receive(body, None, 0).await {
         return refused(encoding, &refusal);
     }
     add(&door.counters.metrics_exports, 1);
@@ -104,14 +100,12 @@ async fn taken(
     };
     let compression = Compression::from_header(text(headers, &header::CONTENT_ENCODING));
     let compression = compression.map_err(|refusal| turned_away(refusal, &[]))?;
-    // Room for what is announced, and for it decompressed: how large that gets is only known afterwards.
     let announced = text(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
-    let announced = announced.unwrap_or(door.max_body).min(door.max_body);
-    let room = if compression == Compression::Identity { announced } else { door.max_body };
-    let _room = door.reserve(room)?;
-    let sent = body::read(body, door.max_body, PATIENCE).await.map_err(|refusal| turned_away(refusal, &[]))?;
-    let plain = body::decompress(sent.clone(), compression, door.max_body)
-        .map_err(|refusal| turned_away(refusal, &sent))?;
+    let received = door.receive(body, announced, 0).await;
+    let (sent, room) = received.map_err(|refusal| turned_away(refusal, &[]))?;
+    let plain = door.decompress(sent.clone(), compression, room).await;
+    let (plain, _room) = plain.map_err(|refusal| turned_away(refusal, &sent))?;
+    drop(sent);
     let export = Export {
         door: Door::Http,
         encoding,
@@ -124,7 +118,7 @@ async fn taken(
 }
 
 /// What the sender says about how it delivers; anything unknown is plain.
-pub(crate) fn delivery(header: Option<&str>) -> Delivery {
+pub(super) fn delivery(header: Option<&str>) -> Delivery {
     match header {
         Some("strict") => Delivery::Strict,
         Some("spooled") => Delivery::Spooled,
@@ -132,7 +126,7 @@ pub(crate) fn delivery(header: Option<&str>) -> Delivery {
     }
 }
 
-fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+pub(super) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
@@ -154,7 +148,7 @@ fn accepted(encoding: Encoding, service: Service, receipt: &Receipt, partial: &P
 }
 
 fn refused(encoding: Encoding, refusal: &Refusal) -> Response {
-    let body = answer::status(encoding, refusal.code() as i32, &refusal.to_string(), refusal.retry_after_s());
+    let body = answer::status(encoding, refusal.code(), &refusal.to_string(), refusal.retry_after_s());
     let mut response = reply(refusal.status(), encoding, body);
     if let Some(seconds) = refusal.retry_after_s() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -5,6 +5,12 @@
 
 use ::http::StatusCode;
 
+// gRPC status codes: <https://grpc.github.io/grpc/core/md_doc_statuscodes.html>.
+const INVALID_ARGUMENT: i32 = 3;
+const RESOURCE_EXHAUSTED: i32 = 8;
+const UNIMPLEMENTED: i32 = 12;
+const UNAVAILABLE: i32 = 14;
+
 /// Why an export was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -41,11 +47,12 @@ impl Refusal {
     }
 
     /// The gRPC status code.
-    pub(crate) fn code(&self) -> tonic::Code {
+    pub(crate) fn code(&self) -> i32 {
         match self {
-            Self::Malformed(_) | Self::Type(_) | Self::Encoding(_) => tonic::Code::InvalidArgument,
-            Self::TooBig { .. } => tonic::Code::ResourceExhausted,
-            Self::Busy(_) | Self::Unavailable(_) => tonic::Code::Unavailable,
+            Self::Malformed(_) | Self::Type(_) => INVALID_ARGUMENT,
+            Self::Encoding(_) => UNIMPLEMENTED,
+            Self::TooBig { .. } => RESOURCE_EXHAUSTED,
+            Self::Busy(_) | Self::Unavailable(_) => UNAVAILABLE,
         }
     }
 

@@ -1,0 +1,154 @@
+//! The command line: what can be asked for. `--help` is the contract.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::settings::{self, Key};
+
+/// Records what agents report: listens for OpenTelemetry, seals every record into a ledger, and lets people read it.
+#[derive(Debug, Parser)]
+#[command(name = "recount-collector", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Folder of the ledger [env: RECOUNT_STORE]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) store: Option<String>,
+    /// Configuration file, TOML [env: RECOUNT_COLLECTOR_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Which messages go to stderr: error, warn, info, debug, trace [env: RECOUNT_LOG]
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a ledger: its folder, its keys and a first signed checkpoint. Never over something else
+    Init(Origin),
+    /// Listen, seal and serve until stopped
+    Serve(Serve),
+    /// How the ledger stands
+    Status(Output),
+    /// Recompute everything: every record, tile, head and checkpoint
+    Verify(Verify),
+    /// Make the search index again from the sealed bytes
+    Reindex,
+    /// Rewrite sealed segments into larger ones; no hash changes
+    Compact,
+    /// Print the signed checkpoint, to mail or commit somewhere else
+    Checkpoint,
+    /// Bring in the spool of an agent that is gone
+    Adopt(Adopt),
+    /// Look for what would keep the collector from working here
+    Doctor,
+    /// Every setting, its value and where it came from
+    Config,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Origin {
+    /// Name of the ledger in its checkpoints, like recount.example.org/lab [default: derived from its id]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) origin: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doors {
+    /// Agent door, OTLP over gRPC; `none` closes it [default: 127.0.0.1:4317]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) otlp_grpc: Option<String>,
+    /// Agent door, OTLP over HTTP; `none` closes it [default: 127.0.0.1:4318]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) otlp_http: Option<String>,
+    /// Reader door: a socket, or an address with --reader-token-file; `none` closes it
+    /// [default: $XDG_RUNTIME_DIR/recount/reader.sock]
+    #[arg(long, value_name = "ADDR|SOCKET")]
+    pub(crate) reader: Option<String>,
+    /// File with the token that a reader over TCP has to present
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reader_token_file: Option<String>,
+    /// Largest export, after decompression [default: 67108864]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_body_bytes: Option<String>,
+    /// Memory for exports that are being received [default: 268435456]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_in_flight_bytes: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Create the ledger first, if there is none
+    #[arg(long)]
+    pub(crate) init: bool,
+    #[command(flatten)]
+    pub(crate) origin: Origin,
+    #[command(flatten)]
+    pub(crate) doors: Doors,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// A checkpoint that was kept elsewhere: prove that the ledger still extends it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known_checkpoint: Option<PathBuf>,
+    /// The key that must have signed, as in ledger.pub
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Adopt {
+    /// The folder that the agent spooled to
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Where the collector listens [default: http://127.0.0.1:4318]
+    #[arg(long, value_name = "URL")]
+    pub(crate) collector: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t = Form::Text)]
+    pub(crate) output: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    Text,
+    Json,
+}
+
+impl Cli {
+    /// The settings that were given as flags.
+    pub(crate) fn flags(&self) -> Vec<(&'static Key, Option<String>)> {
+        let mut flags = vec![(settings::STORE, self.common.store.clone()), (settings::LOG, self.common.log.clone())];
+        match &self.command {
+            Command::Serve(serve) => {
+                let doors = &serve.doors;
+                flags.extend([
+                    (settings::OTLP_GRPC, doors.otlp_grpc.clone()),
+                    (settings::OTLP_HTTP, doors.otlp_http.clone()),
+                    (settings::READER, doors.reader.clone()),
+                    (settings::READER_TOKEN_FILE, doors.reader_token_file.clone()),
+                    (settings::MAX_BODY, doors.max_body_bytes.clone()),
+                    (settings::MAX_IN_FLIGHT, doors.max_in_flight_bytes.clone()),
+                    (settings::ORIGIN, serve.origin.origin.clone()),
+                ]);
+            }
+            Command::Init(origin) => flags.push((settings::ORIGIN, origin.origin.clone())),
+            _ => {}
+        }
+        flags
+    }
+}

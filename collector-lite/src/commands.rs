@@ -1,0 +1,52 @@
+//! The commands, each on settings that were checked.
+
+use std::path::Path;
+
+use ledger::store::{InitOptions, init};
+
+use crate::cli::{Cli, Command};
+use crate::error::{Error, exit};
+use crate::serve;
+use crate::settings::{Access, KEYS, Raw, Settings, config_file};
+use crate::clock;
+
+/// Runs the command; the exit code.
+pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
+    let env = |name: &str| std::env::var(name).ok();
+    let file = config_file(cli.common.config.clone(), &env);
+    let raw = Raw::gather(&cli.flags(), &env, file.as_deref())?;
+    let access = match &cli.command {
+        Command::Init(_) | Command::Serve(_) => Access::Write,
+        _ => Access::Read,
+    };
+    let settings = Settings::check(&raw, &env, access)?;
+    match &cli.command {
+        Command::Init(_) => create(&settings.store, settings.origin.as_deref()),
+        Command::Serve(options) => serve::serve(&settings, options.init),
+        Command::Config => {
+            show_config(&raw, &settings);
+            Ok(exit::DONE)
+        }
+        _ => Ok(exit::USAGE),
+    }
+}
+
+fn create(store: &Path, origin: Option<&str>) -> Result<u8, Error> {
+    let created = init(store, &InitOptions { origin: origin.map(str::to_owned), now_ns: clock::now_ns() })?;
+    println!("created ledger {} in {}", created.origin, created.dir.display());
+    println!("key     {}", created.key);
+    println!("Keep the key somewhere else: with it anyone can check what this ledger says.");
+    println!("Next:   recount-collector serve --store {}", created.dir.display());
+    Ok(exit::DONE)
+}
+
+fn show_config(raw: &Raw, settings: &Settings) {
+    for key in KEYS {
+        let given = raw.get(key);
+        let value = match key.name {
+            "store" => settings.store.display().to_string(),
+            _ => given.value,
+        };
+        println!("{:<20} = {:<44} # {}", key.name, format!("{value:?}"), given.origin);
+    }
+}

@@ -1,0 +1,155 @@
+//! What can go wrong for the person who runs the collector: the message, the next step, and the exit code.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ledger::reader::ReadError;
+use ledger::store::StoreError;
+
+/// Exit codes of both programs; the same words as `recount --help`.
+pub(crate) mod exit {
+    /// Done, and intact.
+    pub(crate) const DONE: u8 = 0;
+    /// Wrong usage or a setting that makes no sense.
+    pub(crate) const USAGE: u8 = 2;
+    /// A record or the ledger is not intact.
+    pub(crate) const NOT_INTACT: u8 = 3;
+    /// Not allowed.
+    pub(crate) const NOT_ALLOWED: u8 = 4;
+    /// Store or collector unavailable.
+    pub(crate) const UNAVAILABLE: u8 = 5;
+    /// Intact as far as it goes, but incomplete or unchecked.
+    pub(crate) const INCOMPLETE: u8 = 6;
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The store, as its writer sees it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store, as a reader sees it.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A configuration file that does not say what it should.
+    #[error("configuration file {}: {why}", path.display())]
+    Config { path: PathBuf, why: String },
+    /// A setting that does not say what it should.
+    #[error("{name} = {value:?} (from {origin}): {why}")]
+    Setting { name: &'static str, flag: &'static str, value: String, origin: String, why: String },
+    /// Somebody else listens there.
+    #[error("{address} is taken by another process")]
+    PortTaken { address: SocketAddr, flag: &'static str },
+    /// An address that cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: SocketAddr, flag: &'static str, source: std::io::Error },
+    /// The reader socket cannot be created.
+    #[error("cannot create the reader socket {}: {source}", path.display())]
+    Socket { path: PathBuf, source: std::io::Error },
+    /// Another collector listens on the reader socket.
+    #[error("another collector answers on the reader socket {}", path.display())]
+    SocketTaken { path: PathBuf },
+    /// The ledger stopped for good while the collector ran.
+    #[error("{why}; what was acknowledged is in the ledger")]
+    Halted { why: String },
+    /// A spool that cannot be shipped.
+    #[error("spool {}: {why}", path.display())]
+    Spool { path: PathBuf, why: String },
+    /// The ledger is not what was written.
+    #[error("{what}")]
+    NotIntact { what: String },
+    /// The operating system refused something else.
+    #[error("cannot {doing}: {source}")]
+    System { doing: &'static str, source: std::io::Error },
+}
+
+impl Error {
+    /// The exit code that says this.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Store(error) => store_code(error),
+            Self::Read(error) => read_code(error),
+            Self::Config { .. } | Self::Setting { .. } => exit::USAGE,
+            Self::PortTaken { .. } | Self::Listen { .. } | Self::SocketTaken { .. } | Self::Spool { .. } => {
+                exit::UNAVAILABLE
+            }
+            Self::Socket { source, .. } | Self::System { source, .. } => match source.kind() {
+                std::io::ErrorKind::PermissionDenied => exit::NOT_ALLOWED,
+                _ => exit::UNAVAILABLE,
+            },
+            Self::Halted { .. } => exit::UNAVAILABLE,
+            Self::NotIntact { .. } => exit::NOT_INTACT,
+        }
+    }
+
+    /// What to do about it; empty when there is nothing better than the message.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Store(error) => store_hint(error),
+            Self::Read(error) => read_hint(error),
+            Self::Config { path, .. } => format!("correct {}, or name another file with --config", path.display()),
+            Self::Setting { flag, .. } => format!("give another value with {flag}; `config` shows all of them"),
+            Self::PortTaken { flag, .. } => format!("choose another one with {flag}, or none to close this door"),
+            Self::Listen { flag, .. } => format!("choose another address with {flag}"),
+            Self::Socket { .. } => "choose another place with --reader PATH, or none to close this door".to_owned(),
+            Self::SocketTaken { .. } => "stop that collector, or choose another place with --reader".to_owned(),
+            Self::Halted { .. } => "free the cause, then start it again; senders keep what was not acknowledged".into(),
+            Self::Spool { .. } => "name the folder that the agent's SDK spooled to".to_owned(),
+            Self::NotIntact { .. } => "keep the store as it is: copy it before anything else is done to it".to_owned(),
+            Self::System { .. } => String::new(),
+        }
+    }
+}
+
+fn store_code(error: &StoreError) -> u8 {
+    match error {
+        StoreError::Denied { .. } => exit::NOT_ALLOWED,
+        StoreError::Foreign { .. } | StoreError::Damaged { .. } | StoreError::Behind { .. } => exit::NOT_INTACT,
+        StoreError::Exists { .. } | StoreError::BadOrigin { .. } => exit::USAGE,
+        _ => exit::UNAVAILABLE,
+    }
+}
+
+fn store_hint(error: &StoreError) -> String {
+    match error {
+        StoreError::Missing { dir, .. } => {
+            format!("create one with: recount-collector init --store {}", dir.display())
+        }
+        StoreError::Exists { .. } => "choose an empty folder with --store, or serve the ledger that is there".into(),
+        StoreError::Denied { .. } => {
+            "run it as the user that owns the store, or choose another one with --store".to_owned()
+        }
+        StoreError::Locked { .. } => {
+            "a collector is running on this ledger: read through its reader door, or stop it first".to_owned()
+        }
+        StoreError::Foreign { .. } => "choose the folder of a recount ledger with --store".to_owned(),
+        StoreError::Newer { .. } => "use the newer recount that wrote it".to_owned(),
+        StoreError::Damaged { .. } => {
+            "nothing was changed; copy the folder, then run `recount-collector verify` on the copy".to_owned()
+        }
+        StoreError::Behind { .. } => {
+            "an older copy of the database was put here: restore the newer one".to_owned()
+        }
+        StoreError::NoSpace { .. } => "free some space and start again; nothing acknowledged is lost".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn read_code(error: &ReadError) -> u8 {
+    match error {
+        ReadError::NotAllowed { .. } => exit::NOT_ALLOWED,
+        ReadError::Foreign { .. } | ReadError::Damaged { .. } => exit::NOT_INTACT,
+        ReadError::Missing { .. } | ReadError::Unavailable { .. } | ReadError::Newer { .. } => exit::UNAVAILABLE,
+    }
+}
+
+fn read_hint(error: &ReadError) -> String {
+    match error {
+        ReadError::Missing { .. } => "name the store with --store, or create one with init".to_owned(),
+        ReadError::NotAllowed { .. } => "run it as the user that owns the store".to_owned(),
+        ReadError::Unavailable { .. } => "stop the collector that uses it, or ask it through its reader door".into(),
+        ReadError::Newer { .. } => "use the newer recount that wrote it".to_owned(),
+        ReadError::Foreign { .. } => "choose the folder of a recount ledger with --store".to_owned(),
+        ReadError::Damaged { .. } => "copy the folder before anything else is done to it".to_owned(),
+    }
+}

@@ -1,0 +1,167 @@
+//! `serve`: open the ledger, open the doors, say so, and stop in order.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use ledger::store::{InitOptions, Ledger, Options, StoreError, init};
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::agent_door::door::AgentDoor;
+use crate::agent_door::{grpc, http};
+use crate::clock;
+use crate::error::{Error, exit};
+use crate::hidden::Ready;
+use crate::settings::{self, Settings};
+
+/// How long connections may take to finish after a stop was asked for.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Serves until a signal, or until the ledger stops for good.
+pub(crate) fn serve(settings: &Settings, create: bool) -> Result<u8, Error> {
+    log(&settings.log);
+    let created = create && create_if_missing(settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::System { doing: "start the runtime", source })?;
+    runtime.block_on(run(settings, created))
+}
+
+fn log(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "info".into());
+    // A second start in one process, as in tests, keeps the first.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// Creates the ledger unless the folder already holds one.
+fn create_if_missing(settings: &Settings) -> Result<bool, Error> {
+    if settings.store.join("ledger.db").exists() {
+        return Ok(false);
+    }
+    let options = InitOptions { origin: settings.origin.clone(), now_ns: clock::now_ns() };
+    let created = init(&settings.store, &options)?;
+    tracing::info!(store = %created.dir.display(), key = %created.key, "created ledger {}", created.origin);
+    Ok(true)
+}
+
+fn open(settings: &Settings, fatal: watch::Sender<Option<String>>) -> Result<Arc<Ledger>, StoreError> {
+    let mut options = Options::new(Arc::new(clock::now_ns));
+    options.version = env!("CARGO_PKG_VERSION").to_owned();
+    options.config = Sha256::digest(format!("{settings:?}")).into();
+    options.on_fatal = Box::new(move |why| {
+        fatal.send_replace(Some(why.to_string()));
+    });
+    Ledger::open(&settings.store, options).map(Arc::new)
+}
+
+async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
+    let (fatal, mut halted) = watch::channel(None);
+    let (stop, stopped) = watch::channel(false);
+    // Doors first: a port that is taken is told before the ledger is touched.
+    let http_listener = listen(settings.otlp_http, settings::OTLP_HTTP.flag).await?;
+    let grpc_listener = listen(settings.otlp_grpc, settings::OTLP_GRPC.flag).await?;
+    let ledger = open(settings, fatal)?;
+    let door = Arc::new(AgentDoor::new(Arc::clone(&ledger), settings.max_body, settings.max_in_flight));
+
+    let mut tasks = JoinSet::new();
+    let mut ready = Ready {
+        state: "ready".to_owned(),
+        pid: std::process::id(),
+        store: settings.store.clone(),
+        created,
+        otlp_grpc: None,
+        otlp_http: None,
+        reader: None,
+    };
+    if let Some((listener, address)) = http_listener {
+        ready.otlp_http = Some(address.to_string());
+        tasks.spawn(doorway(listener, http::router(Arc::clone(&door)), stopped.clone()));
+    }
+    if let Some((listener, address)) = grpc_listener {
+        ready.otlp_grpc = Some(address.to_string());
+        tasks.spawn(doorway(listener, grpc::router(Arc::clone(&door)), stopped.clone()));
+    }
+    announce(&ready);
+
+    tokio::select! {
+        () = signal() => tracing::info!("stopping"),
+        _ = halted.wait_for(Option::is_some) => {}
+    }
+    stop.send_replace(true);
+    let drained = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, drained).await.is_err() {
+        tracing::warn!("some connections did not finish within {} s", GRACE.as_secs());
+        tasks.abort_all();
+    }
+    let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
+    match closed {
+        Ok(Ok(())) => {
+            tracing::info!("stopped");
+            Ok(exit::DONE)
+        }
+        Ok(Err(fatal)) => Err(Error::Halted { why: fatal.to_string() }),
+        Err(error) => Err(Error::Halted { why: error.to_string() }),
+    }
+}
+
+/// Listens on an address, or names it and the flag that changes it.
+async fn listen(
+    address: Option<SocketAddr>,
+    flag: &'static str,
+) -> Result<Option<(TcpListener, SocketAddr)>, Error> {
+    let Some(address) = address else { return Ok(None) };
+    let failed = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::AddrInUse => Error::PortTaken { address, flag },
+        _ => Error::Listen { address, flag, source },
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok(Some((listener, bound)))
+}
+
+/// Serves one listener until the stop.
+async fn doorway(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let until = async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(until).await {
+        tracing::error!(%error, "a door closed");
+    }
+}
+
+/// One line of JSON on stdout for programs, one line on stderr for people.
+fn announce(ready: &Ready) {
+    let mut stdout = std::io::stdout().lock();
+    if let Ok(line) = serde_json::to_string(ready) {
+        // Nobody may be reading; that is no reason to stop.
+        let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    }
+    let place = |place: &Option<String>| place.clone().unwrap_or_else(|| "closed".to_owned());
+    tracing::info!(
+        otlp_http = place(&ready.otlp_http),
+        otlp_grpc = place(&ready.otlp_grpc),
+        reader = place(&ready.reader),
+        "recording into {}",
+        ready.store.display()
+    );
+}
+
+/// SIGTERM or SIGINT.
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::error!("signals cannot be received; stop with SIGKILL");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
