@@ -18,8 +18,8 @@ use crate::checkpoint::Checkpoint;
 use crate::leaf::StreamId;
 use crate::note::Note;
 use crate::reader::{
-    Find, Log, ReadError, Reader, RecordRef, State, StoredBody, StoredControl, StoredRecord,
-    StreamHint,
+    Find, LentBody, LentRecord, Log, ReadError, Reader, State, StoredBody, StoredControl,
+    StoredRecord, StreamHint,
 };
 
 /// A [`Reader`] over a ledger folder.
@@ -358,17 +358,32 @@ impl Reader for Folder {
         to: u64,
     ) -> Result<Vec<StoredRecord>, ReadError> {
         let mut records = Vec::new();
+        let mut damage = None;
         self.scan(stream, from, to, &mut |record| {
-            let body = record.body.map(|(salt, envelope)| StoredBody {
-                salt: *salt,
-                envelope: envelope.encode(),
-            });
+            let body = match record.body {
+                LentBody::Whole { salt, envelope } => Some(StoredBody {
+                    salt: *salt,
+                    envelope: envelope.encode(),
+                }),
+                LentBody::Erased => None,
+                LentBody::Damaged(why) => {
+                    let what = format!("record {} of stream {stream}: {why}", record.index);
+                    damage.get_or_insert(what);
+                    return;
+                }
+            };
             records.push(StoredRecord {
                 index: record.index,
                 leaf: *record.leaf,
                 body,
             });
         })?;
+        if let Some(what) = damage {
+            return Err(ReadError::Damaged {
+                place: self.place(),
+                what,
+            });
+        }
         Ok(records)
     }
 
@@ -377,7 +392,7 @@ impl Reader for Folder {
         stream: &StreamId,
         from: u64,
         to: u64,
-        visit: &mut dyn FnMut(RecordRef<'_>),
+        visit: &mut dyn FnMut(LentRecord<'_>),
     ) -> Result<(), ReadError> {
         self.with(|connection| match query::number(connection, stream)? {
             Some(n) => query::records(connection, n, from, to, visit),

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::tables::{TableError, hash, size, to_sql, unsigned};
 use crate::leaf::{RECORD_LEAF, RecordLeaf, Salt, StreamId};
-use crate::reader::{Find, RecordRef, StoredControl, StoredPrivate, StreamHint};
+use crate::reader::{Find, LentBody, LentRecord, StoredControl, StoredPrivate, StreamHint};
 use crate::segment::{self, Segment};
 
 /// One number.
@@ -50,7 +50,7 @@ pub(crate) fn records(
     stream: i64,
     from: u64,
     to: u64,
-    visit: &mut dyn FnMut(RecordRef<'_>),
+    visit: &mut dyn FnMut(LentRecord<'_>),
 ) -> Result<(), TableError> {
     let mut statement = connection.prepare_cached(
         "SELECT first, count, leaves, salts, payload FROM segment WHERE stream = ?1 AND first < ?3 AND first >= coalesce(
@@ -72,27 +72,39 @@ pub(crate) fn records(
                 why,
             )
         };
-        let plain = segment::unpack(blob(4)?).map_err(|error| bad(error.to_string()))?;
-        let segment = Segment::decode(&plain).map_err(|error| bad(error.to_string()))?;
         let (leaves, rest) = leaves.as_chunks::<RECORD_LEAF>();
         let (salts, salt_rest) = salts.as_chunks::<32>();
         let count = unsigned(row, 1)?;
         let fits = rest.is_empty() && salt_rest.is_empty() && leaves.len() == salts.len();
-        if !fits || leaves.len() != segment.len() || leaves.len() as u64 != count {
-            let found = (leaves.len(), salts.len(), segment.len());
+        if !fits || leaves.len() as u64 != count {
+            let found = (leaves.len(), salts.len());
             return Err(bad(format!(
-                "leaves, salts and payloads are {found:?}, not {count} each"
+                "leaves and salts are {found:?}, not {count} each"
             )));
         }
-        for (((index, leaf), salt), envelope) in
-            (first..).zip(leaves).zip(salts).zip(segment.envelopes())
-        {
+        // Damage to the payload is lent with each record, so that the leaves still speak.
+        let plain = segment::unpack(blob(4)?).map_err(|error| error.to_string());
+        let segment = plain.as_ref().map_err(String::clone).and_then(|plain| {
+            let segment = Segment::decode(plain).map_err(|error| error.to_string())?;
+            match segment.len() as u64 == count {
+                true => Ok(segment),
+                false => Err(format!("it holds {} records, not {count}", segment.len())),
+            }
+        });
+        for (place, (leaf, salt)) in leaves.iter().zip(salts).enumerate() {
+            let index = first + place as u64;
+            let body = match &segment {
+                Err(why) => LentBody::Damaged(why),
+                Ok(segment) => match segment.envelopes().get(place) {
+                    Some(Some(envelope)) => LentBody::Whole {
+                        salt,
+                        envelope: *envelope,
+                    },
+                    _ => LentBody::Erased,
+                },
+            };
             if index >= from && index < to {
-                visit(RecordRef {
-                    index,
-                    leaf,
-                    body: envelope.map(|envelope| (salt, envelope)),
-                });
+                visit(LentRecord { index, leaf, body });
             }
         }
     }
