@@ -132,7 +132,10 @@ pub(crate) enum Form {
 impl Cli {
     /// The settings that were given as flags.
     pub(crate) fn flags(&self) -> Vec<(&'static Key, Option<String>)> {
-        let mut flags = vec![(settings::STORE, self.common.store.clone()), (settings::LOG, self.common.log.clone())];
+        let mut flags = vec![
+            (settings::STORE, self.common.store.clone()),
+            (settings::LOG, self.common.log.clone()),
+        ];
         match &self.command {
             Command::Serve(serve) => {
                 let doors = &serve.doors;

@@ -5,10 +5,10 @@ use std::path::Path;
 use ledger::store::{InitOptions, init};
 
 use crate::cli::{Cli, Command};
+use crate::clock;
 use crate::error::{Error, exit};
 use crate::serve;
 use crate::settings::{Access, KEYS, Raw, Settings, config_file};
-use crate::clock;
 
 /// Runs the command; the exit code.
 pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
@@ -32,11 +32,24 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
 }
 
 fn create(store: &Path, origin: Option<&str>) -> Result<u8, Error> {
-    let created = init(store, &InitOptions { origin: origin.map(str::to_owned), now_ns: clock::now_ns() })?;
-    println!("created ledger {} in {}", created.origin, created.dir.display());
+    let created = init(
+        store,
+        &InitOptions {
+            origin: origin.map(str::to_owned),
+            now_ns: clock::now_ns(),
+        },
+    )?;
+    println!(
+        "created ledger {} in {}",
+        created.origin,
+        created.dir.display()
+    );
     println!("key     {}", created.key);
     println!("Keep the key somewhere else: with it anyone can check what this ledger says.");
-    println!("Next:   recount-collector serve --store {}", created.dir.display());
+    println!(
+        "Next:   recount-collector serve --store {}",
+        created.dir.display()
+    );
     Ok(exit::DONE)
 }
 
@@ -47,6 +60,11 @@ fn show_config(raw: &Raw, settings: &Settings) {
             "store" => settings.store.display().to_string(),
             _ => given.value,
         };
-        println!("{:<20} = {:<44} # {}", key.name, format!("{value:?}"), given.origin);
+        println!(
+            "{:<20} = {:<44} # {}",
+            key.name,
+            format!("{value:?}"),
+            given.origin
+        );
     }
 }

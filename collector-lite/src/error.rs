@@ -36,16 +36,32 @@ pub(crate) enum Error {
     Config { path: PathBuf, why: String },
     /// A setting that does not say what it should.
     #[error("{name} = {value:?} (from {origin}): {why}")]
-    Setting { name: &'static str, flag: &'static str, value: String, origin: String, why: String },
+    Setting {
+        name: &'static str,
+        flag: &'static str,
+        value: String,
+        origin: String,
+        why: String,
+    },
     /// Somebody else listens there.
     #[error("{address} is taken by another process")]
-    PortTaken { address: SocketAddr, flag: &'static str },
+    PortTaken {
+        address: SocketAddr,
+        flag: &'static str,
+    },
     /// An address that cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
-    Listen { address: SocketAddr, flag: &'static str, source: std::io::Error },
+    Listen {
+        address: SocketAddr,
+        flag: &'static str,
+        source: std::io::Error,
+    },
     /// The reader socket cannot be created.
     #[error("cannot create the reader socket {}: {source}", path.display())]
-    Socket { path: PathBuf, source: std::io::Error },
+    Socket {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     /// Another collector listens on the reader socket.
     #[error("another collector answers on the reader socket {}", path.display())]
     SocketTaken { path: PathBuf },
@@ -60,7 +76,10 @@ pub(crate) enum Error {
     NotIntact { what: String },
     /// The operating system refused something else.
     #[error("cannot {doing}: {source}")]
-    System { doing: &'static str, source: std::io::Error },
+    System {
+        doing: &'static str,
+        source: std::io::Error,
+    },
 }
 
 impl Error {
@@ -70,9 +89,10 @@ impl Error {
             Self::Store(error) => store_code(error),
             Self::Read(error) => read_code(error),
             Self::Config { .. } | Self::Setting { .. } => exit::USAGE,
-            Self::PortTaken { .. } | Self::Listen { .. } | Self::SocketTaken { .. } | Self::Spool { .. } => {
-                exit::UNAVAILABLE
-            }
+            Self::PortTaken { .. }
+            | Self::Listen { .. }
+            | Self::SocketTaken { .. }
+            | Self::Spool { .. } => exit::UNAVAILABLE,
             Self::Socket { source, .. } | Self::System { source, .. } => match source.kind() {
                 std::io::ErrorKind::PermissionDenied => exit::NOT_ALLOWED,
                 _ => exit::UNAVAILABLE,
@@ -87,15 +107,30 @@ impl Error {
         match self {
             Self::Store(error) => store_hint(error),
             Self::Read(error) => read_hint(error),
-            Self::Config { path, .. } => format!("correct {}, or name another file with --config", path.display()),
-            Self::Setting { flag, .. } => format!("give another value with {flag}; `config` shows all of them"),
-            Self::PortTaken { flag, .. } => format!("choose another one with {flag}, or none to close this door"),
+            Self::Config { path, .. } => format!(
+                "correct {}, or name another file with --config",
+                path.display()
+            ),
+            Self::Setting { flag, .. } => {
+                format!("give another value with {flag}; `config` shows all of them")
+            }
+            Self::PortTaken { flag, .. } => {
+                format!("choose another one with {flag}, or none to close this door")
+            }
             Self::Listen { flag, .. } => format!("choose another address with {flag}"),
-            Self::Socket { .. } => "choose another place with --reader PATH, or none to close this door".to_owned(),
-            Self::SocketTaken { .. } => "stop that collector, or choose another place with --reader".to_owned(),
-            Self::Halted { .. } => "free the cause, then start it again; senders keep what was not acknowledged".into(),
+            Self::Socket { .. } => {
+                "choose another place with --reader PATH, or none to close this door".to_owned()
+            }
+            Self::SocketTaken { .. } => {
+                "stop that collector, or choose another place with --reader".to_owned()
+            }
+            Self::Halted { .. } => {
+                "free the cause, then start it again; senders keep what was not acknowledged".into()
+            }
             Self::Spool { .. } => "name the folder that the agent's SDK spooled to".to_owned(),
-            Self::NotIntact { .. } => "keep the store as it is: copy it before anything else is done to it".to_owned(),
+            Self::NotIntact { .. } => {
+                "keep the store as it is: copy it before anything else is done to it".to_owned()
+            }
             Self::System { .. } => String::new(),
         }
     }
@@ -104,7 +139,9 @@ impl Error {
 fn store_code(error: &StoreError) -> u8 {
     match error {
         StoreError::Denied { .. } => exit::NOT_ALLOWED,
-        StoreError::Foreign { .. } | StoreError::Damaged { .. } | StoreError::Behind { .. } => exit::NOT_INTACT,
+        StoreError::Foreign { .. } | StoreError::Damaged { .. } | StoreError::Behind { .. } => {
+            exit::NOT_INTACT
+        }
         StoreError::Exists { .. } | StoreError::BadOrigin { .. } => exit::USAGE,
         _ => exit::UNAVAILABLE,
     }
@@ -113,24 +150,35 @@ fn store_code(error: &StoreError) -> u8 {
 fn store_hint(error: &StoreError) -> String {
     match error {
         StoreError::Missing { dir, .. } => {
-            format!("create one with: recount-collector init --store {}", dir.display())
+            format!(
+                "create one with: recount-collector init --store {}",
+                dir.display()
+            )
         }
-        StoreError::Exists { .. } => "choose an empty folder with --store, or serve the ledger that is there".into(),
+        StoreError::Exists { .. } => {
+            "choose an empty folder with --store, or serve the ledger that is there".into()
+        }
         StoreError::Denied { .. } => {
             "run it as the user that owns the store, or choose another one with --store".to_owned()
         }
         StoreError::Locked { .. } => {
-            "a collector is running on this ledger: read through its reader door, or stop it first".to_owned()
+            "a collector is running on this ledger: read through its reader door, or stop it first"
+                .to_owned()
         }
-        StoreError::Foreign { .. } => "choose the folder of a recount ledger with --store".to_owned(),
+        StoreError::Foreign { .. } => {
+            "choose the folder of a recount ledger with --store".to_owned()
+        }
         StoreError::Newer { .. } => "use the newer recount that wrote it".to_owned(),
         StoreError::Damaged { .. } => {
-            "nothing was changed; copy the folder, then run `recount-collector verify` on the copy".to_owned()
+            "nothing was changed; copy the folder, then run `recount-collector verify` on the copy"
+                .to_owned()
         }
         StoreError::Behind { .. } => {
             "an older copy of the database was put here: restore the newer one".to_owned()
         }
-        StoreError::NoSpace { .. } => "free some space and start again; nothing acknowledged is lost".to_owned(),
+        StoreError::NoSpace { .. } => {
+            "free some space and start again; nothing acknowledged is lost".to_owned()
+        }
         _ => String::new(),
     }
 }
@@ -139,17 +187,27 @@ fn read_code(error: &ReadError) -> u8 {
     match error {
         ReadError::NotAllowed { .. } => exit::NOT_ALLOWED,
         ReadError::Foreign { .. } | ReadError::Damaged { .. } => exit::NOT_INTACT,
-        ReadError::Missing { .. } | ReadError::Unavailable { .. } | ReadError::Newer { .. } => exit::UNAVAILABLE,
+        ReadError::Missing { .. } | ReadError::Unavailable { .. } | ReadError::Newer { .. } => {
+            exit::UNAVAILABLE
+        }
     }
 }
 
 fn read_hint(error: &ReadError) -> String {
     match error {
-        ReadError::Missing { .. } => "name the store with --store, or create one with init".to_owned(),
+        ReadError::Missing { .. } => {
+            "name the store with --store, or create one with init".to_owned()
+        }
         ReadError::NotAllowed { .. } => "run it as the user that owns the store".to_owned(),
-        ReadError::Unavailable { .. } => "stop the collector that uses it, or ask it through its reader door".into(),
+        ReadError::Unavailable { .. } => {
+            "stop the collector that uses it, or ask it through its reader door".into()
+        }
         ReadError::Newer { .. } => "use the newer recount that wrote it".to_owned(),
-        ReadError::Foreign { .. } => "choose the folder of a recount ledger with --store".to_owned(),
-        ReadError::Damaged { .. } => "copy the folder before anything else is done to it".to_owned(),
+        ReadError::Foreign { .. } => {
+            "choose the folder of a recount ledger with --store".to_owned()
+        }
+        ReadError::Damaged { .. } => {
+            "copy the folder before anything else is done to it".to_owned()
+        }
     }
 }

@@ -39,7 +39,9 @@ where
     if args.next()? != ARGUMENT {
         return None;
     }
-    Some(crate::run(std::iter::once(OsString::from("recount-collector")).chain(args)))
+    Some(crate::run(
+        std::iter::once(OsString::from("recount-collector")).chain(args),
+    ))
 }
 
 /// A collector that runs as a child process. Dropping it kills it, as a crash would.
@@ -60,7 +62,8 @@ impl Hidden {
         I: IntoIterator<Item = S>,
         S: Into<OsString>,
     {
-        let args = std::iter::once(OsString::from(ARGUMENT)).chain(args.into_iter().map(Into::into));
+        let args =
+            std::iter::once(OsString::from(ARGUMENT)).chain(args.into_iter().map(Into::into));
         Self::spawn(Command::new(program).args(args), quiet)
     }
 
@@ -69,8 +72,16 @@ impl Hidden {
     /// # Errors
     /// It does not start, or ends before it is ready.
     pub fn spawn(command: &mut Command, quiet: bool) -> io::Result<Self> {
-        let stderr = if quiet { Stdio::null() } else { Stdio::inherit() };
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn()?;
+        let stderr = if quiet {
+            Stdio::null()
+        } else {
+            Stdio::inherit()
+        };
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()?;
         let mut line = String::new();
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut line)?;
@@ -80,7 +91,9 @@ impl Hidden {
             Err(_) => {
                 let _ = child.kill();
                 let status = child.wait()?;
-                Err(io::Error::other(format!("the collector did not become ready ({status})")))
+                Err(io::Error::other(format!(
+                    "the collector did not become ready ({status})"
+                )))
             }
         }
     }
@@ -108,7 +121,9 @@ impl Hidden {
         if let Some(status) = self.child.try_wait()? {
             return Ok(status);
         }
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()?;
         self.child.wait()
     }
 }

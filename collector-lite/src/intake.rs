@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use ledger::envelope::{CollectorPart, Delivery, Encoding, Envelope, Part, PrincipalProof, RecordingMode};
+use ledger::envelope::{
+    CollectorPart, Delivery, Encoding, Envelope, Part, PrincipalProof, RecordingMode,
+};
 use ledger::envelope::{ProducerProof, SessionRule, Signal};
 use ledger::leaf::{RefusedPayload, flag};
 use ledger::otlp::{Item, Slice, slice_export};
@@ -124,7 +126,13 @@ impl Intake {
         let (groups, links) = self.assign(export, &reads, &surroundings);
         let mut streams = Vec::with_capacity(groups.len() + links.len());
         for group in groups {
-            streams.push(stream_batch(export, group, &reads, &surroundings, partial.rejected > 0)?);
+            streams.push(stream_batch(
+                export,
+                group,
+                &reads,
+                &surroundings,
+                partial.rejected > 0,
+            )?);
         }
         let linked = links.iter().map(|(trace, _)| *trace).collect();
         for (trace, session) in links {
@@ -132,10 +140,23 @@ impl Intake {
         }
         let mut refused = Vec::new();
         if partial.rejected > 0 {
-            refused.push(refused_payload(export.door, &export.peer, &partial.message, body));
+            refused.push(refused_payload(
+                export.door,
+                &export.peer,
+                &partial.message,
+                body,
+            ));
         }
         let digest = (!sdk).then(|| Sha256::digest(body).into());
-        Ok(Ready { batch: Batch { streams, refused, digest }, partial, links: linked })
+        Ok(Ready {
+            batch: Batch {
+                streams,
+                refused,
+                digest,
+            },
+            partial,
+            links: linked,
+        })
     }
 
     /// The batch is durable: what it linked is linked.
@@ -160,7 +181,8 @@ impl Intake {
         let mut traces = self.traces();
         let named = |read: &Read<'_>| {
             let about = surroundings.get(read.about);
-            session::named(&read.item.attributes, about.attributes()).map(|(name, rule)| (name.to_owned(), rule))
+            session::named(&read.item.attributes, about.attributes())
+                .map(|(name, rule)| (name.to_owned(), rule))
         };
         let names: Vec<Option<(String, SessionRule)>> = reads.iter().map(named).collect();
         let mut touched = Vec::new();
@@ -180,20 +202,33 @@ impl Intake {
                     Some(session) => (session.to_string(), SessionRule::Inherited),
                     None => (session::trace_label(trace), SessionRule::Trace),
                 },
-                (None, None) => (unattributed(surroundings.get(read.about)), SessionRule::Unattributed),
+                (None, None) => (
+                    unattributed(surroundings.get(read.about)),
+                    SessionRule::Unattributed,
+                ),
             };
             let about = surroundings.get(read.about);
-            let run = about.run().map(|(producer, run)| (producer.to_owned(), run.to_owned()));
+            let run = about
+                .run()
+                .map(|(producer, run)| (producer.to_owned(), run.to_owned()));
             let place = *places.entry((label, run)).or_insert_with_key(|(label, _)| {
                 let claim = about.claim();
                 let key = StreamKey {
                     label: label.clone(),
                     rule,
                     producer: export.door.unauthenticated().to_owned(),
-                    proof: if claim.is_empty() { ProducerProof::None } else { ProducerProof::Asserted },
+                    proof: if claim.is_empty() {
+                        ProducerProof::None
+                    } else {
+                        ProducerProof::Asserted
+                    },
                     claim,
                 };
-                groups.push(Group { key, members: Vec::new(), rules: Vec::new() });
+                groups.push(Group {
+                    key,
+                    members: Vec::new(),
+                    rules: Vec::new(),
+                });
                 groups.len() - 1
             });
             if let Some(group) = groups.get_mut(place) {
@@ -203,7 +238,11 @@ impl Intake {
         }
         touched.sort_unstable();
         touched.dedup();
-        let due = |trace: [u8; 16]| traces.due_link(&trace).map(|session| (trace, session.to_string()));
+        let due = |trace: [u8; 16]| {
+            traces
+                .due_link(&trace)
+                .map(|session| (trace, session.to_string()))
+        };
         (groups, touched.into_iter().filter_map(due).collect())
     }
 }
@@ -231,12 +270,27 @@ fn read<'b>(
     let about = surroundings.of(slice)?;
     let item = Item::decode(export.encoding, export.signal, slice.item)?;
     let masks = mask::in_item(export.encoding, slice.item, &item);
-    let sequence = item.attributes.int(attribute::SEQ).and_then(|seq| u64::try_from(seq).ok());
+    let sequence = item
+        .attributes
+        .int(attribute::SEQ)
+        .and_then(|seq| u64::try_from(seq).ok());
     if surroundings.get(about).is_sdk() && sequence.is_none() {
-        let what = format!("{} is missing although the resource names a producer", attribute::SEQ);
-        return Err(ledger::otlp::Malformed { offset: 0, what: what.into() });
+        let what = format!(
+            "{} is missing although the resource names a producer",
+            attribute::SEQ
+        );
+        return Err(ledger::otlp::Malformed {
+            offset: 0,
+            what: what.into(),
+        });
     }
-    Ok(Read { slice: *slice, about, item, masks, sequence })
+    Ok(Read {
+        slice: *slice,
+        about,
+        item,
+        masks,
+        sequence,
+    })
 }
 
 /// What the collector decides about each record of a stream.
@@ -244,7 +298,11 @@ fn collector_part(export: &Export, key: &StreamKey, rule: SessionRule) -> Collec
     CollectorPart {
         session_rule: rule,
         producer_proof: key.proof,
-        recording_mode: if export.door == Door::Adopt { RecordingMode::Imported } else { RecordingMode::SelfRecorded },
+        recording_mode: if export.door == Door::Adopt {
+            RecordingMode::Imported
+        } else {
+            RecordingMode::SelfRecorded
+        },
         delivery: export.delivery,
         principal_proof: PrincipalProof::None,
         session_label: key.label.clone(),
@@ -282,10 +340,21 @@ fn stream_batch(
     surroundings: &Surroundings<'_>,
     partly_refused: bool,
 ) -> Result<StreamBatch, Refusal> {
-    let members: Vec<&Read<'_>> = group.members.iter().filter_map(|index| reads.get(*index)).collect();
+    let members: Vec<&Read<'_>> = group
+        .members
+        .iter()
+        .filter_map(|index| reads.get(*index))
+        .collect();
     let mut sealings = Vec::with_capacity(members.len());
     for (read, rule) in members.iter().zip(&group.rules) {
-        sealings.push(sealing(export, &group.key, *rule, read, surroundings, partly_refused)?);
+        sealings.push(sealing(
+            export,
+            &group.key,
+            *rule,
+            read,
+            surroundings,
+            partly_refused,
+        )?);
     }
     let records: Vec<Record<'_>> = members
         .iter()
@@ -302,10 +371,15 @@ fn stream_batch(
                 scope_schema_url: read.slice.scope_schema_url,
                 item: &sealing.item,
             };
-            Record { envelope, flags: sealing.flags, received_ns: export.received_ns }
+            Record {
+                envelope,
+                flags: sealing.flags,
+                received_ns: export.received_ns,
+            }
         })
         .collect();
-    let prepared = Prepared::new(&records).map_err(|error| Refusal::Unavailable(error.to_string()))?;
+    let prepared =
+        Prepared::new(&records).map_err(|error| Refusal::Unavailable(error.to_string()))?;
     Ok(StreamBatch {
         requests: requests(&group.key.label, &members, surroundings),
         links: Vec::new(),
@@ -327,7 +401,10 @@ fn sealing<'b>(
     let about = surroundings.get(read.about);
     let mut part = collector_part(export, key, rule);
     part.principal_proof = principal_proof(&read.item);
-    part.masks = about.masks().chain(mask::masks(Part::Item, &read.masks)).collect();
+    part.masks = about
+        .masks()
+        .chain(mask::masks(Part::Item, &read.masks))
+        .collect();
     let mut flags = match export.delivery {
         Delivery::Strict => flag::STRICT,
         Delivery::Spooled | Delivery::Adopted => flag::SPOOLED,
@@ -339,13 +416,19 @@ fn sealing<'b>(
     if partly_refused {
         flags |= flag::PARTLY_REFUSED;
     }
-    let collector = part.encode().map_err(|error| Refusal::Malformed(error.to_string()))?;
+    let collector = part
+        .encode()
+        .map_err(|error| Refusal::Malformed(error.to_string()))?;
     let item = if read.masks.is_empty() {
         Cow::Borrowed(read.slice.item)
     } else {
         Cow::Owned(mask::overwrite(read.slice.item, &read.masks))
     };
-    Ok(Sealing { collector, item, flags })
+    Ok(Sealing {
+        collector,
+        item,
+        flags,
+    })
 }
 
 /// Which requests the records of a stream name; the session's own label where they name none.
@@ -353,7 +436,11 @@ fn requests(label: &str, members: &[&Read<'_>], surroundings: &Surroundings<'_>)
     let mut named: Vec<Named> = Vec::new();
     let mut add = |name: &str, rule: RequestRule, evidence: usize| {
         if !named.iter().any(|known| known.name == name) {
-            named.push(Named { name: name.to_owned(), rule: rule as u8, evidence });
+            named.push(Named {
+                name: name.to_owned(),
+                rule: rule as u8,
+                evidence,
+            });
         }
     };
     for (evidence, read) in members.iter().enumerate() {
@@ -366,23 +453,39 @@ fn requests(label: &str, members: &[&Read<'_>], surroundings: &Surroundings<'_>)
         }
     }
     if named.is_empty() {
-        named.push(Named { name: label.to_owned(), rule: RequestRule::SessionLabel as u8, evidence: 0 });
+        named.push(Named {
+            name: label.to_owned(),
+            rule: RequestRule::SessionLabel as u8,
+            evidence: 0,
+        });
     }
     named
 }
 
 /// The end of the session closes its stream.
 fn close(members: &[&Read<'_>]) -> Option<Close> {
-    let ended = members.iter().any(|read| Event::from_name(&read.item.name) == Some(Event::SessionEnd));
-    ended.then_some(Close { reason: 1, declared: u64::MAX })
+    let ended = members
+        .iter()
+        .any(|read| Event::from_name(&read.item.name) == Some(Event::SessionEnd));
+    ended.then_some(Close {
+        reason: 1,
+        declared: u64::MAX,
+    })
 }
 
 /// The sequence numbers of an SDK's records.
 fn run(members: &[&Read<'_>], surroundings: &Surroundings<'_>) -> Option<Run> {
     let first = surroundings.get(members.first()?.about);
     let (producer, run) = first.run()?;
-    let sequence = members.iter().map(|read| read.sequence).collect::<Option<Vec<u64>>>()?;
-    Some(Run { producer: producer.to_owned(), run: run.to_owned(), sequence })
+    let sequence = members
+        .iter()
+        .map(|read| read.sequence)
+        .collect::<Option<Vec<u64>>>()?;
+    Some(Run {
+        producer: producer.to_owned(),
+        run: run.to_owned(),
+        sequence,
+    })
 }
 
 /// A stream that gets no records now, only the link that has become known.
@@ -399,7 +502,11 @@ fn link_only(export: &Export, trace: &[u8; 16], session: &str) -> Result<StreamB
         records: Prepared::new(&[]).map_err(|error| Refusal::Unavailable(error.to_string()))?,
         run: None,
         requests: Vec::new(),
-        links: vec![Named { name: session.to_owned(), rule: SessionRule::Inherited as u8, evidence: 0 }],
+        links: vec![Named {
+            name: session.to_owned(),
+            rule: SessionRule::Inherited as u8,
+            evidence: 0,
+        }],
         close: None,
     })
 }

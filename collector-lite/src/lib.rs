@@ -32,7 +32,11 @@ where
         Err(error) => {
             // clap knows by itself whether this is help on stdout or an error on stderr.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { error::exit::USAGE } else { error::exit::DONE });
+            return ExitCode::from(if error.use_stderr() {
+                error::exit::USAGE
+            } else {
+                error::exit::DONE
+            });
         }
     };
     match commands::run(&cli) {

@@ -29,14 +29,20 @@ pub(crate) fn serve(settings: &Settings, create: bool) -> Result<u8, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|source| Error::System { doing: "start the runtime", source })?;
+        .map_err(|source| Error::System {
+            doing: "start the runtime",
+            source,
+        })?;
     runtime.block_on(run(settings, created))
 }
 
 fn log(filter: &str) {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "info".into());
     // A second start in one process, as in tests, keeps the first.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
 }
 
 /// Creates the ledger unless the folder already holds one.
@@ -44,13 +50,19 @@ fn create_if_missing(settings: &Settings) -> Result<bool, Error> {
     if settings.store.join("ledger.db").exists() {
         return Ok(false);
     }
-    let options = InitOptions { origin: settings.origin.clone(), now_ns: clock::now_ns() };
+    let options = InitOptions {
+        origin: settings.origin.clone(),
+        now_ns: clock::now_ns(),
+    };
     let created = init(&settings.store, &options)?;
     tracing::info!(store = %created.dir.display(), key = %created.key, "created ledger {}", created.origin);
     Ok(true)
 }
 
-fn open(settings: &Settings, fatal: watch::Sender<Option<String>>) -> Result<Arc<Ledger>, StoreError> {
+fn open(
+    settings: &Settings,
+    fatal: watch::Sender<Option<String>>,
+) -> Result<Arc<Ledger>, StoreError> {
     let mut options = Options::new(Arc::new(clock::now_ns));
     options.version = env!("CARGO_PKG_VERSION").to_owned();
     options.config = Sha256::digest(format!("{settings:?}")).into();
@@ -67,7 +79,11 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     let http_listener = listen(settings.otlp_http, settings::OTLP_HTTP.flag).await?;
     let grpc_listener = listen(settings.otlp_grpc, settings::OTLP_GRPC.flag).await?;
     let ledger = open(settings, fatal)?;
-    let door = Arc::new(AgentDoor::new(Arc::clone(&ledger), settings.max_body, settings.max_in_flight));
+    let door = Arc::new(AgentDoor::new(
+        Arc::clone(&ledger),
+        settings.max_body,
+        settings.max_in_flight,
+    ));
 
     let mut tasks = JoinSet::new();
     let mut ready = Ready {
@@ -81,11 +97,19 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     };
     if let Some((listener, address)) = http_listener {
         ready.otlp_http = Some(address.to_string());
-        tasks.spawn(doorway(listener, http::router(Arc::clone(&door)), stopped.clone()));
+        tasks.spawn(doorway(
+            listener,
+            http::router(Arc::clone(&door)),
+            stopped.clone(),
+        ));
     }
     if let Some((listener, address)) = grpc_listener {
         ready.otlp_grpc = Some(address.to_string());
-        tasks.spawn(doorway(listener, grpc::router(Arc::clone(&door)), stopped.clone()));
+        tasks.spawn(doorway(
+            listener,
+            grpc::router(Arc::clone(&door)),
+            stopped.clone(),
+        ));
     }
     announce(&ready);
 
@@ -96,7 +120,10 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     stop.send_replace(true);
     let drained = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(GRACE, drained).await.is_err() {
-        tracing::warn!("some connections did not finish within {} s", GRACE.as_secs());
+        tracing::warn!(
+            "some connections did not finish within {} s",
+            GRACE.as_secs()
+        );
         tasks.abort_all();
     }
     let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
@@ -105,8 +132,12 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
             tracing::info!("stopped");
             Ok(exit::DONE)
         }
-        Ok(Err(fatal)) => Err(Error::Halted { why: fatal.to_string() }),
-        Err(error) => Err(Error::Halted { why: error.to_string() }),
+        Ok(Err(fatal)) => Err(Error::Halted {
+            why: fatal.to_string(),
+        }),
+        Err(error) => Err(Error::Halted {
+            why: error.to_string(),
+        }),
     }
 }
 
@@ -115,10 +146,16 @@ async fn listen(
     address: Option<SocketAddr>,
     flag: &'static str,
 ) -> Result<Option<(TcpListener, SocketAddr)>, Error> {
-    let Some(address) = address else { return Ok(None) };
+    let Some(address) = address else {
+        return Ok(None);
+    };
     let failed = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::AddrInUse => Error::PortTaken { address, flag },
-        _ => Error::Listen { address, flag, source },
+        _ => Error::Listen {
+            address,
+            flag,
+            source,
+        },
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
@@ -131,7 +168,10 @@ async fn doorway(listener: TcpListener, router: Router, mut stopped: watch::Rece
     let until = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await;
     };
-    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(until).await {
+    if let Err(error) = axum::serve(listener, service)
+        .with_graceful_shutdown(until)
+        .await
+    {
         tracing::error!(%error, "a door closed");
     }
 }
@@ -156,7 +196,10 @@ fn announce(ready: &Ready) {
 /// SIGTERM or SIGINT.
 async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         tracing::error!("signals cannot be received; stop with SIGKILL");
         return std::future::pending().await;
     };

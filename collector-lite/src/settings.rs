@@ -91,16 +91,33 @@ impl Raw {
         };
         let mut values = Vec::new();
         for key in KEYS {
-            let flag = flags.iter().find(|(named, _)| named.name == key.name).and_then(|(_, value)| value.clone());
-            let from_file = file.as_ref().and_then(|(path, table)| Some((path, table.get(key.name)?)));
+            let flag = flags
+                .iter()
+                .find(|(named, _)| named.name == key.name)
+                .and_then(|(_, value)| value.clone());
+            let from_file = file
+                .as_ref()
+                .and_then(|(path, table)| Some((path, table.get(key.name)?)));
             let given = if let Some(value) = flag {
-                Given { value, origin: Origin::Flag(key.flag) }
+                Given {
+                    value,
+                    origin: Origin::Flag(key.flag),
+                }
             } else if let Some(value) = env(key.env).filter(|value| !value.is_empty()) {
-                Given { value, origin: Origin::Environment(key.env) }
+                Given {
+                    value,
+                    origin: Origin::Environment(key.env),
+                }
             } else if let Some((path, value)) = from_file {
-                Given { value: plain(value), origin: Origin::File(path.to_path_buf()) }
+                Given {
+                    value: plain(value),
+                    origin: Origin::File(path.to_path_buf()),
+                }
             } else {
-                Given { value: key.default.to_owned(), origin: Origin::Default }
+                Given {
+                    value: key.default.to_owned(),
+                    origin: Origin::Default,
+                }
             };
             values.push((key.name, given));
         }
@@ -108,8 +125,15 @@ impl Raw {
     }
 
     pub(crate) fn get(&self, key: &Key) -> Given {
-        let found = self.values.iter().find(|(name, _)| *name == key.name).map(|(_, given)| given.clone());
-        found.unwrap_or(Given { value: key.default.to_owned(), origin: Origin::Default })
+        let found = self
+            .values
+            .iter()
+            .find(|(name, _)| *name == key.name)
+            .map(|(_, given)| given.clone());
+        found.unwrap_or(Given {
+            value: key.default.to_owned(),
+            origin: Origin::Default,
+        })
     }
 }
 
@@ -121,17 +145,26 @@ fn plain(value: &toml::Value) -> String {
 }
 
 fn read_file(path: &Path) -> Result<toml::Table, Error> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| Error::Config { path: path.to_path_buf(), why: source.to_string() })?;
-    let table: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| Error::Config {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Config {
+        path: path.to_path_buf(),
+        why: source.to_string(),
+    })?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| Error::Config {
             path: path.to_path_buf(),
             why: error.message().to_owned(),
         })?;
-    match table.keys().find(|name| !KEYS.iter().any(|key| key.name == *name)) {
+    match table
+        .keys()
+        .find(|name| !KEYS.iter().any(|key| key.name == *name))
+    {
         Some(unknown) => Err(Error::Config {
             path: path.to_path_buf(),
-            why: format!("{unknown:?} is not a setting; there are {}", KEYS.map_names()),
+            why: format!(
+                "{unknown:?} is not a setting; there are {}",
+                KEYS.map_names()
+            ),
         }),
         None => Ok(table),
     }
@@ -143,7 +176,10 @@ trait Names {
 
 impl Names for [&Key] {
     fn map_names(&self) -> String {
-        self.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")
+        self.iter()
+            .map(|key| key.name)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -191,7 +227,11 @@ impl Settings {
         let reader = reader_place(&raw.get(READER), env)?;
         let reader_token = token(&raw.get(READER_TOKEN_FILE))?;
         if matches!(reader, ReaderPlace::Tcp(_)) && reader_token.is_none() {
-            return Err(bad(READER, &raw.get(READER), "a TCP address needs --reader-token-file"));
+            return Err(bad(
+                READER,
+                &raw.get(READER),
+                "a TCP address needs --reader-token-file",
+            ));
         }
         let origin = raw.get(ORIGIN).value;
         Ok(Self {
@@ -220,7 +260,10 @@ fn bad(key: &'static Key, given: &Given, why: &str) -> Error {
 }
 
 fn number(key: &'static Key, given: &Given) -> Result<usize, Error> {
-    given.value.parse().map_err(|_| bad(key, given, "a number of bytes is expected"))
+    given
+        .value
+        .parse()
+        .map_err(|_| bad(key, given, "a number of bytes is expected"))
 }
 
 /// An address of the agent door; `none` closes it. Only loopback: anything else needs TLS and credentials.
@@ -229,8 +272,13 @@ fn agent_address(key: &'static Key, given: &Given) -> Result<Option<SocketAddr>,
         return Ok(None);
     }
     let text = given.value.replace("localhost:", "127.0.0.1:");
-    let address: SocketAddr =
-        text.parse().map_err(|_| bad(key, given, "an address like 127.0.0.1:4318 or none is expected"))?;
+    let address: SocketAddr = text.parse().map_err(|_| {
+        bad(
+            key,
+            given,
+            "an address like 127.0.0.1:4318 or none is expected",
+        )
+    })?;
     if !address.ip().is_loopback() {
         let why = "only loopback addresses are allowed: without TLS and credentials anyone on the network could \
                    write this ledger";
@@ -243,11 +291,16 @@ fn reader_place(given: &Given, env: &dyn Fn(&str) -> Option<String>) -> Result<R
     match given.value.as_str() {
         "none" => Ok(ReaderPlace::Closed),
         "" => Ok(ReaderPlace::Socket(place::default_socket(env))),
-        path if path.contains('/') => Ok(ReaderPlace::Socket(path.strip_prefix("unix:").unwrap_or(path).into())),
-        address => address
-            .parse()
-            .map(ReaderPlace::Tcp)
-            .map_err(|_| bad(READER, given, "a socket path, an address like 127.0.0.1:4319, or none is expected")),
+        path if path.contains('/') => Ok(ReaderPlace::Socket(
+            path.strip_prefix("unix:").unwrap_or(path).into(),
+        )),
+        address => address.parse().map(ReaderPlace::Tcp).map_err(|_| {
+            bad(
+                READER,
+                given,
+                "a socket path, an address like 127.0.0.1:4319, or none is expected",
+            )
+        }),
     }
 }
 
@@ -259,7 +312,11 @@ fn token(given: &Given) -> Result<Option<String>, Error> {
         .map_err(|source| bad(READER_TOKEN_FILE, given, &source.to_string()))?;
     let token = text.trim();
     if token.len() < 16 {
-        return Err(bad(READER_TOKEN_FILE, given, "the token in it is shorter than 16 characters"));
+        return Err(bad(
+            READER_TOKEN_FILE,
+            given,
+            "the token in it is shorter than 16 characters",
+        ));
     }
     Ok(Some(token.to_owned()))
 }
@@ -276,11 +333,18 @@ mod tests {
     fn a_flag_wins_over_the_environment_and_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("collector.toml");
-        std::fs::write(&file, "otlp_http = \"127.0.0.1:1\"\notlp_grpc = \"127.0.0.1:2\"\nmax_body_bytes = 5\n").unwrap();
+        std::fs::write(
+            &file,
+            "otlp_http = \"127.0.0.1:1\"\notlp_grpc = \"127.0.0.1:2\"\nmax_body_bytes = 5\n",
+        )
+        .unwrap();
         let env = |name: &str| (name == "RECOUNT_OTLP_HTTP").then(|| "127.0.0.1:3".to_owned());
         let raw = Raw::gather(&[(STORE, Some("/tmp/x".into()))], &env, Some(&file)).unwrap();
         assert_eq!(raw.get(STORE).origin.to_string(), "flag --store");
-        assert_eq!(raw.get(OTLP_HTTP).origin.to_string(), "environment RECOUNT_OTLP_HTTP");
+        assert_eq!(
+            raw.get(OTLP_HTTP).origin.to_string(),
+            "environment RECOUNT_OTLP_HTTP"
+        );
         assert_eq!(raw.get(OTLP_GRPC).origin, Origin::File(file));
         let settings = Settings::check(&raw, &none, Access::Write).unwrap();
         assert_eq!(settings.max_body, 5);
@@ -290,8 +354,13 @@ mod tests {
     #[test]
     fn an_address_beyond_loopback_is_refused_with_its_origin() {
         let raw = Raw::gather(&[(OTLP_HTTP, Some("0.0.0.0:4318".into()))], &none, None).unwrap();
-        let error = Settings::check(&raw, &none, Access::Write).unwrap_err().to_string();
-        assert!(error.contains("flag --otlp-http") && error.contains("loopback"), "{error}");
+        let error = Settings::check(&raw, &none, Access::Write)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("flag --otlp-http") && error.contains("loopback"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -299,13 +368,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("collector.toml");
         std::fs::write(&file, "otlp_htp = \"x\"\n").unwrap();
-        let error = Raw::gather(&[], &none, Some(&file)).unwrap_err().to_string();
-        assert!(error.contains("otlp_htp") && error.contains("otlp_http"), "{error}");
+        let error = Raw::gather(&[], &none, Some(&file))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("otlp_htp") && error.contains("otlp_http"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_reader_over_tcp_needs_a_token() {
         let raw = Raw::gather(&[(READER, Some("127.0.0.1:0".into()))], &none, None).unwrap();
-        assert!(Settings::check(&raw, &none, Access::Write).unwrap_err().to_string().contains("token"));
+        assert!(
+            Settings::check(&raw, &none, Access::Write)
+                .unwrap_err()
+                .to_string()
+                .contains("token")
+        );
     }
 }

@@ -39,9 +39,10 @@ pub(crate) fn success(encoding: Encoding, service: Service, partial: &Partial) -
         Encoding::Json if full => b"{}".to_vec(),
         Encoding::Json => {
             // A number, not a string: conforming readers take both, and some in the field take only this.
-            let inner =
-                serde_json::json!({ service.rejected_key(): partial.rejected, "errorMessage": partial.message });
-            serde_json::json!({ "partialSuccess": inner }).to_string().into_bytes()
+            let inner = serde_json::json!({ service.rejected_key(): partial.rejected, "errorMessage": partial.message });
+            serde_json::json!({ "partialSuccess": inner })
+                .to_string()
+                .into_bytes()
         }
         Encoding::Protobuf if full => Vec::new(),
         Encoding::Protobuf => {
@@ -56,9 +57,16 @@ pub(crate) fn success(encoding: Encoding, service: Service, partial: &Partial) -
 }
 
 /// A `google.rpc.Status` body; with `retry_after_s` in protobuf it carries a `google.rpc.RetryInfo`.
-pub(crate) fn status(encoding: Encoding, code: i32, message: &str, retry_after_s: Option<u32>) -> Vec<u8> {
+pub(crate) fn status(
+    encoding: Encoding,
+    code: i32,
+    message: &str,
+    retry_after_s: Option<u32>,
+) -> Vec<u8> {
     match encoding {
-        Encoding::Json => serde_json::json!({ "code": code, "message": message }).to_string().into_bytes(),
+        Encoding::Json => serde_json::json!({ "code": code, "message": message })
+            .to_string()
+            .into_bytes(),
         Encoding::Protobuf => {
             let mut out = Vec::new();
             put_varint_field(&mut out, 1, u64::from(code.unsigned_abs()));
@@ -112,10 +120,19 @@ mod tests {
 
     #[test]
     fn a_partial_answer_reads_as_the_official_type() {
-        let partial = Partial { rejected: 300, message: "malformed".into() };
+        let partial = Partial {
+            rejected: 300,
+            message: "malformed".into(),
+        };
         let body = success(Encoding::Protobuf, Service::Logs, &partial);
-        let read = ExportLogsServiceResponse::decode(body.as_slice()).unwrap().partial_success.unwrap();
-        assert_eq!((read.rejected_log_records, read.error_message.as_str()), (300, "malformed"));
+        let read = ExportLogsServiceResponse::decode(body.as_slice())
+            .unwrap()
+            .partial_success
+            .unwrap();
+        assert_eq!(
+            (read.rejected_log_records, read.error_message.as_str()),
+            (300, "malformed")
+        );
         let body = success(Encoding::Json, Service::Logs, &partial);
         let read: ExportLogsServiceResponse = serde_json::from_slice(&body).unwrap();
         assert_eq!(read.partial_success.unwrap().rejected_log_records, 300);
@@ -123,7 +140,13 @@ mod tests {
 
     #[test]
     fn full_success_is_an_empty_message() {
-        assert_eq!(success(Encoding::Protobuf, Service::Traces, &Partial::default()), b"");
-        assert_eq!(success(Encoding::Json, Service::Traces, &Partial::default()), b"{}");
+        assert_eq!(
+            success(Encoding::Protobuf, Service::Traces, &Partial::default()),
+            b""
+        );
+        assert_eq!(
+            success(Encoding::Json, Service::Traces, &Partial::default()),
+            b"{}"
+        );
     }
 }

@@ -20,7 +20,10 @@ pub(crate) enum Compression {
 impl Compression {
     /// Reads a `Content-Encoding`; absent is identity.
     pub(crate) fn from_header(value: Option<&str>) -> Result<Self, Refusal> {
-        match value.map(|value| value.trim().to_ascii_lowercase()).as_deref() {
+        match value
+            .map(|value| value.trim().to_ascii_lowercase())
+            .as_deref()
+        {
             None | Some("" | "identity") => Ok(Self::Identity),
             Some("gzip" | "x-gzip") => Ok(Self::Gzip),
             Some("zstd") => Ok(Self::Zstd),
@@ -33,7 +36,10 @@ impl Compression {
 pub(crate) async fn read(body: Body, limit: usize, patience: Duration) -> Result<Bytes, Refusal> {
     match tokio::time::timeout(patience, collect(body, limit)).await {
         Ok(read) => read,
-        Err(_) => Err(Refusal::Busy(format!("the body did not arrive within {} s", patience.as_secs()))),
+        Err(_) => Err(Refusal::Busy(format!(
+            "the body did not arrive within {} s",
+            patience.as_secs()
+        ))),
     }
 }
 
@@ -43,10 +49,15 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
     let mut total = 0usize;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Refusal::Busy(format!("the body broke off: {error}")))?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         total = total.saturating_add(data.len());
         if total > limit {
-            return Err(Refusal::TooBig { limit, decompressed: false });
+            return Err(Refusal::TooBig {
+                limit,
+                decompressed: false,
+            });
         }
         match &first {
             // Most exports arrive in one frame; they are not copied.
@@ -59,30 +70,47 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
             }
         }
     }
-    Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
+    Ok(if rest.is_empty() {
+        first.unwrap_or_default()
+    } else {
+        rest.freeze()
+    })
 }
 
 /// Largest zstd window accepted, as a power of two: 8 MiB, the size every decoder has to support (RFC 8878, 3.1.1.1.2).
 const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// Decompresses to at most `limit` bytes; a bomb costs no more memory than that.
-pub(crate) fn decompress(sent: Bytes, compression: Compression, limit: usize) -> Result<Bytes, Refusal> {
-    let damaged = |error: std::io::Error| Refusal::Malformed(format!("the body does not decompress: {error}"));
+pub(crate) fn decompress(
+    sent: Bytes,
+    compression: Compression,
+    limit: usize,
+) -> Result<Bytes, Refusal> {
+    let damaged = |error: std::io::Error| {
+        Refusal::Malformed(format!("the body does not decompress: {error}"))
+    };
     let mut out = Vec::new();
     let bound = limit as u64 + 1;
     match compression {
         Compression::Identity => return Ok(sent),
         Compression::Gzip => {
-            flate2::read::MultiGzDecoder::new(sent.as_ref()).take(bound).read_to_end(&mut out).map_err(damaged)?;
+            flate2::read::MultiGzDecoder::new(sent.as_ref())
+                .take(bound)
+                .read_to_end(&mut out)
+                .map_err(damaged)?;
         }
         Compression::Zstd => {
-            let mut reader = zstd::stream::read::Decoder::with_buffer(sent.as_ref()).map_err(damaged)?;
+            let mut reader =
+                zstd::stream::read::Decoder::with_buffer(sent.as_ref()).map_err(damaged)?;
             reader.window_log_max(ZSTD_WINDOW_LOG).map_err(damaged)?;
             reader.take(bound).read_to_end(&mut out).map_err(damaged)?;
         }
     }
     if out.len() > limit {
-        return Err(Refusal::TooBig { limit, decompressed: true });
+        return Err(Refusal::TooBig {
+            limit,
+            decompressed: true,
+        });
     }
     Ok(Bytes::from(out))
 }
@@ -102,14 +130,23 @@ mod tests {
     fn what_fits_comes_back_whole() {
         let zstd = Bytes::from(zstd::encode_all(&b"hello"[..], 3).unwrap());
         assert_eq!(decompress(zstd, Compression::Zstd, 5).unwrap(), "hello");
-        assert_eq!(decompress(gzip(b"hello"), Compression::Gzip, 5).unwrap(), "hello");
+        assert_eq!(
+            decompress(gzip(b"hello"), Compression::Gzip, 5).unwrap(),
+            "hello"
+        );
     }
 
     #[test]
     fn a_bomb_is_stopped_at_the_limit() {
         let zeros = vec![0; 4 << 20];
-        let big = Refusal::TooBig { limit: 1000, decompressed: true };
-        assert_eq!(decompress(gzip(&zeros), Compression::Gzip, 1000), Err(big.clone()));
+        let big = Refusal::TooBig {
+            limit: 1000,
+            decompressed: true,
+        };
+        assert_eq!(
+            decompress(gzip(&zeros), Compression::Gzip, 1000),
+            Err(big.clone())
+        );
         let zstd = Bytes::from(zstd::encode_all(&zeros[..], 19).unwrap());
         assert_eq!(decompress(zstd, Compression::Zstd, 1000), Err(big));
     }
@@ -117,6 +154,9 @@ mod tests {
     #[test]
     fn a_damaged_body_is_malformed() {
         let cut = gzip(b"hello world").slice(..20);
-        assert!(matches!(decompress(cut, Compression::Gzip, 100), Err(Refusal::Malformed(_))));
+        assert!(matches!(
+            decompress(cut, Compression::Gzip, 100),
+            Err(Refusal::Malformed(_))
+        ));
     }
 }

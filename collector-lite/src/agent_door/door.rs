@@ -73,7 +73,8 @@ pub(crate) struct AgentDoor {
 impl AgentDoor {
     pub(crate) fn new(ledger: Arc<Ledger>, max_body: usize, max_in_flight: usize) -> Self {
         // A single body, as sent and decompressed, must always fit.
-        let permits = (max_in_flight.max(2 * max_body + USUAL) / PERMIT_BYTES).min(Semaphore::MAX_PERMITS);
+        let permits =
+            (max_in_flight.max(2 * max_body + USUAL) / PERMIT_BYTES).min(Semaphore::MAX_PERMITS);
         let permits = u32::try_from(permits).unwrap_or(u32::MAX);
         Self {
             ledger,
@@ -95,11 +96,18 @@ impl AgentDoor {
     ) -> Result<(Bytes, Room), Refusal> {
         let limit = self.max_body + extra;
         if announced.is_some_and(|announced| announced > limit) {
-            return Err(Refusal::TooBig { limit: self.max_body, decompressed: false });
+            return Err(Refusal::TooBig {
+                limit: self.max_body,
+                decompressed: false,
+            });
         }
         let room = self.room(announced.unwrap_or(USUAL)).await?;
         let sent = body::read(body, limit, PATIENCE).await?;
-        let room = if sent.len() > room.bytes() { self.more(room, sent.len()).await? } else { room };
+        let room = if sent.len() > room.bytes() {
+            self.more(room, sent.len()).await?
+        } else {
+            room
+        };
         Ok((sent, room))
     }
 
@@ -131,7 +139,9 @@ impl AgentDoor {
         let acquire = Arc::clone(&self.in_flight).acquire_many_owned(permits);
         match tokio::time::timeout(ROOM_PATIENCE, acquire).await {
             Ok(Ok(permit)) => Ok(Room(permit)),
-            _ => Err(Refusal::Busy("too many bytes are being received".to_owned())),
+            _ => Err(Refusal::Busy(
+                "too many bytes are being received".to_owned(),
+            )),
         }
     }
 
@@ -145,13 +155,20 @@ impl AgentDoor {
     }
 
     /// Takes one export: back only once it is durable, or refused.
-    pub(crate) async fn take(&self, export: Export, body: Bytes) -> Result<(Receipt, Partial), Refusal> {
+    pub(crate) async fn take(
+        &self,
+        export: Export,
+        body: Bytes,
+    ) -> Result<(Receipt, Partial), Refusal> {
         let taken = self.append_export(&export, &body).await;
         match &taken {
             Ok((receipt, partial)) => {
                 add(&self.counters.exports, 1);
                 add(&self.counters.bytes, body.len() as u64);
-                add(&self.counters.records, receipt.streams.iter().map(|stream| stream.count).sum());
+                add(
+                    &self.counters.records,
+                    receipt.streams.iter().map(|stream| stream.count).sum(),
+                );
                 add(&self.counters.duplicates, receipt.duplicates);
                 add(&self.counters.rejected_records, partial.rejected);
             }
@@ -160,9 +177,17 @@ impl AgentDoor {
         taken
     }
 
-    async fn append_export(&self, export: &Export, body: &Bytes) -> Result<(Receipt, Partial), Refusal> {
+    async fn append_export(
+        &self,
+        export: &Export,
+        body: &Bytes,
+    ) -> Result<(Receipt, Partial), Refusal> {
         let prepare = || self.intake.prepare(export, body);
-        let ready = if body.len() > LONG_WORK { tokio::task::block_in_place(prepare) } else { prepare() }?;
+        let ready = if body.len() > LONG_WORK {
+            tokio::task::block_in_place(prepare)
+        } else {
+            prepare()
+        }?;
         let links = ready.links();
         let receipt = self.append(ready.batch).await?;
         self.intake.committed(&links);
@@ -178,7 +203,9 @@ impl AgentDoor {
         match answer.await {
             Ok(Ok(receipt)) => Ok(receipt),
             Ok(Err(error)) => Err(refusal(&error)),
-            Err(_) => Err(Refusal::Unavailable("the ledger's writer has stopped".to_owned())),
+            Err(_) => Err(Refusal::Unavailable(
+                "the ledger's writer has stopped".to_owned(),
+            )),
         }
     }
 
@@ -189,17 +216,27 @@ impl AgentDoor {
             return;
         }
         add(&self.counters.refused_exports, 1);
-        let Some(unsaid) = self.refused.admit(clock::now_ns()) else { return };
+        let Some(unsaid) = self.refused.admit(clock::now_ns()) else {
+            return;
+        };
         let mut text = why.to_string();
         if unsaid > 0 {
-            text.push_str(&format!(" (and {unsaid} more that left no leaf of their own)"));
+            text.push_str(&format!(
+                " (and {unsaid} more that left no leaf of their own)"
+            ));
         }
         let refused = vec![refused_payload(door, peer, &text, body)];
-        self.ledger.append(Batch { refused, ..Batch::default() }, |outcome| {
-            if let Err(error) = outcome {
-                tracing::warn!(%error, "a refused payload could not be recorded");
-            }
-        });
+        self.ledger.append(
+            Batch {
+                refused,
+                ..Batch::default()
+            },
+            |outcome| {
+                if let Err(error) = outcome {
+                    tracing::warn!(%error, "a refused payload could not be recorded");
+                }
+            },
+        );
     }
 }
 

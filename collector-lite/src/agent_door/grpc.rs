@@ -45,9 +45,18 @@ const UNIMPLEMENTED: i32 = 12;
 /// The routes of OTLP/gRPC. Needs `ConnectInfo<SocketAddr>`.
 pub(crate) fn router(door: Arc<AgentDoor>) -> Router {
     Router::new()
-        .route("/opentelemetry.proto.collector.logs.v1.LogsService/Export", post(logs))
-        .route("/opentelemetry.proto.collector.trace.v1.TraceService/Export", post(traces))
-        .route("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", post(metrics))
+        .route(
+            "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+            post(logs),
+        )
+        .route(
+            "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+            post(traces),
+        )
+        .route(
+            "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+            post(metrics),
+        )
         .fallback(unimplemented)
         .with_state(door)
 }
@@ -62,7 +71,10 @@ async fn logs(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    answered(Service::Logs, export(&door, Signal::Logs, peer, &headers, body).await)
+    answered(
+        Service::Logs,
+        export(&door, Signal::Logs, peer, &headers, body).await,
+    )
 }
 
 async fn traces(
@@ -71,7 +83,10 @@ async fn traces(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    answered(Service::Traces, export(&door, Signal::Traces, peer, &headers, body).await)
+    answered(
+        Service::Traces,
+        export(&door, Signal::Traces, peer, &headers, body).await,
+    )
 }
 
 async fn metrics(
@@ -83,8 +98,14 @@ async fn metrics(
     match message(&door, peer, &headers, body).await {
         Ok(_) => {
             add(&door.counters.metrics_exports, 1);
-            let partial = Partial { rejected: 0, message: METRICS_MESSAGE.to_owned() };
-            succeeded(answer::success(Encoding::Protobuf, Service::Metrics, &partial), None)
+            let partial = Partial {
+                rejected: 0,
+                message: METRICS_MESSAGE.to_owned(),
+            };
+            succeeded(
+                answer::success(Encoding::Protobuf, Service::Metrics, &partial),
+                None,
+            )
         }
         Err(refusal) => refused(&refusal),
     }
@@ -102,7 +123,10 @@ async fn export(
         door: Door::Grpc,
         encoding: Encoding::Protobuf,
         signal,
-        delivery: delivery(text(headers, &HeaderName::from_static(wire::DELIVERY_HEADER))),
+        delivery: delivery(text(
+            headers,
+            &HeaderName::from_static(wire::DELIVERY_HEADER),
+        )),
         peer: peer.to_string(),
         received_ns: clock::now_ns(),
     };
@@ -124,9 +148,9 @@ async fn message(
         let (message, compressed) = unframe(frame)?;
         match (compressed, compression) {
             (false, _) => Ok((message, room)),
-            (true, Compression::Identity) => {
-                Err(Refusal::Malformed("a compressed message without grpc-encoding".to_owned()))
-            }
+            (true, Compression::Identity) => Err(Refusal::Malformed(
+                "a compressed message without grpc-encoding".to_owned(),
+            )),
             (true, _) => door.decompress(message, compression, room).await,
         }
     };
@@ -140,8 +164,10 @@ async fn message(
 /// Takes the message out of its frame; whether it is compressed.
 fn unframe(mut frame: Bytes) -> Result<(Bytes, bool), Refusal> {
     let malformed = |what: &str| Refusal::Malformed(what.to_owned());
-    let [compressed, length @ ..]: [u8; PREFIX] =
-        frame.get(..PREFIX).and_then(|prefix| prefix.try_into().ok()).ok_or_else(|| malformed("no gRPC frame"))?;
+    let [compressed, length @ ..]: [u8; PREFIX] = frame
+        .get(..PREFIX)
+        .and_then(|prefix| prefix.try_into().ok())
+        .ok_or_else(|| malformed("no gRPC frame"))?;
     let message = frame.split_off(PREFIX);
     if message.len() as u64 != u64::from(u32::from_be_bytes(length)) {
         return Err(malformed("not exactly one whole gRPC frame"));
@@ -149,7 +175,9 @@ fn unframe(mut frame: Bytes) -> Result<(Bytes, bool), Refusal> {
     match compressed {
         0 => Ok((message, false)),
         1 => Ok((message, true)),
-        _ => Err(malformed("a gRPC frame whose first byte is neither 0 nor 1")),
+        _ => Err(malformed(
+            "a gRPC frame whose first byte is neither 0 nor 1",
+        )),
     }
 }
 
@@ -157,7 +185,10 @@ fn answered(service: Service, outcome: Result<(Receipt, Partial), Refusal>) -> R
     match outcome {
         Ok((receipt, partial)) => {
             let receipt = HeaderValue::from_str(&receipt::json(&receipt)).ok();
-            succeeded(answer::success(Encoding::Protobuf, service, &partial), receipt)
+            succeeded(
+                answer::success(Encoding::Protobuf, service, &partial),
+                receipt,
+            )
         }
         Err(refusal) => refused(&refusal),
     }
@@ -168,17 +199,28 @@ fn succeeded(message: Vec<u8>, receipt: Option<HeaderValue>) -> Response {
     frame.put_u8(0);
     frame.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
     frame.extend_from_slice(&message);
-    let trailers = async { Some(Ok(HeaderMap::from_iter([(STATUS, HeaderValue::from_static("0"))]))) };
+    let trailers = async {
+        Some(Ok(HeaderMap::from_iter([(
+            STATUS,
+            HeaderValue::from_static("0"),
+        )])))
+    };
     let mut response = Response::new(Body::new(Full::new(frame.freeze()).with_trailers(trailers)));
     about(response.headers_mut());
     if let Some(receipt) = receipt {
-        response.headers_mut().insert(HeaderName::from_static(wire::RECEIPT_HEADER), receipt);
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(wire::RECEIPT_HEADER), receipt);
     }
     response
 }
 
 fn refused(refusal: &Refusal) -> Response {
-    failed(refusal.code(), &refusal.to_string(), refusal.retry_after_s())
+    failed(
+        refusal.code(),
+        &refusal.to_string(),
+        refusal.retry_after_s(),
+    )
 }
 
 /// An answer without a message: the status stands in the headers. What may be retried carries a `RetryInfo`.
@@ -201,7 +243,10 @@ fn failed(code: i32, message: &str, retry_after_s: Option<u32>) -> Response {
 
 fn about(headers: &mut HeaderMap) {
     headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip,zstd,identity"));
+    headers.insert(
+        ACCEPT_ENCODING,
+        HeaderValue::from_static("gzip,zstd,identity"),
+    );
 }
 
 /// `grpc-message`: printable ASCII except `%` as it is, every other byte as `%XX`.
@@ -228,13 +273,21 @@ mod tests {
 
     #[test]
     fn half_a_frame_and_two_frames_are_malformed() {
-        for frame in [&[0, 0, 0][..], &[0, 0, 0, 0, 2, 7], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0], &[2, 0, 0, 0, 0]] {
+        for frame in [
+            &[0, 0, 0][..],
+            &[0, 0, 0, 0, 2, 7],
+            &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[2, 0, 0, 0, 0],
+        ] {
             assert!(unframe(Bytes::copy_from_slice(frame)).is_err(), "{frame:?}");
         }
     }
 
     #[test]
     fn a_message_survives_as_a_header() {
-        assert_eq!(percent_encoded("50 % größer\n"), "50 %25 gr%C3%B6%C3%9Fer%0A");
+        assert_eq!(
+            percent_encoded("50 % größer\n"),
+            "50 %25 gr%C3%B6%C3%9Fer%0A"
+        );
     }
 }

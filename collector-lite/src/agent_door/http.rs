@@ -60,8 +60,15 @@ async fn metrics(State(door): State<Arc<AgentDoor>>, headers: HeaderMap, body: B
         return refused(encoding, &refusal);
     }
     add(&door.counters.metrics_exports, 1);
-    let partial = Partial { rejected: 0, message: METRICS_MESSAGE.to_owned() };
-    reply(StatusCode::OK, encoding, answer::success(encoding, Service::Metrics, &partial))
+    let partial = Partial {
+        rejected: 0,
+        message: METRICS_MESSAGE.to_owned(),
+    };
+    reply(
+        StatusCode::OK,
+        encoding,
+        answer::success(encoding, Service::Metrics, &partial),
+    )
 }
 
 async fn export(
@@ -110,7 +117,10 @@ async fn taken(
         door: Door::Http,
         encoding,
         signal,
-        delivery: delivery(text(headers, &HeaderName::from_static(wire::DELIVERY_HEADER))),
+        delivery: delivery(text(
+            headers,
+            &HeaderName::from_static(wire::DELIVERY_HEADER),
+        )),
         peer,
         received_ns: clock::now_ns(),
     };
@@ -132,26 +142,51 @@ pub(super) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h 
 
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     let given = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
-    match given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+    match given
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
+        .as_str()
+    {
         "application/x-protobuf" => Ok(Encoding::Protobuf),
         "application/json" => Ok(Encoding::Json),
         _ => Err(Refusal::Type(given.to_owned())),
     }
 }
 
-fn accepted(encoding: Encoding, service: Service, receipt: &Receipt, partial: &Partial) -> Response {
-    let mut response = reply(StatusCode::OK, encoding, answer::success(encoding, service, partial));
+fn accepted(
+    encoding: Encoding,
+    service: Service,
+    receipt: &Receipt,
+    partial: &Partial,
+) -> Response {
+    let mut response = reply(
+        StatusCode::OK,
+        encoding,
+        answer::success(encoding, service, partial),
+    );
     if let Ok(value) = HeaderValue::from_str(&receipt::json(receipt)) {
-        response.headers_mut().insert(HeaderName::from_static(wire::RECEIPT_HEADER), value);
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(wire::RECEIPT_HEADER), value);
     }
     response
 }
 
 fn refused(encoding: Encoding, refusal: &Refusal) -> Response {
-    let body = answer::status(encoding, refusal.code(), &refusal.to_string(), refusal.retry_after_s());
+    let body = answer::status(
+        encoding,
+        refusal.code(),
+        &refusal.to_string(),
+        refusal.retry_after_s(),
+    );
     let mut response = reply(refusal.status(), encoding, body);
     if let Some(seconds) = refusal.retry_after_s() {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -20,7 +20,10 @@ struct Bucket {
 
 impl Default for RefusedLimit {
     fn default() -> Self {
-        Self(Mutex::new(Bucket { spent_until: 0, unsaid: 0 }))
+        Self(Mutex::new(Bucket {
+            spent_until: 0,
+            unsaid: 0,
+        }))
     }
 }
 

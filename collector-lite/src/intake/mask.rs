@@ -23,7 +23,10 @@ pub(crate) struct Overwrite {
 
 /// Places to overwrite in the bytes of one record.
 pub(crate) fn in_item(encoding: Encoding, bytes: &[u8], item: &Item<'_>) -> Vec<Overwrite> {
-    let mut search = Search { bytes, found: Vec::new() };
+    let mut search = Search {
+        bytes,
+        found: Vec::new(),
+    };
     match encoding {
         Encoding::Json => search.json(),
         Encoding::Protobuf => {
@@ -47,8 +50,15 @@ pub(crate) fn in_item(encoding: Encoding, bytes: &[u8], item: &Item<'_>) -> Vec<
 }
 
 /// Places to overwrite in the bytes of a resource or a scope.
-pub(crate) fn in_attributes(encoding: Encoding, bytes: &[u8], attributes: &Attributes<'_>) -> Vec<Overwrite> {
-    let mut search = Search { bytes, found: Vec::new() };
+pub(crate) fn in_attributes(
+    encoding: Encoding,
+    bytes: &[u8],
+    attributes: &Attributes<'_>,
+) -> Vec<Overwrite> {
+    let mut search = Search {
+        bytes,
+        found: Vec::new(),
+    };
     match encoding {
         Encoding::Json => search.json(),
         Encoding::Protobuf => search.attributes(attributes),
@@ -60,7 +70,9 @@ pub(crate) fn in_attributes(encoding: Encoding, bytes: &[u8], attributes: &Attri
 pub(crate) fn overwrite(bytes: &[u8], places: &[Overwrite]) -> Vec<u8> {
     let mut out = bytes.to_vec();
     for place in places {
-        let Some(target) = out.get_mut(place.offset..place.offset + place.length) else { continue };
+        let Some(target) = out.get_mut(place.offset..place.offset + place.length) else {
+            continue;
+        };
         match &place.with {
             Some(with) if with.len() == target.len() => target.copy_from_slice(with),
             _ => target.fill(redaction::MASK),
@@ -87,9 +99,17 @@ struct Search<'b> {
 impl Search<'_> {
     fn push(&mut self, offset: usize, length: usize, rule: &'static str, with: Option<Vec<u8>>) {
         // Nothing is masked twice, so that masks never overlap.
-        let overlaps = self.found.last().is_some_and(|last| offset < last.offset + last.length);
+        let overlaps = self
+            .found
+            .last()
+            .is_some_and(|last| offset < last.offset + last.length);
         if length > 0 && !overlaps {
-            self.found.push(Overwrite { offset, length, rule, with });
+            self.found.push(Overwrite {
+                offset,
+                length,
+                rule,
+                with,
+            });
         }
     }
 
@@ -102,7 +122,12 @@ impl Search<'_> {
     fn borrowed(&mut self, value: &[u8]) {
         for finding in redaction::find(value) {
             if let Some(base) = self.place(value) {
-                self.push(base + finding.start, finding.end - finding.start, finding.rule, None);
+                self.push(
+                    base + finding.start,
+                    finding.end - finding.start,
+                    finding.rule,
+                    None,
+                );
             }
         }
     }
@@ -136,7 +161,10 @@ impl Search<'_> {
         let mut property: &[u8] = b"";
         let mut sensitive = false;
         let mut at = 0;
-        while let Some(open) = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'"')) {
+        while let Some(open) = bytes
+            .get(at..)
+            .and_then(|rest| rest.iter().position(|byte| *byte == b'"'))
+        {
             let start = at + open + 1;
             let end = string_end(bytes, start);
             let text = bytes.get(start..end).unwrap_or_default();
@@ -147,7 +175,9 @@ impl Search<'_> {
                 continue;
             }
             match property {
-                b"key" => sensitive = std::str::from_utf8(text).is_ok_and(redaction::is_sensitive_name),
+                b"key" => {
+                    sensitive = std::str::from_utf8(text).is_ok_and(redaction::is_sensitive_name)
+                }
                 b"stringValue" if sensitive => {
                     self.push(start, text.len(), NAMED_RULE, None);
                     sensitive = false;
@@ -155,7 +185,12 @@ impl Search<'_> {
                 b"bytesValue" => self.base64(start, text),
                 _ => {
                     for finding in redaction::find(text) {
-                        self.push(start + finding.start, finding.end - finding.start, finding.rule, None);
+                        self.push(
+                            start + finding.start,
+                            finding.end - finding.start,
+                            finding.rule,
+                            None,
+                        );
                     }
                 }
             }
@@ -164,11 +199,17 @@ impl Search<'_> {
 
     /// Masks inside base64 by encoding the masked bytes again; groups of four characters are replaced whole.
     fn base64(&mut self, start: usize, text: &[u8]) {
-        let engine = if text.contains(&b'-') || text.contains(&b'_') { URL_SAFE } else { STANDARD };
+        let engine = if text.contains(&b'-') || text.contains(&b'_') {
+            URL_SAFE
+        } else {
+            STANDARD
+        };
         let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
         let mut padded = text[..text.len() - padding].to_vec();
         padded.resize(padded.len().next_multiple_of(4), b'=');
-        let Ok(mut plain) = engine.decode(&padded) else { return };
+        let Ok(mut plain) = engine.decode(&padded) else {
+            return;
+        };
         let findings = redaction::mask(&mut plain);
         let encoded = engine.encode(&plain);
         for finding in findings {
@@ -211,7 +252,9 @@ mod tests {
     }
 
     fn contains(bytes: &[u8], what: &str) -> bool {
-        bytes.windows(what.len()).any(|window| window == what.as_bytes())
+        bytes
+            .windows(what.len())
+            .any(|window| window == what.as_bytes())
     }
 
     #[test]
@@ -245,8 +288,7 @@ mod tests {
 
     #[test]
     fn the_value_of_a_header_that_names_a_secret_is_overwritten() {
-        let record =
-            r#"{"attributes":[{"key":"http.request.header.authorization","value":{"stringValue":"hunter2"}}]}"#;
+        let record = r#"{"attributes":[{"key":"http.request.header.authorization","value":{"stringValue":"hunter2"}}]}"#;
         let (out, _) = masked(Encoding::Json, record.as_bytes());
         assert!(!contains(&out, "hunter2"));
     }

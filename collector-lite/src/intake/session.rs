@@ -16,7 +16,10 @@ const NAMES: &[(&str, SessionRule)] = &[
     (attribute::SESSION_ID, SessionRule::SessionAttribute),
     ("gen_ai.conversation.id", SessionRule::Conversation),
     ("langfuse.session.id", SessionRule::Dialect),
-    ("traceloop.association.properties.session_id", SessionRule::Dialect),
+    (
+        "traceloop.association.properties.session_id",
+        SessionRule::Dialect,
+    ),
     ("conversation.id", SessionRule::Dialect),
     ("ai.telemetry.metadata.sessionId", SessionRule::Dialect),
     ("workflow.session_id", SessionRule::Dialect),
@@ -25,7 +28,10 @@ const NAMES: &[(&str, SessionRule)] = &[
 ];
 
 /// The session that attributes name, and by which rule.
-pub(crate) fn named<'a>(item: &'a Attributes<'_>, resource: &'a Attributes<'_>) -> Option<(&'a str, SessionRule)> {
+pub(crate) fn named<'a>(
+    item: &'a Attributes<'_>,
+    resource: &'a Attributes<'_>,
+) -> Option<(&'a str, SessionRule)> {
     NAMES.iter().find_map(|(key, rule)| {
         if let Some(name) = name(item, key) {
             return Some((name, *rule));
@@ -46,12 +52,16 @@ pub(crate) fn request<'a>(
     if let Some(name) = name(item, attribute::REQUEST_ID) {
         return Some((name, RequestRule::Record));
     }
-    Some((name(resource, attribute::REQUEST_ID)?, RequestRule::Resource))
+    Some((
+        name(resource, attribute::REQUEST_ID)?,
+        RequestRule::Resource,
+    ))
 }
 
 /// Other names of the same request.
 pub(crate) fn aliases<'a>(item: &'a Attributes<'_>) -> impl Iterator<Item = &'a str> {
-    item.strings(attribute::REQUEST_ALIASES).filter(|name| is_name(name))
+    item.strings(attribute::REQUEST_ALIASES)
+        .filter(|name| is_name(name))
 }
 
 fn name<'a>(attributes: &'a Attributes<'_>, key: &str) -> Option<&'a str> {
@@ -90,18 +100,33 @@ mod tests {
     use ledger::otlp::Value;
 
     fn attributes(pairs: &[(&'static str, &'static str)]) -> Attributes<'static> {
-        pairs.iter().map(|(key, value)| ((*key).into(), Value::Str((*value).into()))).collect()
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).into(), Value::Str((*value).into())))
+            .collect()
     }
 
     #[test]
     fn the_best_name_wins_and_says_by_which_rule() {
         let none = Attributes::default();
-        let item = attributes(&[("conversation.id", "codex"), ("gen_ai.conversation.id", "chat")]);
-        assert_eq!(named(&item, &none), Some(("chat", SessionRule::Conversation)));
+        let item = attributes(&[
+            ("conversation.id", "codex"),
+            ("gen_ai.conversation.id", "chat"),
+        ]);
+        assert_eq!(
+            named(&item, &none),
+            Some(("chat", SessionRule::Conversation))
+        );
         let resource = attributes(&[("session.id", "process")]);
-        assert_eq!(named(&item, &resource), Some(("process", SessionRule::SessionResource)));
+        assert_eq!(
+            named(&item, &resource),
+            Some(("process", SessionRule::SessionResource))
+        );
         let item = attributes(&[("session.id", "mine")]);
-        assert_eq!(named(&item, &resource), Some(("mine", SessionRule::SessionAttribute)));
+        assert_eq!(
+            named(&item, &resource),
+            Some(("mine", SessionRule::SessionAttribute))
+        );
         assert_eq!(named(&none, &none), None);
     }
 
@@ -109,20 +134,32 @@ mod tests {
     fn a_request_is_read_from_the_record_before_the_resource() {
         let item = attributes(&[("recount.request.id", "47892")]);
         let resource = attributes(&[("recount.request.id", "1")]);
-        assert_eq!(request(&item, &resource), Some(("47892", RequestRule::Record)));
-        assert_eq!(request(&Attributes::default(), &resource), Some(("1", RequestRule::Resource)));
+        assert_eq!(
+            request(&item, &resource),
+            Some(("47892", RequestRule::Record))
+        );
+        assert_eq!(
+            request(&Attributes::default(), &resource),
+            Some(("1", RequestRule::Resource))
+        );
     }
 
     #[test]
     fn an_empty_or_endless_name_names_nothing() {
         let long: &'static str = Box::leak("x".repeat(MAX_NAME + 1).into_boxed_str());
         for name in ["", long] {
-            assert_eq!(named(&attributes(&[("session.id", name)]), &Attributes::default()), None);
+            assert_eq!(
+                named(&attributes(&[("session.id", name)]), &Attributes::default()),
+                None
+            );
         }
     }
 
     #[test]
     fn a_trace_is_labelled_in_hexadecimal() {
-        assert_eq!(trace_label(&[0xab; 16]), format!("trace:{}", "ab".repeat(16)));
+        assert_eq!(
+            trace_label(&[0xab; 16]),
+            format!("trace:{}", "ab".repeat(16))
+        );
     }
 }

@@ -24,8 +24,9 @@ impl<'b> About<'b> {
         let scope = Scope::decode(encoding, slice.scope)?;
         let in_resource = mask::in_attributes(encoding, slice.resource, &resource.attributes);
         let in_scope = mask::in_attributes(encoding, slice.scope, &scope.attributes);
-        let masks =
-            mask::masks(Part::Resource, &in_resource).chain(mask::masks(Part::Scope, &in_scope)).collect();
+        let masks = mask::masks(Part::Resource, &in_resource)
+            .chain(mask::masks(Part::Scope, &in_scope))
+            .collect();
         Ok(Self {
             from: (slice.resource.as_ptr(), slice.scope.as_ptr()),
             resource: masked(slice.resource, &in_resource),
@@ -62,7 +63,10 @@ impl<'b> About<'b> {
 
     /// The producer and its run, as the sender says.
     pub(crate) fn run(&self) -> Option<(&str, &str)> {
-        Some((self.attributes.str(attribute::PRODUCER)?, self.attributes.str(attribute::RUN)?))
+        Some((
+            self.attributes.str(attribute::PRODUCER)?,
+            self.attributes.str(attribute::RUN)?,
+        ))
     }
 
     /// Who the sender says it is; empty when it says nothing.
@@ -80,7 +84,11 @@ impl<'b> About<'b> {
 }
 
 fn masked<'b>(bytes: &'b [u8], places: &[mask::Overwrite]) -> Cow<'b, [u8]> {
-    if places.is_empty() { Cow::Borrowed(bytes) } else { Cow::Owned(mask::overwrite(bytes, places)) }
+    if places.is_empty() {
+        Cow::Borrowed(bytes)
+    } else {
+        Cow::Owned(mask::overwrite(bytes, places))
+    }
 }
 
 /// All pairs of one export, in the order of arrival.
@@ -100,14 +108,20 @@ impl<'b> Surroundings<'b> {
             attributes: Attributes::default(),
             masks: Vec::new(),
         };
-        Self { encoding, all: Vec::new(), none }
+        Self {
+            encoding,
+            all: Vec::new(),
+            none,
+        }
     }
 
     /// The number of the pair that a record lies in. Neighbours share it, so only the last one is compared.
     pub(crate) fn of(&mut self, slice: &Slice<'b>) -> Result<usize, Malformed> {
         let from = (slice.resource.as_ptr(), slice.scope.as_ptr());
         let same = |about: &About<'b>| {
-            about.from == from && about.resource.len() == slice.resource.len() && about.scope.len() == slice.scope.len()
+            about.from == from
+                && about.resource.len() == slice.resource.len()
+                && about.scope.len() == slice.scope.len()
         };
         if !self.all.last().is_some_and(same) {
             self.all.push(About::read(self.encoding, slice)?);

@@ -56,7 +56,11 @@ impl Traces {
     /// The session to which the stream `trace:<id>` has to be linked, if that is still to be done.
     pub(crate) fn due_link(&self, trace: &[u8; 16]) -> Option<Arc<str>> {
         let known = self.known.get(trace)?;
-        if known.provisional && !known.linked { known.session.clone() } else { None }
+        if known.provisional && !known.linked {
+            known.session.clone()
+        } else {
+            None
+        }
     }
 
     /// The link is durable.

@@ -15,7 +15,9 @@ pub(crate) enum Access {
 const SYSTEM_STORE: &str = "/var/lib/recount";
 
 fn absolute(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Option<PathBuf> {
-    env(name).map(PathBuf::from).filter(|path| path.is_absolute())
+    env(name)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
 }
 
 /// The default store: the system's if it is usable, else the user's data folder.
@@ -37,7 +39,11 @@ pub(super) fn default_store(env: &dyn Fn(&str) -> Option<String>, access: Access
 /// Whether this process may create files in an existing folder, asked by creating one.
 fn writable(dir: &Path) -> bool {
     let probe = dir.join(format!(".recount-probe-{}", std::process::id()));
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&probe).is_ok();
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&probe)
+        .is_ok();
     if made {
         let _ = std::fs::remove_file(&probe);
     }
@@ -53,12 +59,18 @@ pub(super) fn default_socket(env: &dyn Fn(&str) -> Option<String>) -> PathBuf {
 }
 
 /// The configuration file: named, else the user's, else the system's, of those that exist.
-pub(crate) fn config_file(named: Option<PathBuf>, env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+pub(crate) fn config_file(
+    named: Option<PathBuf>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Option<PathBuf> {
     let named = named.or_else(|| env("RECOUNT_COLLECTOR_CONFIG").map(PathBuf::from));
     if named.is_some() {
         return named;
     }
-    let user = absolute(env, "XDG_CONFIG_HOME").or_else(|| absolute(env, "HOME").map(|home| home.join(".config")));
+    let user = absolute(env, "XDG_CONFIG_HOME")
+        .or_else(|| absolute(env, "HOME").map(|home| home.join(".config")));
     let user = user.map(|dir| dir.join("recount/collector.toml"));
-    user.into_iter().chain([PathBuf::from("/etc/recount/collector.toml")]).find(|path| path.exists())
+    user.into_iter()
+        .chain([PathBuf::from("/etc/recount/collector.toml")])
+        .find(|path| path.exists())
 }
