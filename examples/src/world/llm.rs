@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub const MODEL: &str = "local-writer-1";
 
 /// The service's routes: `POST /v1/chat/completions`.
-#[must_use]
 pub fn routes() -> Router {
     Router::new()
         .route("/v1/chat/completions", post(complete))

@@ -16,7 +16,6 @@ pub struct Mail {
 
 impl Mail {
     /// The service's routes: `POST /send`.
-    #[must_use]
     pub fn routes(&self) -> Router {
         Router::new()
             .route("/send", post(send))

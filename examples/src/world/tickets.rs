@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The service's routes: `GET /accounts/{id}/tickets`.
-#[must_use]
 pub fn routes() -> Router {
     Router::new()
         .route("/accounts/{id}/tickets", get(tickets))
