@@ -8,8 +8,8 @@
 //! bytes of its framing would be taken for part of a credential. Inside JSON
 //! text no range splits an escape or crosses a closing quote.
 //!
-//! A rolling hash of three bytes skips nearly everything; only where a keyword
-//! may begin are rules tried.
+//! A hash of each three bytes skips nearly everything; only where a keyword may
+//! begin are the rules tried that begin so.
 
 mod keyed;
 mod names;
@@ -72,49 +72,45 @@ struct Rule {
     check: fn(&[u8], usize) -> Option<Finding>,
 }
 
-/// Tables of rules, in the order in which they are tried.
-const TABLES: &[&[Rule]] = &[shapes::RULES, url::RULES, keyed::RULES];
-
 /// All credentials in one value, in order, not overlapping.
 pub fn find(bytes: &[u8]) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
-    if bytes.len() < 3 {
-        return found;
-    }
-    let mut position = 0;
-    while position + 3 <= bytes.len() {
-        let window = [bytes[position], bytes[position + 1], bytes[position + 2]];
-        if !STARTS[start_hash(window)] {
-            position += 1;
+    let mut free = 0;
+    for (position, window) in bytes.windows(3).enumerate() {
+        let first = FIRST[hash([window[0], window[1], window[2]])];
+        if first == NONE || position < free {
             continue;
         }
-        match at(bytes, position) {
-            Some(finding) if finding.start >= found.last().map_or(0, |last| last.end) => {
-                position = finding.end.max(position + 1);
-                found.push(finding);
-            }
-            _ => position += 1,
+        if let Some(finding) = at(bytes, position, first)
+            && finding.start >= free
+        {
+            free = finding.end;
+            found.push(finding);
         }
     }
     found
 }
 
-/// The credential whose keyword begins at a position.
-fn at(bytes: &[u8], position: usize) -> Option<Finding> {
+/// The credential whose keyword begins at a position, by the rules that share
+/// the hash of its first three bytes.
+fn at(bytes: &[u8], position: usize, first: u8) -> Option<Finding> {
     let rest = &bytes[position..];
-    TABLES.iter().copied().flatten().find_map(|rule| {
-        let head = rest.get(..rule.keyword.len())?;
-        let same = if rule.either_case {
-            head.eq_ignore_ascii_case(rule.keyword)
-        } else {
-            head == rule.keyword
-        };
-        if same {
-            (rule.check)(bytes, position)
-        } else {
-            None
+    let mut next = first;
+    while next != NONE {
+        let rule = &ALL[usize::from(next)];
+        next = NEXT[usize::from(next)];
+        let same = rest.get(..rule.keyword.len()).is_some_and(|head| {
+            if rule.either_case {
+                head.eq_ignore_ascii_case(rule.keyword)
+            } else {
+                head == rule.keyword
+            }
+        });
+        if same && let Some(finding) = (rule.check)(bytes, position) {
+            return Some(finding);
         }
-    })
+    }
+    None
 }
 
 /// Writes [`MASK`] over every credential, in place; says which.
@@ -197,32 +193,55 @@ pub fn replace_args(args: &[String]) -> (Vec<String>, Vec<Redaction>) {
 }
 
 /// Hash of three bytes, letters folded to lower case.
-const fn start_hash(window: [u8; 3]) -> usize {
+const fn hash(window: [u8; 3]) -> usize {
     let [a, b, c] = window;
-    let (a, b, c) = (
-        (a | 0x20) as usize,
-        (b | 0x20) as usize,
-        (c | 0x20) as usize,
-    );
-    (a ^ (b << 3) ^ (c << 6)) & 0xfff
+    let folded = (a as u32 | (b as u32) << 8 | (c as u32) << 16) | 0x20_2020;
+    (folded.wrapping_mul(0x9e37_79b1) >> 20) as usize
 }
 
-/// Where a keyword may begin.
-static STARTS: [bool; 4096] = starts();
+/// How many rules there are.
+const COUNT: usize = shapes::RULES.len() + url::RULES.len() + keyed::RULES.len();
 
-const fn starts() -> [bool; 4096] {
-    let mut table = [false; 4096];
-    let mut list = 0;
-    while list < TABLES.len() {
+/// Stands for no rule in [`FIRST`] and [`NEXT`].
+const NONE: u8 = u8::MAX;
+
+/// All rules, in the order in which they are tried.
+static ALL: [&Rule; COUNT] = all();
+
+/// By hash of three bytes, the first rule whose keyword begins so.
+static FIRST: [u8; 4096] = chains().0;
+
+/// By rule, the next one with the same hash.
+static NEXT: [u8; COUNT] = chains().1;
+
+const fn all() -> [&'static Rule; COUNT] {
+    let mut rules = [&shapes::RULES[0]; COUNT];
+    let tables: [&[Rule]; 3] = [shapes::RULES, url::RULES, keyed::RULES];
+    let (mut table, mut filled) = (0, 0);
+    while table < tables.len() {
         let mut rule = 0;
-        while rule < TABLES[list].len() {
-            let keyword = TABLES[list][rule].keyword;
-            table[start_hash([keyword[0], keyword[1], keyword[2]])] = true;
+        while rule < tables[table].len() {
+            rules[filled] = &tables[table][rule];
+            filled += 1;
             rule += 1;
         }
-        list += 1;
+        table += 1;
     }
-    table
+    rules
+}
+
+const fn chains() -> ([u8; 4096], [u8; COUNT]) {
+    let rules = all();
+    let (mut first, mut next) = ([NONE; 4096], [NONE; COUNT]);
+    let mut left = COUNT;
+    while left > 0 {
+        left -= 1;
+        let keyword = rules[left].keyword;
+        let start = hash([keyword[0], keyword[1], keyword[2]]);
+        next[left] = first[start];
+        first[start] = left as u8;
+    }
+    (first, next)
 }
 
 /// Whether the byte before a position is none of a word, so that `task-` is

@@ -93,8 +93,17 @@ pub fn header_is_kept(name: &str) -> bool {
 /// Whether a field, column, variable or attribute of this name holds a
 /// credential: `db_password`, `X-Api-Key`, `accessToken`.
 pub fn is_sensitive_name(name: &str) -> bool {
-    let plain = plain(name);
-    SECRET_ENDINGS.iter().any(|ending| plain.ends_with(ending))
+    SECRET_ENDINGS.iter().any(|ending| ends_with(name, ending))
+}
+
+/// Whether a name ends so, separators left out and letters in any case.
+fn ends_with(name: &str, ending: &str) -> bool {
+    let mut letters = name.bytes().rev().filter(u8::is_ascii_alphanumeric);
+    ending.bytes().rev().all(|wanted| {
+        letters
+            .next()
+            .is_some_and(|letter| letter.eq_ignore_ascii_case(&wanted))
+    })
 }
 
 /// Whether the argument after this one is a credential: `--password`, `--api-key`.

@@ -178,6 +178,29 @@ fn headers_are_kept_by_an_allow_list() {
 }
 
 #[test]
+fn a_name_tells_a_credential_whatever_its_separators_and_case() {
+    for name in [
+        "db_password",
+        "X-Api-Key",
+        "accessToken",
+        "Set-Cookie",
+        "client.secret",
+        "pwd",
+    ] {
+        assert!(is_sensitive_name(name), "{name}");
+    }
+    for name in [
+        "gen_ai.usage.output_tokens",
+        "recount.session.key",
+        "wd",
+        "",
+        "tokenizer",
+    ] {
+        assert!(!is_sensitive_name(name), "{name}");
+    }
+}
+
+#[test]
 fn every_rule_is_listed() {
     for text in [
         format!("sk-{LETTERS}"),
