@@ -201,6 +201,7 @@ impl Book {
             )?;
             stream.closed = Some(index);
             cover(connection, stream, index)?;
+            control::store_tiles(connection, stream.n, stream.log.partial_tile().as_slice())?;
             self.headed = true;
         }
         Ok(())

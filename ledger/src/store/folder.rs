@@ -21,6 +21,7 @@ use crate::reader::{
     Find, LentBody, LentRecord, Log, ReadError, Reader, State, StoredBody, StoredControl,
     StoredRecord, StreamHint,
 };
+use crate::tile;
 
 /// A [`Reader`] over a ledger folder.
 ///
@@ -341,9 +342,12 @@ impl Reader for Folder {
     }
 
     fn tile(&self, log: Log, level: u8, n: u64) -> Result<Option<Vec<u8>>, ReadError> {
-        self.with(|connection| match Self::number(connection, &log)? {
-            Some(log) => Ok(tables::tile(connection, log, level, n)?),
-            None => Ok(None),
+        self.with(|connection| {
+            let Some(number) = Self::number(connection, &log)? else {
+                return Ok(None);
+            };
+            let hashes = tables::tile(connection, number, level, n)?;
+            Ok(hashes.filter(|hashes| level > 0 || hashes.len() == tile::BYTES))
         })
     }
 
@@ -358,7 +362,6 @@ impl Reader for Folder {
         to: u64,
     ) -> Result<Vec<StoredRecord>, ReadError> {
         let mut records = Vec::new();
-        let mut damage = None;
         self.scan(stream, from, to, &mut |record| {
             let body = match record.body {
                 LentBody::Whole { salt, envelope } => Some(StoredBody {
@@ -366,11 +369,11 @@ impl Reader for Folder {
                     envelope: envelope.encode(),
                 }),
                 LentBody::Erased => None,
-                LentBody::Damaged(why) => {
-                    let what = format!("record {} of stream {stream}: {why}", record.index);
-                    damage.get_or_insert(what);
-                    return;
-                }
+                // Bytes that no reader takes for an envelope.
+                LentBody::Damaged(_) => Some(StoredBody {
+                    salt: [0; 32],
+                    envelope: Vec::new(),
+                }),
             };
             records.push(StoredRecord {
                 index: record.index,
@@ -378,12 +381,6 @@ impl Reader for Folder {
                 body,
             });
         })?;
-        if let Some(what) = damage {
-            return Err(ReadError::Damaged {
-                place: self.place(),
-                what,
-            });
-        }
         Ok(records)
     }
 

@@ -1,6 +1,6 @@
 //! The right edge of a log that grows: its frontier, and the tiles that become due on the way.
 
-use crate::tile::{Tile, Tiler};
+use crate::tile::{self, Tile, Tiler};
 use crate::tree::{Frontier, Hash, hash_node};
 
 /// A log of the ledger or of a stream, as far as appending needs it.
@@ -36,6 +36,17 @@ impl Log {
 
     pub(crate) fn root(&self) -> Hash {
         self.frontier.root()
+    }
+
+    /// The tile of level 0 that is not full; `None` if it has no hash yet.
+    pub(crate) fn partial_tile(&self) -> Option<Tile> {
+        let hashes = self.tiler.open(0);
+        let n = self.size() / tile::WIDTH;
+        (!hashes.is_empty()).then(|| Tile {
+            level: 0,
+            n,
+            hashes: hashes.to_vec(),
+        })
     }
 
     pub(crate) fn frontier(&self) -> &Frontier {

@@ -44,7 +44,7 @@ pub(crate) fn control(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Lends the records `from..to` of a stream, in order.
+/// Lends the records `from..to` of a stream, in order. Damage to one segment hides no other.
 pub(crate) fn records(
     connection: &Connection,
     stream: i64,
@@ -53,7 +53,7 @@ pub(crate) fn records(
     visit: &mut dyn FnMut(LentRecord<'_>),
 ) -> Result<(), TableError> {
     let mut statement = connection.prepare_cached(
-        "SELECT first, count, leaves, salts, payload FROM segment WHERE stream = ?1 AND first < ?3 AND first >= coalesce(
+        "SELECT first, leaves, salts, payload FROM segment WHERE stream = ?1 AND first < ?3 AND first >= coalesce(
            (SELECT first FROM segment WHERE stream = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)
          ORDER BY first",
     )?;
@@ -65,50 +65,44 @@ pub(crate) fn records(
                 .as_blob()
                 .map_err(rusqlite::Error::from)
         };
-        let (leaves, salts) = (blob(2)?, blob(3)?);
-        let bad = |why: String| {
-            TableError::damaged(
-                format!("segment at record {first} of stream number {stream}"),
-                why,
-            )
-        };
-        let (leaves, rest) = leaves.as_chunks::<RECORD_LEAF>();
-        let (salts, salt_rest) = salts.as_chunks::<32>();
-        let count = unsigned(row, 1)?;
-        let fits = rest.is_empty() && salt_rest.is_empty() && leaves.len() == salts.len();
-        if !fits || leaves.len() as u64 != count {
-            let found = (leaves.len(), salts.len());
-            return Err(bad(format!(
-                "leaves and salts are {found:?}, not {count} each"
-            )));
-        }
-        // Damage to the payload is lent with each record, so that the leaves still speak.
-        let plain = segment::unpack(blob(4)?).map_err(|error| error.to_string());
-        let segment = plain.as_ref().map_err(String::clone).and_then(|plain| {
-            let segment = Segment::decode(plain).map_err(|error| error.to_string())?;
-            match segment.len() as u64 == count {
-                true => Ok(segment),
-                false => Err(format!("it holds {} records, not {count}", segment.len())),
-            }
-        });
-        for (place, (leaf, salt)) in leaves.iter().zip(salts).enumerate() {
-            let index = first + place as u64;
-            let body = match &segment {
-                Err(why) => LentBody::Damaged(why),
-                Ok(segment) => match segment.envelopes().get(place) {
-                    Some(Some(envelope)) => LentBody::Whole {
-                        salt,
-                        envelope: *envelope,
-                    },
-                    _ => LentBody::Erased,
-                },
-            };
+        let leaves = blob(1)?.as_chunks::<RECORD_LEAF>().0;
+        let salts = blob(2)?.as_chunks::<32>().0;
+        let plain = segment::unpack(blob(3)?).map_err(|error| error.to_string());
+        let segment = plain
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|plain| Segment::decode(plain).map_err(|error| error.to_string()));
+        for (at, (index, leaf)) in (first..).zip(leaves).enumerate() {
             if index >= from && index < to {
-                visit(LentRecord { index, leaf, body });
+                visit(LentRecord {
+                    index,
+                    leaf,
+                    body: body(at, salts, &segment),
+                });
             }
         }
     }
     Ok(())
+}
+
+/// What a segment holds for its record `at`.
+fn body<'a>(
+    at: usize,
+    salts: &'a [Salt],
+    segment: &'a Result<Segment<'a>, String>,
+) -> LentBody<'a> {
+    match segment {
+        Err(why) => LentBody::Damaged(why),
+        Ok(segment) => match (salts.get(at), segment.envelopes().get(at)) {
+            (Some(salt), Some(Some(envelope))) => LentBody::Whole {
+                salt,
+                envelope: *envelope,
+            },
+            (Some(_), Some(None)) => LentBody::Erased,
+            (None, _) => LentBody::Damaged("its segment has no salt for it"),
+            (_, None) => LentBody::Damaged("its segment ends before it"),
+        },
+    }
 }
 
 const STREAM: &str = "SELECT n, id, label, producer, first_ns, opened, head, closed FROM stream";

@@ -9,3 +9,8 @@
 mod memory;
 mod otlp;
 mod verify;
+
+#[cfg(feature = "store")]
+mod support;
+#[cfg(feature = "store")]
+mod writing;

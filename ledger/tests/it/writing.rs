@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ledger::checkpoint::Checkpoint;
 use ledger::leaf::ControlLeaf;
-use ledger::reader::{Find, Reader};
+use ledger::reader::{Find, LentBody, Reader};
 use ledger::store::{AppendError, Batch, Close, Folder, InitOptions, StoreError, init};
 
 use super::support::{Place, append, batch, item, numbered, part, snapshot};
@@ -30,7 +30,9 @@ fn what_was_appended_is_read_back_byte_for_byte() {
     let mut next = 0;
     folder
         .scan(&hints[0].stream, 0, u64::MAX, &mut |record| {
-            let (salt, envelope) = record.body.unwrap();
+            let LentBody::Whole { salt, envelope } = record.body else {
+                panic!("{:?}", record.body)
+            };
             assert_eq!(record.index, next);
             assert_eq!(envelope.item, item("a", next));
             assert_ne!(salt, &[0; 32]);
