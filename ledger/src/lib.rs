@@ -17,6 +17,7 @@ pub mod segment;
 pub mod acked;
 pub mod checkpoint;
 pub mod note;
+pub mod proof;
 pub mod tile;
 
 pub mod reader;

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::{LedgerId, Malformed, StreamId, TreeHead, VERSION, stream_id};
-use crate::bytes::{Cursor, put_opaque8, put_opaque16};
+use crate::bytes::{Cursor, pad32, put_opaque8, put_opaque16};
 use crate::tree::Hash;
 
 /// `prev_head_index` of a stream's first head.
@@ -663,4 +663,20 @@ fn take_head(cursor: &mut Cursor<'_>) -> Result<TreeHead, Malformed> {
         size: cursor.u64("size")?,
         root: cursor.array("root")?,
     })
+}
+
+/// What the signature of an epoch seal covers: a tag, the ledger's name, and the leaf up to the signature.
+/// `None` for a leaf of another kind.
+///
+/// # Errors
+/// None that an epoch seal can cause.
+pub fn epoch_message(ledger: &LedgerId, leaf: &ControlLeaf) -> Result<Option<Vec<u8>>, Malformed> {
+    if !matches!(leaf.body, ControlBody::EpochSeal { .. }) {
+        return Ok(None);
+    }
+    let mut message = pad32("recount/epoch/v1").to_vec();
+    message.extend_from_slice(&ledger.0);
+    message.extend_from_slice(&leaf.encode()?);
+    message.truncate(message.len() - 64);
+    Ok(Some(message))
 }

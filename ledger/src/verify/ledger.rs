@@ -10,6 +10,7 @@ use super::{Finding, FindingKind, KeyState, Place, Sealed, VerifiedLedger};
 use crate::checkpoint::Checkpoint;
 use crate::leaf::{ControlBody, ControlLeaf, Private, control_commitment};
 use crate::note::{NoteError, VerifierKey};
+use crate::proof::LeafProof;
 use crate::reader::{ReadError, Reader, State, StoredControl, StoredPrivate};
 use crate::tree::{self, hash_leaf};
 
@@ -92,6 +93,29 @@ impl<'r> Verifier<'r> {
         let mut findings = Findings::default();
         self.compare_known(note, &mut findings);
         findings.into_vec()
+    }
+
+    /// The proof that leaf `index` of the ledger log is included under the signed checkpoint, for others to
+    /// check; `None` if the checkpoint does not cover it.
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub fn leaf_proof(&mut self, index: u64) -> Result<Option<LeafProof>, ReadError> {
+        let (Some(head), Some(note)) = (self.ledger.checkpoint, &self.ledger.checkpoint_note)
+        else {
+            return Ok(None);
+        };
+        if index >= head.size {
+            return Ok(None);
+        }
+        let checkpoint = note.clone();
+        let hashes = tree::inclusion(&mut self.nodes, index, head.size)?;
+        Ok(Some(LeafProof {
+            extra: None,
+            index,
+            hashes,
+            checkpoint,
+        }))
     }
 
     fn compare_known(&mut self, note: &[u8], findings: &mut Findings) {
