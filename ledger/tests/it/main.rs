@@ -8,6 +8,7 @@
 
 mod memory;
 mod otlp;
+mod vectors;
 mod verify;
 
 #[cfg(feature = "store")]

@@ -9,13 +9,13 @@ use std::process::Command;
 use ledger::acked::Acked;
 use ledger::checkpoint::Checkpoint;
 use ledger::envelope::{
-    CollectorPart, Delivery, Encoding, Envelope, Mask, Part, PrincipalProof, ProducerProof, RecordingMode,
-    SessionRule, Signal,
+    CollectorPart, Delivery, Encoding, Envelope, Mask, Part, PrincipalProof, ProducerProof,
+    RecordingMode, SessionRule, Signal,
 };
 use ledger::leaf::{
-    Cause, ConfigChange, ConflictNote, ControlBody, ControlLeaf, GapNote, LedgerId, NO_HEAD, Private, PruneNote,
-    Receipt, RecordLeaf, RefusedPayload, RequestBinding, RestoreNote, SessionLink, StreamId, StreamOpening,
-    TreeHead, control_commitment,
+    Cause, ConfigChange, ConflictNote, ControlBody, ControlLeaf, GapNote, LedgerId, NO_HEAD,
+    Private, PruneNote, Receipt, RecordLeaf, RefusedPayload, RequestBinding, RestoreNote,
+    SessionLink, StreamId, StreamOpening, TreeHead, control_commitment,
 };
 use ledger::note::SignerKey;
 use ledger::proof::LeafProof;
@@ -29,7 +29,11 @@ fn folder() -> PathBuf {
 }
 
 fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn hexes(hashes: &[Hash]) -> Vec<String> {
@@ -40,7 +44,11 @@ fn hexes(hashes: &[Hash]) -> Vec<String> {
 fn frozen(name: &str, computed: &Value) {
     let path = folder().join(name);
     if std::env::var_os("RECOUNT_WRITE_VECTORS").is_some() && !path.exists() {
-        fs::write(&path, serde_json::to_string_pretty(computed).unwrap() + "\n").unwrap();
+        fs::write(
+            &path,
+            serde_json::to_string_pretty(computed).unwrap() + "\n",
+        )
+        .unwrap();
     }
     let file: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     assert_eq!(&file, computed, "{name} is frozen");
@@ -48,9 +56,23 @@ fn frozen(name: &str, computed: &Value) {
 
 /// The leaves of the certificate transparency vectors.
 fn ct_leaves() -> Vec<Vec<u8>> {
-    let hex = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
+    let hex = [
+        "",
+        "00",
+        "10",
+        "2021",
+        "3031",
+        "40414243",
+        "5051525354555657",
+        "606162636465666768696a6b6c6d6e6f",
+    ];
     hex.iter()
-        .map(|text| (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect())
+        .map(|text| {
+            (0..text.len())
+                .step_by(2)
+                .map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap())
+                .collect()
+        })
         .collect()
 }
 
@@ -59,7 +81,9 @@ fn trees_are_frozen() {
     let leaves = ct_leaves();
     let hashes: Vec<Hash> = leaves.iter().map(|leaf| hash_leaf(leaf)).collect();
     let mut nodes = hashes.as_slice();
-    let roots: Vec<Hash> = (0..=8).map(|size| tree::root_of(&mut nodes, size).unwrap()).collect();
+    let roots: Vec<Hash> = (0..=8)
+        .map(|size| tree::root_of(&mut nodes, size).unwrap())
+        .collect();
     let mut inclusion = Vec::new();
     let mut consistency = Vec::new();
     for size in 1..=8u64 {
@@ -88,7 +112,11 @@ fn trees_are_frozen() {
 
 #[test]
 fn record_leaves_are_frozen() {
-    let cases = [(0, 1_780_000_000_000_000_000, 0), (1, 1_780_000_000_123_456_789, 14), (u64::MAX, u64::MAX, u32::MAX)];
+    let cases = [
+        (0, 1_780_000_000_000_000_000, 0),
+        (1, 1_780_000_000_123_456_789, 14),
+        (u64::MAX, u64::MAX, u32::MAX),
+    ];
     let leaves = cases.map(|(index, received_unix_ns, flags)| {
         let commitment = hash_leaf(b"a commitment");
         let leaf = RecordLeaf { index, received_unix_ns, flags, commitment }.encode();
@@ -111,7 +139,10 @@ fn record_leaves_are_frozen() {
 const SALT: [u8; 32] = [0xa5; 32];
 
 fn head(size: u64) -> TreeHead {
-    TreeHead { size, root: hash_leaf(&size.to_be_bytes()) }
+    TreeHead {
+        size,
+        root: hash_leaf(&size.to_be_bytes()),
+    }
 }
 
 fn json_head(head: TreeHead) -> Value {
@@ -121,10 +152,15 @@ fn json_head(head: TreeHead) -> Value {
 /// One control leaf with its fields as the document names them, and its private part with its fields.
 fn case(at: u64, body: ControlBody, fields: Value, private: Option<(Vec<u8>, Value)>) -> Value {
     let (name, kind) = (body.name(), body.kind());
-    let leaf = ControlLeaf { index: at, unix_ns: 1_780_000_000_000_000_000 + at, body };
+    let leaf = ControlLeaf {
+        index: at,
+        unix_ns: 1_780_000_000_000_000_000 + at,
+        body,
+    };
     let bytes = leaf.encode().unwrap();
     assert_eq!(ControlLeaf::decode(&bytes), Ok(leaf));
-    let private = private.map(|(bytes, fields)| json!({"salt": hex(SALT), "fields": fields, "bytes": hex(bytes)}));
+    let private = private
+        .map(|(bytes, fields)| json!({"salt": hex(SALT), "fields": fields, "bytes": hex(bytes)}));
     json!({
         "name": name, "kind": kind, "index": at, "unix_ns": (1_780_000_000_000_000_000 + at).to_string(),
         "fields": fields, "private": private, "bytes": hex(&bytes), "hash": hex(hash_leaf(&bytes)),
@@ -140,34 +176,136 @@ fn stream_leaves(stream: StreamId) -> Vec<Value> {
     let id = stream.to_string();
     let mut cases = Vec::new();
     let opening = StreamOpening {
-        label: "s-1".into(), rule: 2, producer: "unauthenticated:otlp-http".into(), proof: 1, claim: "agent".into(),
+        label: "s-1".into(),
+        rule: 2,
+        producer: "unauthenticated:otlp-http".into(),
+        proof: 1,
+        claim: "agent".into(),
     };
-    let (commitment, part) = private(&opening, json!(["s-1", 2, "unauthenticated:otlp-http", 1, "agent"]));
-    let body = ControlBody::StreamOpen { stream, nonce: [0x11; 16], commitment };
+    let (commitment, part) = private(
+        &opening,
+        json!(["s-1", 2, "unauthenticated:otlp-http", 1, "agent"]),
+    );
+    let body = ControlBody::StreamOpen {
+        stream,
+        nonce: [0x11; 16],
+        commitment,
+    };
     cases.push(case(3, body, json!([id, hex([0x11; 16])]), part));
-    let body = ControlBody::StreamHead { stream, head: head(7), prev_head_index: NO_HEAD };
-    cases.push(case(4, body, json!([id, json_head(head(7)), NO_HEAD.to_string()]), None));
-    let body = ControlBody::StreamClose { stream, head: head(9), prev_head_index: 4, reason: 1, declared: 9 };
-    cases.push(case(5, body, json!([id, json_head(head(9)), "4", 1, "9"]), None));
-    let (commitment, part) =
-        private(&SessionLink { session: "sitzung-ä".into(), rule: 6, evidence: 3 }, json!(["sitzung-ä", 6, "3"]));
-    cases.push(case(6, ControlBody::SessionLink { stream, commitment }, json!([id]), part));
-    let (commitment, part) =
-        private(&RequestBinding { request: "47892".into(), rule: 1, evidence: 0 }, json!(["47892", 1, "0"]));
-    cases.push(case(7, ControlBody::RequestBinding { stream, commitment }, json!([id]), part));
-    let (commitment, part) =
-        private(&Cause { actor: "dpo".into(), reason: "asked".into() }, json!(["dpo", "asked"]));
-    let body = ControlBody::Erasure { stream, first: 2, count: 3, reason: 1, commitment };
+    let body = ControlBody::StreamHead {
+        stream,
+        head: head(7),
+        prev_head_index: NO_HEAD,
+    };
+    cases.push(case(
+        4,
+        body,
+        json!([id, json_head(head(7)), NO_HEAD.to_string()]),
+        None,
+    ));
+    let body = ControlBody::StreamClose {
+        stream,
+        head: head(9),
+        prev_head_index: 4,
+        reason: 1,
+        declared: 9,
+    };
+    cases.push(case(
+        5,
+        body,
+        json!([id, json_head(head(9)), "4", 1, "9"]),
+        None,
+    ));
+    let (commitment, part) = private(
+        &SessionLink {
+            session: "sitzung-ä".into(),
+            rule: 6,
+            evidence: 3,
+        },
+        json!(["sitzung-ä", 6, "3"]),
+    );
+    cases.push(case(
+        6,
+        ControlBody::SessionLink { stream, commitment },
+        json!([id]),
+        part,
+    ));
+    let (commitment, part) = private(
+        &RequestBinding {
+            request: "47892".into(),
+            rule: 1,
+            evidence: 0,
+        },
+        json!(["47892", 1, "0"]),
+    );
+    cases.push(case(
+        7,
+        ControlBody::RequestBinding { stream, commitment },
+        json!([id]),
+        part,
+    ));
+    let (commitment, part) = private(
+        &Cause {
+            actor: "dpo".into(),
+            reason: "asked".into(),
+        },
+        json!(["dpo", "asked"]),
+    );
+    let body = ControlBody::Erasure {
+        stream,
+        first: 2,
+        count: 3,
+        reason: 1,
+        commitment,
+    };
     cases.push(case(10, body, json!([id, "2", "3", 1]), part));
-    let (commitment, part) =
-        private(&PruneNote { actor: "root".into(), policy: "90d".into() }, json!(["root", "90d"]));
-    cases.push(case(11, ControlBody::Prune { stream, head: head(9), commitment }, json!([id, json_head(head(9))]), part));
-    let note = GapNote { producer: "p".into(), run: "r".into(), first: 4, last: 6, why: 1 };
+    let (commitment, part) = private(
+        &PruneNote {
+            actor: "root".into(),
+            policy: "90d".into(),
+        },
+        json!(["root", "90d"]),
+    );
+    cases.push(case(
+        11,
+        ControlBody::Prune {
+            stream,
+            head: head(9),
+            commitment,
+        },
+        json!([id, json_head(head(9))]),
+        part,
+    ));
+    let note = GapNote {
+        producer: "p".into(),
+        run: "r".into(),
+        first: 4,
+        last: 6,
+        why: 1,
+    };
     let (commitment, part) = private(&note, json!(["p", "r", "4", "6", 1]));
-    cases.push(case(16, ControlBody::Gap { stream, commitment }, json!([id]), part));
-    let note = ConflictNote { what: "two".into(), first: head(1).root, second: head(2).root };
+    cases.push(case(
+        16,
+        ControlBody::Gap { stream, commitment },
+        json!([id]),
+        part,
+    ));
+    let note = ConflictNote {
+        what: "two".into(),
+        first: head(1).root,
+        second: head(2).root,
+    };
     let (commitment, part) = private(&note, json!(["two", hex(head(1).root), hex(head(2).root)]));
-    cases.push(case(20, ControlBody::Conflict { kind: 1, stream, commitment }, json!([1, id]), part));
+    cases.push(case(
+        20,
+        ControlBody::Conflict {
+            kind: 1,
+            stream,
+            commitment,
+        },
+        json!([1, id]),
+        part,
+    ));
     cases
 }
 
@@ -176,43 +314,145 @@ fn ledger_leaves(ledger: LedgerId) -> Vec<Value> {
     let (instance, boot, config) = ([0x33; 16], [0x44; 16], hash_leaf(b"settings"));
     let mut cases = Vec::new();
     let body = ControlBody::Genesis {
-        ledger, identity: [0x55; 32], origin: "recount.local/test".into(), previous: (old, head(70)),
+        ledger,
+        identity: [0x55; 32],
+        origin: "recount.local/test".into(),
+        previous: (old, head(70)),
     };
-    let fields =
-        json!([ledger.to_string(), hex([0x55; 32]), "recount.local/test", old.to_string(), json_head(head(70))]);
+    let fields = json!([
+        ledger.to_string(),
+        hex([0x55; 32]),
+        "recount.local/test",
+        old.to_string(),
+        json_head(head(70))
+    ]);
     cases.push(case(0, body, fields, None));
-    let note = RestoreNote { actor: "root".into(), reason: "disk".into(), origin: "recount.local/old".into() };
+    let note = RestoreNote {
+        actor: "root".into(),
+        reason: "disk".into(),
+        origin: "recount.local/old".into(),
+    };
     let (commitment, part) = private(&note, json!(["root", "disk", "recount.local/old"]));
-    let body = ControlBody::Incarnation { previous: old, claimed: head(70), found: head(60), commitment };
-    cases.push(case(1, body, json!([old.to_string(), json_head(head(70)), json_head(head(60))]), part));
-    let refused =
-        RefusedPayload { door: 1, why: "malformed".into(), digest: head(3).root, size: 12, peer: "127.0.0.1".into() };
-    let (commitment, part) = private(&refused, json!([1, "malformed", hex(head(3).root), "12", "127.0.0.1"]));
-    cases.push(case(8, ControlBody::RefusedPayload { commitment }, json!([]), part));
+    let body = ControlBody::Incarnation {
+        previous: old,
+        claimed: head(70),
+        found: head(60),
+        commitment,
+    };
+    cases.push(case(
+        1,
+        body,
+        json!([old.to_string(), json_head(head(70)), json_head(head(60))]),
+        part,
+    ));
+    let refused = RefusedPayload {
+        door: 1,
+        why: "malformed".into(),
+        digest: head(3).root,
+        size: 12,
+        peer: "127.0.0.1".into(),
+    };
+    let (commitment, part) = private(
+        &refused,
+        json!([1, "malformed", hex(head(3).root), "12", "127.0.0.1"]),
+    );
+    cases.push(case(
+        8,
+        ControlBody::RefusedPayload { commitment },
+        json!([]),
+        part,
+    ));
     let body = ControlBody::EpochSeal {
-        epoch: 5, head: head(9), next_key: [0x66; 32], view_root: [0; 32], signature: [0x77; 64],
+        epoch: 5,
+        head: head(9),
+        next_key: [0x66; 32],
+        view_root: [0; 32],
+        signature: [0x77; 64],
     };
-    let fields = json!(["5", json_head(head(9)), hex([0x66; 32]), hex([0; 32]), hex([0x77; 64])]);
+    let fields = json!([
+        "5",
+        json_head(head(9)),
+        hex([0x66; 32]),
+        hex([0; 32]),
+        hex([0x77; 64])
+    ]);
     cases.push(case(9, body, fields, None));
-    let (commitment, part) =
-        private(&Receipt { holder: "witness".into(), receipt: vec![1, 2, 3] }, json!(["witness", "010203"]));
-    let body = ControlBody::AnchorReceipt { head: head(8), kind: 4, commitment };
-    cases.push(case(12, body, json!([json_head(head(8)), 4]), part));
-    cases.push(case(13, ControlBody::Beacon { kind: 3, value: vec![9, 8] }, json!([3, "0908"]), None));
-    let body = ControlBody::Startup {
-        clean: 1, boot, instance, commit: 11, boot_ns: 12, config, version: "0.1.0".into(),
+    let (commitment, part) = private(
+        &Receipt {
+            holder: "witness".into(),
+            receipt: vec![1, 2, 3],
+        },
+        json!(["witness", "010203"]),
+    );
+    let body = ControlBody::AnchorReceipt {
+        head: head(8),
+        kind: 4,
+        commitment,
     };
-    cases.push(case(14, body, json!([1, hex(boot), hex(instance), "11", "12", hex(config), "0.1.0"]), None));
-    let body = ControlBody::Shutdown { instance, commit: 13, reason: 1 };
+    cases.push(case(12, body, json!([json_head(head(8)), 4]), part));
+    cases.push(case(
+        13,
+        ControlBody::Beacon {
+            kind: 3,
+            value: vec![9, 8],
+        },
+        json!([3, "0908"]),
+        None,
+    ));
+    let body = ControlBody::Startup {
+        clean: 1,
+        boot,
+        instance,
+        commit: 11,
+        boot_ns: 12,
+        config,
+        version: "0.1.0".into(),
+    };
+    cases.push(case(
+        14,
+        body,
+        json!([
+            1,
+            hex(boot),
+            hex(instance),
+            "11",
+            "12",
+            hex(config),
+            "0.1.0"
+        ]),
+        None,
+    ));
+    let body = ControlBody::Shutdown {
+        instance,
+        commit: 13,
+        reason: 1,
+    };
     cases.push(case(15, body, json!([hex(instance), "13", 1]), None));
     let change = ConfigChange {
-        setting: "limits.body".into(), from: "1".into(), to: "2".into(), origin: "flag".into(),
+        setting: "limits.body".into(),
+        from: "1".into(),
+        to: "2".into(),
+        origin: "flag".into(),
     };
     let (commitment, part) = private(&change, json!(["limits.body", "1", "2", "flag"]));
-    cases.push(case(17, ControlBody::ConfigChange { config, commitment }, json!([hex(config)]), part));
-    let body = ControlBody::Heartbeat { instance, boot_ns: 1, commit: 2, records: 3 };
+    cases.push(case(
+        17,
+        ControlBody::ConfigChange { config, commitment },
+        json!([hex(config)]),
+        part,
+    ));
+    let body = ControlBody::Heartbeat {
+        instance,
+        boot_ns: 1,
+        commit: 2,
+        records: 3,
+    };
     cases.push(case(18, body, json!([hex(instance), "1", "2", "3"]), None));
-    let body = ControlBody::ClockStep { expected_unix_ns: 1, found_unix_ns: 2, boot_ns: 3 };
+    let body = ControlBody::ClockStep {
+        expected_unix_ns: 1,
+        found_unix_ns: 2,
+        boot_ns: 3,
+    };
     cases.push(case(19, body, json!(["1", "2", "3"]), None));
     cases
 }
@@ -223,7 +463,10 @@ fn control_leaves_of_every_kind_are_frozen() {
     let mut cases = ledger_leaves(ledger);
     cases.extend(stream_leaves(StreamId::derive(&ledger, &[0x11; 16])));
     cases.sort_by_key(|case| case["kind"].as_u64());
-    let kinds: Vec<u64> = cases.iter().filter_map(|case| case["kind"].as_u64()).collect();
+    let kinds: Vec<u64> = cases
+        .iter()
+        .filter_map(|case| case["kind"].as_u64())
+        .collect();
     assert_eq!(kinds, (1..=20).collect::<Vec<_>>());
     frozen("control_leaves.json", &json!(cases));
 }
@@ -238,7 +481,12 @@ fn collector_part() -> CollectorPart {
         session_label: "s-1".into(),
         producer: "agent-7".into(),
         claimed_producer: "c0ffee".into(),
-        masks: vec![Mask { part: Part::Item, offset: 3, length: 5, rule: "credential".into() }],
+        masks: vec![Mask {
+            part: Part::Item,
+            offset: 3,
+            length: 5,
+            rule: "credential".into(),
+        }],
     }
 }
 
@@ -269,7 +517,10 @@ fn envelopes_and_segments_are_frozen() {
     let plain = builder.encode().unwrap();
     let segment = Segment::decode(&plain).unwrap();
     let [first, second, third] = envelopes;
-    assert_eq!(segment.envelopes(), [Some(first), Some(second), None, Some(third)]);
+    assert_eq!(
+        segment.envelopes(),
+        [Some(first), Some(second), None, Some(third)]
+    );
     let cases = envelopes.map(|envelope| {
         assert_eq!(Envelope::decode(&envelope.encode()), Ok(envelope));
         json!({
@@ -301,15 +552,36 @@ fn notes_checkpoints_proofs_and_slots_are_frozen() {
     let key = SignerKey::new("recount.local/test", &seed).unwrap();
     let leaves: Vec<Hash> = ct_leaves().iter().map(|leaf| hash_leaf(leaf)).collect();
     let mut nodes = leaves.as_slice();
-    let head = TreeHead { size: 7, root: tree::root_of(&mut nodes, 7).unwrap() };
-    let checkpoint = Checkpoint { origin: "recount.local/test".into(), head };
+    let head = TreeHead {
+        size: 7,
+        root: tree::root_of(&mut nodes, 7).unwrap(),
+    };
+    let checkpoint = Checkpoint {
+        origin: "recount.local/test".into(),
+        head,
+    };
     let note = checkpoint.sign(&key).unwrap();
-    assert_eq!(Checkpoint::open(&note, &key.verifier()), Ok(checkpoint.clone()));
+    assert_eq!(
+        Checkpoint::open(&note, &key.verifier()),
+        Ok(checkpoint.clone())
+    );
     let hashes = tree::inclusion(&mut nodes, 4, 7).unwrap();
-    let proof = LeafProof { extra: None, index: 4, hashes, checkpoint: note.clone() };
+    let proof = LeafProof {
+        extra: None,
+        index: 4,
+        hashes,
+        checkpoint: note.clone(),
+    };
     assert_eq!(LeafProof::parse(&proof.encode()), Ok(proof.clone()));
-    assert_eq!(proof.verify(&ct_leaves()[4], &key.verifier()), Ok(checkpoint.clone()));
-    let acked = Acked { commit: 9, size: head.size, root: head.root };
+    assert_eq!(
+        proof.verify(&ct_leaves()[4], &key.verifier()),
+        Ok(checkpoint.clone())
+    );
+    let acked = Acked {
+        commit: 9,
+        size: head.size,
+        root: head.root,
+    };
     frozen(
         "notes.json",
         &json!({
@@ -328,11 +600,22 @@ fn notes_checkpoints_proofs_and_slots_are_frozen() {
 /// What the signature of an epoch seal covers.
 fn epoch_message() -> Vec<u8> {
     let body = ControlBody::EpochSeal {
-        epoch: 0, head: head(9), next_key: [0x66; 32], view_root: [0; 32], signature: [0; 64],
+        epoch: 0,
+        head: head(9),
+        next_key: [0x66; 32],
+        view_root: [0; 32],
+        signature: [0; 64],
     };
-    ledger::leaf::epoch_message(&LedgerId(hash_leaf(b"a ledger")), &ControlLeaf { index: 9, unix_ns: 1, body })
-        .unwrap()
-        .unwrap()
+    ledger::leaf::epoch_message(
+        &LedgerId(hash_leaf(b"a ledger")),
+        &ControlLeaf {
+            index: 9,
+            unix_ns: 1,
+            body,
+        },
+    )
+    .unwrap()
+    .unwrap()
 }
 
 #[test]
@@ -342,6 +625,9 @@ fn the_second_implementation_agrees() {
         eprintln!("python3 is not there: the second implementation was not run");
         return;
     };
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     assert!(output.status.success(), "{out}{err}");
 }
