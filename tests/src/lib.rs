@@ -1,1 +1,13 @@
 //! Promises between crates: what the integration tests share.
+
+pub mod need;
+pub mod outcome;
+
+use std::path::{Path, PathBuf};
+
+/// The top folder of the repository.
+#[must_use]
+pub fn root() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own).to_owned()
+}

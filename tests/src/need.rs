@@ -1,0 +1,58 @@
+//! What a few tests need beyond a Rust toolchain, and what happens where it is missing.
+
+use libtest_mimic::{Failed, Trial};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Set by `.ci/run`: a test that cannot run here fails instead of being ignored.
+const REQUIRE_ALL: &str = "RECOUNT_REQUIRE_ALL";
+
+/// Something a newcomer's machine may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Python with the stock OpenTelemetry SDK, as `scripts/install-test-packages` sets it up.
+    Python,
+    /// Another user to become, and a mount namespace of one's own.
+    Namespaces,
+}
+
+impl Need {
+    /// Why a test that has this need cannot run here.
+    fn missing(self) -> Option<&'static str> {
+        let there = match self {
+            Self::Python => python().is_file(),
+            Self::Namespaces => works(Command::new("unshare").args(["-m", "true"])),
+        };
+        (!there).then_some(match self {
+            Self::Python => "needs Python with OpenTelemetry: scripts/install-test-packages",
+            Self::Namespaces => "needs root for a mount namespace",
+        })
+    }
+}
+
+/// The Python that has the stock OpenTelemetry SDK.
+#[must_use]
+pub fn python() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| crate::root().join("target"), PathBuf::from);
+    Path::new(&target).join("test-python/bin/python")
+}
+
+/// A test that is listed as ignored, with the reason in its name, where a need is not met.
+pub fn trial(name: &str, need: Option<Need>, test: fn() -> Result<(), Failed>) -> Trial {
+    let Some(why) = need.and_then(Need::missing) else {
+        return Trial::test(name, test);
+    };
+    if std::env::var_os(REQUIRE_ALL).is_some_and(|value| value == "1") {
+        return Trial::test(name, move || Err(why.into()));
+    }
+    Trial::test(format!("{name} ({why})"), test).with_ignored_flag(true)
+}
+
+fn works(command: &mut Command) -> bool {
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
