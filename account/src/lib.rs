@@ -1,6 +1,22 @@
 //! What happened, computed from records: the answer and its renderings.
 //!
-//! An [`model::Account`] is the one value behind every screen, page and JSON document. Nothing here knows a
-//! terminal, a colour or a clock.
+//! [`build`] resolves a query against a ledger, verifies everything that it reads while reading it, and gives an
+//! [`model::Account`]: the one value behind every screen, page and JSON document. Nothing here knows a terminal,
+//! a colour or a clock.
 
 pub mod model;
+pub mod replay;
+pub mod shown;
+
+mod build;
+mod error;
+mod gather;
+
+mod content;
+mod fold;
+mod judge;
+mod patch;
+mod told;
+
+pub use build::{Options, build};
+pub use error::{AccountError, Meaning};

@@ -1,6 +1,5 @@
 //! The account: everything known about one request, as `recount.account/1` spells it.
 
-mod content;
 mod deed;
 mod evidence;
 mod integrity;
@@ -9,7 +8,6 @@ mod story;
 pub(crate) mod wide;
 mod words;
 
-pub use content::{Content, Inline, Redaction};
 pub use deed::{
     Action, ActionError, Candidates, Counts, Decision, Diff, Discarded, Problem, Target, Unknown,
     Usage,
@@ -22,6 +20,8 @@ pub use story::{
     Session, SessionOutcome, Stream, Summary, Trigger, Who,
 };
 pub use words::{QueryKind, Standing};
+
+pub use vocabulary::content::{Content, Inline, Redaction};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,359 @@
+//! What records say about a session as a whole: start, intent, scope, authority, losses, end.
+
+use vocabulary::Timestamp;
+use vocabulary::attribute as key;
+use vocabulary::decision::{ContextKind, Trust};
+use vocabulary::event::Event;
+use vocabulary::id::RecordRef;
+use vocabulary::principal::{PrincipalKind, PrincipalProof};
+use vocabulary::problem::ProblemKind;
+use vocabulary::session::{EndReason, TriggerKind};
+use vocabulary::source::Source;
+
+use super::{Fold, Named, Note, Removal};
+use crate::content;
+use crate::model::{self, Agent, Content, Evidence, Principal, Trigger};
+use crate::told::Told;
+
+/// One session while its records are read.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) row: model::Session,
+    /// The parent's session id, as the start names it.
+    pub(crate) parent_id: Option<String>,
+    pub(crate) started: Option<RecordRef>,
+    pub(crate) ended: Option<RecordRef>,
+    pub(crate) abandoned: bool,
+    pub(crate) summary: Option<String>,
+    pub(crate) trigger: Trigger,
+    pub(crate) principal: Principal,
+    pub(crate) on_behalf_of: Vec<String>,
+    pub(crate) intent: Option<(Content, RecordRef)>,
+    pub(crate) scopes: Vec<model::Scope>,
+    pub(crate) authorizations: Vec<model::Authorization>,
+    /// Kinds whose effects a recorder says it sees, e.g. `process:diffs`.
+    pub(crate) captures: Vec<String>,
+    /// Sessions that work was handed to.
+    pub(crate) delegates: Vec<String>,
+    /// First and last time of any own record.
+    pub(crate) span: Option<(Timestamp, Timestamp)>,
+    /// Records sealed after the end.
+    pub(crate) late: Vec<RecordRef>,
+    /// Records whose clock is far from the collector's: the first, how many, how far at most.
+    pub(crate) clock: Option<(RecordRef, u64, i128)>,
+}
+
+/// How far the sender's clock may be ahead of the collector's, and behind it where the sender waits for the
+/// receipt, before it is worth a word. Nanoseconds.
+const CLOCK_NS: i128 = 60_000_000_000;
+
+impl Run {
+    /// A session of which nothing is known yet.
+    pub(crate) fn new(row: model::Session) -> Self {
+        Self {
+            row,
+            parent_id: None,
+            started: None,
+            ended: None,
+            abandoned: false,
+            summary: None,
+            trigger: Trigger {
+                kind: TriggerKind::Unknown,
+                origin: None,
+            },
+            principal: Principal {
+                kind: PrincipalKind::Unknown,
+                issuer: None,
+                subject: None,
+                display: None,
+                proof: PrincipalProof::Unknown,
+            },
+            on_behalf_of: Vec::new(),
+            intent: None,
+            scopes: Vec::new(),
+            authorizations: Vec::new(),
+            captures: Vec::new(),
+            delegates: Vec::new(),
+            span: None,
+            late: Vec::new(),
+            clock: None,
+        }
+    }
+}
+
+impl Fold {
+    /// What every record says beside its own subject.
+    pub(super) fn seen(&mut self, told: &Told<'_>) {
+        for mask in &told.collector.masks {
+            self.removals.push(Removal {
+                at: told.at,
+                rule: mask.rule.clone(),
+                bytes: u64::from(mask.length),
+            });
+        }
+        let own = !super::claims(told);
+        let Some(run) = self.run(told.at.stream.session) else {
+            return;
+        };
+        if told.leaf.flags & ledger::leaf::flag::LATE != 0 {
+            run.late.push(told.at);
+        }
+        if own {
+            let (from, to) = run.span.unwrap_or((told.time, told.time));
+            run.span = Some((from.min(told.time), to.max(told.time)));
+            run.row.agent.learn(told);
+            run.clock(told);
+        }
+        if run.principal.subject.is_none() && own {
+            run.principal.subject = told.text_anywhere(key::USER_ID);
+            if run.principal.subject.is_some() && run.principal.proof == PrincipalProof::Unknown {
+                run.principal.proof = PrincipalProof::Asserted;
+            }
+        }
+        if let Some(request) = told.text_anywhere(key::REQUEST_ID).filter(|_| own) {
+            if self
+                .names
+                .last()
+                .is_none_or(|named| named.request != request)
+            {
+                self.names.push(Named {
+                    at: told.at,
+                    request,
+                    aliases: Vec::new(),
+                });
+            }
+        }
+    }
+
+    pub(super) fn start(&mut self, told: &Told<'_>) {
+        self.names.push(Named {
+            at: told.at,
+            request: told.text_anywhere(key::REQUEST_ID).unwrap_or_default(),
+            aliases: told.texts(key::REQUEST_ALIASES),
+        });
+        let Some(run) = self.run(told.at.stream.session) else {
+            return;
+        };
+        if run.started.is_some() {
+            return;
+        }
+        run.started = Some(told.at);
+        run.row.started_at = Some(told.time);
+        run.row.evidence.refs.insert(0, told.at);
+        run.parent_id = told.text(key::SESSION_PARENT);
+        run.trigger = Trigger {
+            kind: told.word(key::TRIGGER_KIND).unwrap_or(TriggerKind::Unknown),
+            origin: told.text(key::TRIGGER_ORIGIN),
+        };
+        run.principal = Principal {
+            kind: told
+                .word(key::PRINCIPAL_KIND)
+                .unwrap_or(PrincipalKind::Unknown),
+            issuer: told.text(key::PRINCIPAL_ISSUER),
+            subject: told.text(key::PRINCIPAL_SUBJECT),
+            display: told.text(key::PRINCIPAL_DISPLAY),
+            proof: PrincipalProof::read(told.collector.principal_proof.as_str()),
+        };
+        run.on_behalf_of = told.texts(key::ON_BEHALF_OF);
+    }
+
+    pub(super) fn end(&mut self, told: &Told<'_>) {
+        let Some(run) = self.run(told.at.stream.session) else {
+            return;
+        };
+        run.ended = Some(told.at);
+        run.row.ended_at = Some(told.time);
+        run.row.end_reason = told
+            .word(key::SESSION_END_REASON)
+            .unwrap_or(EndReason::Unknown);
+        run.row.evidence.refs.push(told.at);
+        run.summary = told.text(key::SESSION_SUMMARY);
+    }
+
+    pub(super) fn abandoned(&mut self, told: &Told<'_>) {
+        let Some(run) = self.run(told.at.stream.session) else {
+            return;
+        };
+        run.abandoned = true;
+        run.row.evidence.refs.push(told.at);
+        if run.ended.is_none() {
+            run.row.end_reason = EndReason::Abandoned;
+        }
+        run.summary = run.summary.take().or_else(|| told.text(key::SESSION_NOTE));
+    }
+
+    pub(super) fn intent(&mut self, told: &Told<'_>) {
+        let read = content::read(&told.item.attributes, key::INTENT);
+        self.removed(told, read.as_ref());
+        let Some(run) = self.run(told.at.stream.session) else {
+            return;
+        };
+        if run.intent.is_none() {
+            run.intent = read.map(|content| (content, told.at));
+        }
+    }
+
+    pub(super) fn scope(&mut self, told: &Told<'_>) {
+        let Some(run) = self.run(told.at.stream.session) else {
+            return;
+        };
+        run.scopes.push(model::Scope {
+            session: told.at.stream.session,
+            version: told.text(key::SCOPE_VERSION),
+            entries: told.texts(key::SCOPE_ENTRIES),
+            declared_by: told.text(key::SCOPE_DECLARED_BY),
+            from: Some(told.time),
+            to: None,
+            verdict: vocabulary::verdict::ScopeVerdict::Unknown,
+            outside: Vec::new(),
+            evidence: Evidence::new(Source::Stated, vec![told.at]).with(&[
+                ("verdict", Source::Derived),
+                ("outside", Source::Derived),
+                ("to", Source::Derived),
+            ]),
+        });
+    }
+
+    pub(super) fn authorization(&mut self, told: &Told<'_>) {
+        let Some(run) = self.run(told.at.stream.session) else {
+            return;
+        };
+        run.authorizations.push(model::Authorization {
+            id: told.text(key::AUTHORIZATION_ID),
+            session: told.at.stream.session,
+            policy: told.text(key::AUTHORIZATION_POLICY),
+            version: told.text(key::AUTHORIZATION_VERSION),
+            permissions: told.texts(key::AUTHORIZATION_PERMISSIONS),
+            granted_by: told.text(key::AUTHORIZATION_GRANTED_BY),
+            from: Some(told.time),
+            to: None,
+            evidence: Evidence::new(Source::Stated, vec![told.at]).with(&[("to", Source::Derived)]),
+        });
+    }
+
+    pub(super) fn capture(&mut self, told: &Told<'_>) {
+        let Some(run) = self.run(told.at.stream.session) else {
+            return;
+        };
+        run.captures.extend(told.texts(key::CAPTURE));
+    }
+
+    pub(super) fn delegate(&mut self, told: &Told<'_>) {
+        let Some(run) = self.run(told.at.stream.session) else {
+            return;
+        };
+        run.delegates.extend(told.text(key::DELEGATE_SESSION));
+    }
+
+    pub(super) fn loaded(&mut self, told: &Told<'_>, event: Event) {
+        let read = content::read(&told.item.attributes, key::CONTENT);
+        self.removed(told, read.as_ref());
+        let (kind, name) = match event {
+            Event::ConfigChange => (told.text(key::CONFIG_KIND), told.text(key::CONFIG_NAME)),
+            _ => (told.text(key::CONTEXT_KIND), told.text(key::CONTEXT_NAME)),
+        };
+        self.context.push(model::Context {
+            session: told.at.stream.session,
+            kind: ContextKind::read(kind.as_deref().unwrap_or_default()),
+            name,
+            digest: read
+                .as_ref()
+                .and_then(|content| content.digest)
+                .map(|digest| digest.to_string()),
+            size: read.as_ref().and_then(|content| content.size),
+            trust: told.word::<Trust>(key::CONTEXT_TRUST),
+            at: Some(told.time),
+            evidence: Evidence::new(Self::source(told, Source::Observed), vec![told.at]),
+        });
+    }
+
+    pub(super) fn loss(&mut self, told: &Told<'_>) {
+        self.losses.push(model::Loss {
+            session: Some(told.at.stream.session),
+            records: told.count(key::LOSS_COUNT),
+            why: told
+                .text(key::LOSS_CAUSE)
+                .unwrap_or_else(|| "no reason given".to_owned()),
+            refs: vec![told.at],
+        });
+    }
+
+    pub(super) fn security(&mut self, told: &Told<'_>, event: Event) {
+        let kind = match event {
+            Event::SecurityRateLimited => ProblemKind::RateLimited,
+            Event::SecurityAuthFailed | Event::SecurityAccessUnauthorized => {
+                ProblemKind::PermissionRefused
+            }
+            Event::SecuritySensitiveData => ProblemKind::SecretRemoved,
+            Event::SecurityBypass | Event::SecurityScopeExceeded => ProblemKind::EffectOutsideScope,
+            _ => return,
+        };
+        let word = event
+            .name()
+            .rsplit('.')
+            .next()
+            .unwrap_or_default()
+            .replace('_', " ");
+        self.notes.push(Note {
+            kind,
+            session: told.at.stream.session,
+            action: told.text(key::ACTION_ID),
+            what: told.text(key::REASON).unwrap_or_else(|| word.clone()),
+            why: format!("the recorder reported: {word}"),
+            refs: vec![told.at],
+        });
+    }
+
+    /// Notes what was removed from a content before sealing.
+    pub(super) fn removed(&mut self, told: &Told<'_>, content: Option<&Content>) {
+        for redaction in content.iter().flat_map(|content| &content.redactions) {
+            self.removals.push(Removal {
+                at: told.at,
+                rule: redaction.rule.clone(),
+                bytes: redaction.len,
+            });
+        }
+    }
+}
+
+impl Run {
+    fn clock(&mut self, told: &Told<'_>) {
+        let sent = told.item.time_unix_nano;
+        if sent == 0 {
+            return;
+        }
+        let off = i128::from(sent) - i128::from(told.leaf.received_unix_ns);
+        let waits = told.leaf.flags & ledger::leaf::flag::STRICT != 0;
+        if off > CLOCK_NS || (waits && off < -CLOCK_NS) {
+            let (first, count, most) = self.clock.unwrap_or((told.at, 0, 0));
+            let most = if off.abs() > most.abs() { off } else { most };
+            self.clock = Some((first, count + 1, most));
+        }
+    }
+}
+
+impl Agent {
+    /// Takes over what a record says about who sent it, where nothing is known yet.
+    fn learn(&mut self, told: &Told<'_>) {
+        let wanted = [
+            (&mut self.id, [key::AGENT_ID, ""]),
+            (&mut self.name, [key::AGENT_NAME, key::SERVICE_NAME]),
+            (
+                &mut self.version,
+                [key::AGENT_VERSION, key::SERVICE_VERSION],
+            ),
+            (&mut self.instance, [key::SERVICE_INSTANCE_ID, ""]),
+            (&mut self.owner, [key::AGENT_OWNER, ""]),
+            (&mut self.host, [key::HOST_NAME, ""]),
+            (&mut self.container, [key::CONTAINER_ID, ""]),
+        ];
+        for (field, keys) in wanted {
+            if field.is_none() {
+                *field = keys
+                    .into_iter()
+                    .filter(|key| !key.is_empty())
+                    .find_map(|key| told.text_anywhere(key));
+            }
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! What cannot be told: every null and every `unknown` of an account, why, and how to have it next time.
+
+use std::collections::HashMap;
+use vocabulary::action::{Access, Effect, Outcome};
+use vocabulary::record::ContentState;
+use vocabulary::session::{EndReason, OutcomeStatus, TriggerKind};
+
+use crate::fold::Fold;
+use crate::model::{Account, Content, Unknown};
+
+/// How many places of one sort are listed; the rest is counted in one more entry.
+const EACH: usize = 200;
+
+/// Collects unknown facts; bounds those of one sort.
+struct Facts {
+    list: Vec<Unknown>,
+    count: HashMap<(&'static str, &'static str), usize>,
+}
+
+impl Facts {
+    fn at(&mut self, list: &'static str, index: usize, field: &'static str, why: &str, how: &str) {
+        let count = self.count.entry((list, field)).or_default();
+        *count += 1;
+        if *count <= EACH {
+            self.one(format!("/{list}/{index}/{field}"), why, how);
+        }
+    }
+
+    fn one(&mut self, fact: String, why: &str, how: &str) {
+        self.list.push(Unknown {
+            fact,
+            why: why.to_owned(),
+            how_to_record: how.to_owned(),
+        });
+    }
+
+    fn finish(mut self) -> Vec<Unknown> {
+        let mut more: Vec<_> = self
+            .count
+            .into_iter()
+            .filter(|(_, count)| *count > EACH)
+            .collect();
+        more.sort_unstable();
+        for ((list, field), count) in more {
+            self.list.push(Unknown {
+                fact: format!("/{list}"),
+                why: format!("{} more rows do not say {field}", count - EACH),
+                how_to_record: "as for the rows listed".to_owned(),
+            });
+        }
+        self.list
+    }
+}
+
+/// What the rows of `account` leave open. `lost` are records that cannot be read, with the reason.
+pub(crate) fn collect(
+    account: &Account,
+    fold: &Fold,
+    malformed_scopes: &[(vocabulary::id::SessionRef, String)],
+    lost: &[(vocabulary::id::RecordRef, String)],
+) -> Vec<Unknown> {
+    let mut facts = Facts {
+        list: Vec::new(),
+        count: HashMap::new(),
+    };
+    sessions(account, &mut facts);
+    authority(account, malformed_scopes, &mut facts);
+    actions(account, fold, &mut facts);
+    for (index, row) in account.decisions.iter().enumerate() {
+        let how = "record it with the decision";
+        if row.rationale.is_none() {
+            facts.at("decisions", index, "rationale", "no reason was given", how);
+        }
+        if row.made_by.is_none() {
+            facts.at(
+                "decisions",
+                index,
+                "made_by",
+                "nobody says what decided",
+                how,
+            );
+        }
+    }
+    diffs(account, fold, &mut facts);
+    for (index, row) in account.who.iter().enumerate() {
+        if row.identity.is_none() {
+            let why = format!("nobody is named who {}", row.role);
+            facts.at("who", index, "identity", &why, who_how(row.role));
+        }
+    }
+    if account.outcome.status == OutcomeStatus::Unknown {
+        let why = "no session says how it ended";
+        facts.one(
+            "/outcome/status".to_owned(),
+            why,
+            "end the session (`agent.session.end`)",
+        );
+    }
+    for (at, why) in lost {
+        facts.one(
+            "/sessions".to_owned(),
+            &format!("record {at}: {why}"),
+            "see the sender's exporter",
+        );
+    }
+    facts.finish()
+}
+
+fn who_how(role: vocabulary::principal::WhoRole) -> &'static str {
+    use vocabulary::principal::WhoRole;
+    match role {
+        WhoRole::Asked => "give the session a principal (`recount.principal.*`, or `user.id`)",
+        WhoRole::Ran => "name the agent (`gen_ai.agent.name` on the Resource)",
+        WhoRole::Allowed => "record the authorization (`agent.authorization`)",
+        WhoRole::Approved => "record who approved (`recount.approved_by`)",
+        WhoRole::Owns => "name the owner (`recount.agent.owner` on the Resource)",
+    }
+}
+
+fn sessions(account: &Account, facts: &mut Facts) {
+    for (index, row) in account.sessions.iter().enumerate() {
+        if row.started_at.is_none() {
+            let why = "no record says when the session started";
+            facts.at(
+                "sessions",
+                index,
+                "started_at",
+                why,
+                "send `agent.session.start`",
+            );
+        }
+        if row.end_reason == EndReason::Unknown {
+            let why = if row.ended_at.is_some() {
+                "its end gives no reason"
+            } else {
+                "it has not ended"
+            };
+            facts.at(
+                "sessions",
+                index,
+                "end_reason",
+                why,
+                "send `agent.session.end`",
+            );
+        }
+        let named = [
+            (&row.agent.version, "agent/version", "gen_ai.agent.version"),
+            (&row.agent.owner, "agent/owner", "recount.agent.owner"),
+            (&row.agent.host, "agent/host", "host.name"),
+        ];
+        for (value, field, key) in named {
+            if value.is_none() {
+                facts.at(
+                    "sessions",
+                    index,
+                    field,
+                    "the sender does not say",
+                    &format!("set `{key}` on the Resource"),
+                );
+            }
+        }
+    }
+    for (index, row) in account.asked.iter().enumerate() {
+        if row.intent.state == ContentState::Unknown {
+            let why = "no record says what was asked";
+            facts.at(
+                "asked",
+                index,
+                "intent",
+                why,
+                "record the intent (`agent.intent`)",
+            );
+        }
+        if row.trigger.kind == TriggerKind::Unknown {
+            let why = "no record says what set the session going";
+            facts.at(
+                "asked",
+                index,
+                "trigger/kind",
+                why,
+                "set `recount.trigger.kind` on the start",
+            );
+        }
+        if row.principal.subject.is_none() {
+            let why = "no record names a principal";
+            facts.at(
+                "asked",
+                index,
+                "principal/subject",
+                why,
+                "set `recount.principal.subject`, or `user.id`",
+            );
+        }
+    }
+}
+
+fn authority(
+    account: &Account,
+    malformed: &[(vocabulary::id::SessionRef, String)],
+    facts: &mut Facts,
+) {
+    for session in &account.sessions {
+        let name = session.name;
+        if !account.scope.iter().any(|row| row.session == name) {
+            let why = format!("session {name} declared no scope");
+            facts.one("/scope".to_owned(), &why, "declare a scope (`agent.scope`)");
+        }
+        if !account.authorization.iter().any(|row| row.session == name) {
+            let why = format!("session {name} recorded no authorization");
+            facts.one(
+                "/authorization".to_owned(),
+                &why,
+                "record it (`agent.authorization`)",
+            );
+        }
+    }
+    for (session, error) in malformed {
+        let why = format!("an entry of session {session} cannot be read: {error}");
+        facts.one(
+            "/scope".to_owned(),
+            &why,
+            "write entries as `ACCESS KIND:PATTERN`",
+        );
+    }
+    for (index, row) in account.authorization.iter().enumerate() {
+        if row.granted_by.is_none() {
+            let why = "nobody is named who granted it";
+            facts.at(
+                "authorization",
+                index,
+                "granted_by",
+                why,
+                "set `recount.authorization.granted_by`",
+            );
+        }
+    }
+}
+
+fn actions(account: &Account, fold: &Fold, facts: &mut Facts) {
+    const LIST: &str = "actions";
+    for (index, (row, act)) in account.actions.iter().zip(&fold.acts).enumerate() {
+        if act.remark {
+            continue;
+        }
+        let from = if act.is_span() {
+            "a span does not say"
+        } else {
+            "no record says"
+        };
+        let ended = "end every action, or settle it with `agent.tool.reconcile`";
+        if row.began_at.is_none() {
+            facts.at(
+                LIST,
+                index,
+                "began_at",
+                "its begin is not there",
+                "record the begin before it runs",
+            );
+        }
+        if act.is_dangling() {
+            facts.at(
+                LIST,
+                index,
+                "ended_at",
+                "it began and no end was recorded",
+                ended,
+            );
+        }
+        if row.outcome == Outcome::Unknown {
+            facts.at(LIST, index, "outcome", "no end says how it ended", ended);
+        }
+        if row.effect == Effect::Unknown {
+            facts.at(
+                LIST,
+                index,
+                "effect",
+                from,
+                "set `recount.effect` on its end",
+            );
+        }
+        if row.access.is_none() {
+            facts.at(
+                LIST,
+                index,
+                "access",
+                from,
+                "set `recount.action.access` on its begin",
+            );
+        }
+        if row.target.resource.is_none() {
+            facts.at(
+                LIST,
+                index,
+                "target/resource",
+                from,
+                "set `recount.target` on its begin",
+            );
+        }
+        if row.authorization.is_none() {
+            facts.at(
+                LIST,
+                index,
+                "authorization",
+                from,
+                "set `recount.authorization.id` on its begin",
+            );
+        }
+        if row.decision.is_none() && row.access != Some(Access::Read) {
+            facts.at(
+                LIST,
+                index,
+                "decision",
+                from,
+                "set `recount.decision.id` on its begin",
+            );
+        }
+        if row.durability.is_none() {
+            facts.at(
+                LIST,
+                index,
+                "durability",
+                from,
+                "record it with an SDK that waits for the receipt",
+            );
+        }
+        for (content, field) in [(&row.input, "input"), (&row.output, "output")] {
+            let dangling = field == "output" && act.is_dangling();
+            if content.state == ContentState::Unknown && !dangling {
+                facts.at(
+                    LIST,
+                    index,
+                    field,
+                    why(content),
+                    "record the content, or its digest",
+                );
+            }
+        }
+    }
+}
+
+fn diffs(account: &Account, fold: &Fold, facts: &mut Facts) {
+    const LIST: &str = "diffs";
+    for (index, (row, change)) in account.diffs.iter().zip(&fold.changes).enumerate() {
+        for (content, field) in [(&row.before, "before"), (&row.after, "after")] {
+            if content.state == ContentState::Unknown {
+                facts.at(
+                    LIST,
+                    index,
+                    field,
+                    why(content),
+                    "let the recorder read the resource",
+                );
+            }
+        }
+        if let Some(why) = change.no_patch {
+            facts.at(
+                LIST,
+                index,
+                "patch",
+                why,
+                "let the recorder keep both sides whole",
+            );
+        }
+        if row.in_scope.is_none() && !change.claims {
+            let why = "no scope was in force when it happened";
+            facts.at(
+                LIST,
+                index,
+                "in_scope",
+                why,
+                "declare a scope before the first action",
+            );
+        }
+        if matches!(row.effect, Effect::Unknown | Effect::Pending) {
+            let why = "no record says what became of its transaction";
+            facts.at(
+                LIST,
+                index,
+                "effect",
+                why,
+                "record the transaction's outcome (`agent.transaction`)",
+            );
+        }
+        if row.read_before.is_none() {
+            let why = "the diff does not say how the state before was read";
+            facts.at(LIST, index, "read_before", why, "set `recount.read_before`");
+        }
+        if row.read_after.is_none() {
+            let why = "the diff does not say how the state after was read";
+            facts.at(LIST, index, "read_after", why, "set `recount.read_after`");
+        }
+    }
+}
+
+fn why(content: &Content) -> &str {
+    content.why.as_deref().unwrap_or("no record says")
+}
