@@ -71,7 +71,7 @@ pub struct Named {
     pub name: String,
     /// How it was found: the `rule` byte of the control leaf's private part.
     pub rule: u8,
-    /// Which record of this batch shows it, counted from 0.
+    /// Which record of this part shows it, counted from 0; in a part without records, its index in the stream.
     pub evidence: usize,
 }
 
@@ -220,7 +220,7 @@ impl Batch {
                     "a label, producer, request or session has more than 65,535 bytes",
                 ));
             }
-            if named.clone().any(|named| named.evidence >= count) {
+            if count > 0 && named.clone().any(|named| named.evidence >= count) {
                 return Err(malformed(
                     "a link or binding names a record that is not in the batch",
                 ));

@@ -1,5 +1,6 @@
 //! What one transaction writes: batches into streams, statements into the ledger log, and the row of `state`.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use rusqlite::Connection;
@@ -67,7 +68,9 @@ impl Book {
     }
 
     fn wait_for_head(&mut self, n: i64, now_ns: u64) {
-        if self.uncovered.insert(n, now_ns).is_none() {
+        // A stream waits from its first record that no head covers, not from its last.
+        if let Entry::Vacant(entry) = self.uncovered.entry(n) {
+            entry.insert(now_ns);
             self.waiting.push_back((now_ns, n));
         }
     }
@@ -135,7 +138,7 @@ impl Book {
         };
         let kept = keep.iter().filter(|keep| **keep).count();
         receipt.duplicates += (before - kept) as u64;
-        if kept == 0 && before > 0 {
+        if kept == 0 && (before > 0 || !self.streams.exists(connection, &batch.key)?) {
             return Ok(());
         }
         let records = if kept == before {
@@ -152,37 +155,23 @@ impl Book {
             first_ns,
         )?;
         let first = append(connection, stream, &records)?;
-        receipt.streams.push(StreamReceipt {
-            stream: stream.id,
-            first,
-            count: records.len() as u64,
-            root: stream.log.root(),
-        });
-        for named in batch
-            .requests
-            .iter()
-            .filter(|named| keep.get(named.evidence) == Some(&true))
-        {
-            bind(
-                connection,
-                &mut self.control,
-                stream,
-                named,
-                evidence(first, &keep, named.evidence),
-            )?;
+        if kept > 0 {
+            receipt.streams.push(StreamReceipt {
+                stream: stream.id,
+                first,
+                count: kept as u64,
+                root: stream.log.root(),
+            });
         }
-        for named in batch
-            .links
-            .iter()
-            .filter(|named| keep.get(named.evidence) == Some(&true))
-        {
-            link(
-                connection,
-                &mut self.control,
-                stream,
-                named,
-                evidence(first, &keep, named.evidence),
-            )?;
+        for named in &batch.requests {
+            if let Some(evidence) = evidence(first, &keep, named.evidence) {
+                bind(connection, &mut self.control, stream, named, evidence)?;
+            }
+        }
+        for named in &batch.links {
+            if let Some(evidence) = evidence(first, &keep, named.evidence) {
+                link(connection, &mut self.control, stream, named, evidence)?;
+            }
         }
         self.touched.insert(stream.n);
         if let Some(close) = batch.close {
@@ -378,9 +367,14 @@ fn append(
     Ok(first)
 }
 
-/// Index in the stream of the record that was at `position` before duplicates were dropped.
-fn evidence(first: u64, keep: &[bool], position: usize) -> u64 {
-    first + keep.iter().take(position).filter(|keep| **keep).count() as u64
+/// Index in the stream of the record that was at `position` before duplicates were dropped; `None` if it was dropped
+/// itself: what it shows was said when it was sealed. A part without records speaks of those before `first`.
+fn evidence(first: u64, keep: &[bool], position: usize) -> Option<u64> {
+    if keep.is_empty() {
+        return Some(position as u64).filter(|index| *index < first);
+    }
+    let before = keep.iter().take(position).filter(|keep| **keep).count();
+    (keep.get(position) == Some(&true)).then_some(first + before as u64)
 }
 
 /// Says in the ledger that a stream belongs to a request, once.

@@ -6,6 +6,8 @@
 
 mod batch;
 mod book;
+mod check;
+mod compact;
 mod control;
 mod database;
 mod duplicates;
@@ -14,9 +16,11 @@ mod files;
 mod init;
 mod ledger;
 mod log;
+mod offline;
 mod query;
 mod queue;
 mod recover;
+mod reindex;
 mod schema;
 mod signer;
 mod streams;
@@ -29,10 +33,12 @@ pub use batch::{
     Batch, Close, Named, PrepareError, Prepared, Receipt, Record, Run, StreamBatch, StreamKey,
     StreamReceipt,
 };
+pub use compact::{Compacted, compact};
 pub use error::{AppendError, Fatal, StoreError};
 pub use folder::Folder;
 pub use init::{Created, InitOptions, init};
 pub use ledger::{Ledger, Options, Status};
+pub use reindex::{Reindexed, reindex};
 
 /// Says the time: Unix nanoseconds. Called for every commit.
 pub type Clock = std::sync::Arc<dyn Fn() -> u64 + Send + Sync>;

@@ -64,23 +64,43 @@ impl Streams {
         key: &StreamKey,
         first_ns: u64,
     ) -> Result<&mut Stream, WriteError> {
-        let name = name_of(key);
-        let n = match self.numbers.get(&name) {
-            Some(n) => *n,
+        let n = match self.find(connection, key)? {
+            Some(n) => n,
             None => {
-                let found = connection
-                    .prepare_cached("SELECT n FROM stream WHERE label = ?1 AND producer = ?2")?
-                    .query_row((&key.label, &key.producer), |row| row.get(0))
-                    .optional()?;
-                let n = match found {
-                    Some(n) => n,
-                    None => self.create(connection, control, ledger, key, first_ns)?,
-                };
-                self.numbers.insert(name, n);
+                let n = self.create(connection, control, ledger, key, first_ns)?;
+                self.numbers.insert(name_of(key), n);
                 n
             }
         };
         self.get(connection, n)
+    }
+
+    /// Whether a stream of this key was ever opened.
+    pub(crate) fn exists(
+        &mut self,
+        connection: &Connection,
+        key: &StreamKey,
+    ) -> Result<bool, WriteError> {
+        Ok(self.find(connection, key)?.is_some())
+    }
+
+    fn find(
+        &mut self,
+        connection: &Connection,
+        key: &StreamKey,
+    ) -> Result<Option<i64>, WriteError> {
+        let name = name_of(key);
+        if let Some(n) = self.numbers.get(&name) {
+            return Ok(Some(*n));
+        }
+        let found: Option<i64> = connection
+            .prepare_cached("SELECT n FROM stream WHERE label = ?1 AND producer = ?2")?
+            .query_row((&key.label, &key.producer), |row| row.get(0))
+            .optional()?;
+        if let Some(n) = found {
+            self.numbers.insert(name, n);
+        }
+        Ok(found)
     }
 
     /// A stream by its number.

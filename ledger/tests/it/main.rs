@@ -12,6 +12,8 @@ mod vectors;
 mod verify;
 
 #[cfg(feature = "store")]
+mod maintenance;
+#[cfg(feature = "store")]
 mod support;
 #[cfg(feature = "store")]
 mod writing;

@@ -93,6 +93,11 @@ pub(crate) fn item(label: &str, i: u64) -> Vec<u8> {
 
 /// A part of an export: records `from..to` of one session.
 pub(crate) fn part(label: &str, from: u64, to: u64) -> StreamBatch {
+    let items: Vec<Vec<u8>> = (from..to).map(|i| item(label, i)).collect();
+    prepare(label, b"{}", &items, from)
+}
+
+fn prepare(label: &str, resource: &[u8], items: &[Vec<u8>], from: u64) -> StreamBatch {
     let collector = CollectorPart {
         session_rule: SessionRule::SessionAttribute,
         producer_proof: ProducerProof::None,
@@ -106,7 +111,6 @@ pub(crate) fn part(label: &str, from: u64, to: u64) -> StreamBatch {
     }
     .encode()
     .unwrap();
-    let items: Vec<Vec<u8>> = (from..to).map(|i| item(label, i)).collect();
     let records: Vec<Record<'_>> = items
         .iter()
         .zip(from..)
@@ -115,7 +119,7 @@ pub(crate) fn part(label: &str, from: u64, to: u64) -> StreamBatch {
                 encoding: Encoding::Json,
                 signal: Signal::Logs,
                 collector: &collector,
-                resource: b"{}",
+                resource,
                 resource_schema_url: b"",
                 scope: b"{}",
                 scope_schema_url: b"",
@@ -149,9 +153,21 @@ pub(crate) fn part(label: &str, from: u64, to: u64) -> StreamBatch {
     }
 }
 
+/// The bytes of record `i` of an SDK's run.
+pub(crate) fn numbered_item(label: &str, i: u64) -> Vec<u8> {
+    let attribute = format!("{{\"key\":\"recount.seq\",\"value\":{{\"intValue\":\"{i}\"}}}}");
+    format!("{{\"eventName\":\"{label}\",\"attributes\":[{attribute}]}}").into_bytes()
+}
+
 /// As [`part`], numbered by an SDK run.
 pub(crate) fn numbered(label: &str, run: &str, from: u64, to: u64) -> StreamBatch {
-    let mut part = part(label, from, to);
+    let text = |key: &str, value: &str| {
+        format!("{{\"key\":\"{key}\",\"value\":{{\"stringValue\":\"{value}\"}}}}")
+    };
+    let attributes = [text("recount.producer", "p"), text("recount.run", run)].join(",");
+    let resource = format!("{{\"attributes\":[{attributes}]}}").into_bytes();
+    let items: Vec<Vec<u8>> = (from..to).map(|i| numbered_item(label, i)).collect();
+    let mut part = prepare(label, &resource, &items, from);
     part.run = Some(Run {
         producer: "p".into(),
         run: run.into(),

@@ -7,7 +7,7 @@ use ledger::leaf::ControlLeaf;
 use ledger::reader::{Find, LentBody, Reader};
 use ledger::store::{AppendError, Batch, Close, Folder, InitOptions, StoreError, init};
 
-use super::support::{Place, append, batch, item, numbered, part, snapshot};
+use super::support::{Place, append, batch, item, numbered, numbered_item, part, snapshot};
 
 #[test]
 fn what_was_appended_is_read_back_byte_for_byte() {
@@ -156,7 +156,10 @@ fn numbers_that_are_sealed_are_answered_and_not_sealed_again() {
                 .to_vec()
         })
         .collect();
-    assert_eq!(items, (0..21).map(|i| item("a", i)).collect::<Vec<_>>());
+    assert_eq!(
+        items,
+        (0..21).map(|i| numbered_item("a", i)).collect::<Vec<_>>()
+    );
 }
 
 #[test]

@@ -1,0 +1,145 @@
+//! What only the store itself can check: the structure of its pages and the rows of its index.
+
+use rusqlite::Connection;
+
+use super::folder::Folder;
+use super::tables::{self, TableError, unsigned};
+use super::{log, reindex};
+use crate::reader::ReadError;
+use crate::tile::{BYTES, WIDTH};
+use crate::tree::hash_leaf;
+use crate::verify::{Finding, FindingKind, Place};
+
+/// Findings of SQLite's own check that are listed; a badly damaged file has more than anyone reads.
+const LISTED: usize = 100;
+
+impl Folder {
+    /// Checks what [`crate::verify::verify_all`] cannot see through a [`crate::reader::Reader`]: every page of the
+    /// database, every row of the index against the evidence, the tiles that are not full.
+    ///
+    /// # Errors
+    /// Only what keeps the folder from being read at all; everything else is a finding.
+    pub fn check(&self) -> Result<Vec<Finding>, ReadError> {
+        let mut findings = Vec::new();
+        match self.with(|connection| Ok(pages(connection)?)) {
+            Ok(found) => findings.extend(found),
+            Err(error) => findings.push(unreadable(&error)),
+        }
+        match self.with(index_rows) {
+            Ok(found) => findings.extend(found),
+            Err(error @ ReadError::Unavailable { .. }) => return Err(error),
+            Err(error) => findings.push(unreadable(&error)),
+        }
+        match self.with(partial_tiles) {
+            Ok(found) => findings.extend(found),
+            Err(error) => findings.push(unreadable(&error)),
+        }
+        Ok(findings)
+    }
+}
+
+fn finding(kind: FindingKind, what: String) -> Finding {
+    Finding {
+        kind,
+        place: Place::Ledger,
+        what,
+    }
+}
+
+fn unreadable(error: &ReadError) -> Finding {
+    finding(FindingKind::Unreadable, error.to_string())
+}
+
+/// SQLite reads every page and says which does not fit where.
+fn pages(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
+    let mut statement = connection.prepare(&format!("PRAGMA integrity_check({LISTED})"))?;
+    let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let mut findings = Vec::new();
+    for line in lines {
+        let line = line?;
+        for problem in line
+            .lines()
+            .filter(|problem| *problem != "ok" && !problem.starts_with("***"))
+        {
+            findings.push(finding(
+                FindingKind::Unreadable,
+                format!("ledger.db: {problem}"),
+            ));
+        }
+    }
+    Ok(findings)
+}
+
+fn index_rows(connection: &Connection) -> Result<Vec<Finding>, TableError> {
+    tables::state(connection)?;
+    let wrong = reindex::disagreements(connection)?;
+    let words = |(table, rows): (&str, u64)| {
+        finding(
+            FindingKind::Index,
+            format!("{rows} rows of the index table {table} are not what the evidence says"),
+        )
+    };
+    let mut findings: Vec<Finding> = wrong.into_iter().map(words).collect();
+    let mut statement = connection.prepare(
+        "SELECT n, stream, first, count, length(leaves), length(salts) FROM segment
+         WHERE length(leaves) <> 54 * count OR length(salts) <> 32 * count OR count < 1",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (n, stream, first) = (
+            row.get::<_, i64>(0)?,
+            row.get::<_, i64>(1)?,
+            row.get::<_, i64>(2)?,
+        );
+        let what = format!(
+            "segment {n} (record {first} of stream number {stream}) does not hold what it counts"
+        );
+        findings.push(finding(FindingKind::Index, what));
+    }
+    Ok(findings)
+}
+
+/// Tiles of level 0 that were written at a close: a prefix of what the leaves give.
+fn partial_tiles(connection: &Connection) -> Result<Vec<Finding>, TableError> {
+    let mut findings = Vec::new();
+    let mut statement = connection.prepare(
+        "SELECT log, n, hashes FROM tile WHERE level = 0 AND length(hashes) <> ?1 ORDER BY log, n",
+    )?;
+    let mut rows = statement.query([BYTES as i64])?;
+    while let Some(row) = rows.next()? {
+        let (number, n) = (row.get::<_, i64>(0)?, unsigned(row, 1)?);
+        let stored = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        let mut hashes = Vec::with_capacity(BYTES);
+        let from = n.saturating_mul(WIDTH);
+        tables::leaves(
+            connection,
+            number,
+            from,
+            from.saturating_add(WIDTH),
+            |_, leaf| {
+                hashes.extend_from_slice(&hash_leaf(leaf));
+            },
+        )?;
+        if stored.is_empty() || !hashes.starts_with(stored) {
+            let what = format!(
+                "partial tile {n} of {} is not what its leaves give",
+                tables::name(number)
+            );
+            findings.push(finding(FindingKind::Tile, what));
+        }
+    }
+    let mut statement = connection.prepare("SELECT DISTINCT log, level FROM tile")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (number, level) = (row.get::<_, i64>(0)?, unsigned(row, 1)?);
+        let size = tables::size(connection, number)?;
+        if level >= u64::from(log::levels(size)) {
+            let what = format!(
+                "a tile of level {level} belongs to no log: {} has {size} leaves",
+                tables::name(number)
+            );
+            findings.push(finding(FindingKind::Tile, what));
+        }
+    }
+    Ok(findings)
+}

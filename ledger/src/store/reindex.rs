@@ -1,0 +1,360 @@
+//! Making the index again from the evidence, and comparing the two.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, types::Value};
+
+use super::duplicates::Ranges;
+use super::error::StoreError;
+use super::offline::Offline;
+use super::query;
+use super::tables::{TableError, hash, size, to_sql};
+use crate::envelope::{CollectorPart, Envelope};
+use crate::leaf::{
+    ControlBody, ControlLeaf, Private as _, RECORD_LEAF, RecordLeaf, RequestBinding, SessionLink,
+    StreamId, StreamOpening,
+};
+use crate::otlp::{Item, Resource};
+use crate::reader::LentBody;
+use vocabulary::attribute;
+
+/// What `reindex` did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reindexed {
+    /// Streams in the index.
+    pub streams: u64,
+    /// Rows that were wrong, missing or too many, by table; empty if the index was right.
+    pub corrected: Vec<(&'static str, u64)>,
+}
+
+/// Makes the tables `stream`, `request`, `link` and `run` again from leaves and records, while no collector runs.
+///
+/// # Errors
+/// Everything that [`StoreError`] names; the ledger is then as it was. Evidence that does not decode is
+/// [`StoreError::Damaged`]: an index cannot be made of it.
+pub fn reindex(dir: &Path) -> Result<Reindexed, StoreError> {
+    let ledger = Offline::open(dir)?;
+    let done = ledger.transaction(|connection| {
+        let right = from_evidence(connection)?;
+        let mut corrected = Vec::new();
+        for (table, rows) in &right {
+            let wrong = differing(&stored(connection, table)?, rows);
+            if wrong > 0 {
+                corrected.push((table.name, wrong));
+            }
+        }
+        for (table, rows) in &right {
+            connection.execute_batch(&format!("DELETE FROM {}", table.name))?;
+            let places = (1..=table.columns.split(", ").count())
+                .map(|n| format!("?{n}"))
+                .collect::<Vec<_>>();
+            let sql = format!(
+                "INSERT INTO {} ({}) VALUES ({})",
+                table.name,
+                table.columns,
+                places.join(", ")
+            );
+            let mut insert = connection.prepare(&sql)?;
+            for row in rows {
+                insert.execute(rusqlite::params_from_iter(row))?;
+            }
+        }
+        Ok(Reindexed {
+            streams: query::count(connection, "SELECT count(*) FROM stream")?,
+            corrected,
+        })
+    })?;
+    ledger.close()?;
+    Ok(done)
+}
+
+/// A table of the index and its columns, in the order of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct IndexTable {
+    pub(crate) name: &'static str,
+    columns: &'static str,
+}
+
+const STREAM: IndexTable = IndexTable {
+    name: "stream",
+    columns: "n, id, opened, first_ns, label, producer, proof, claim, head, head_size, head_ns, closed, uncovered",
+};
+const REQUEST: IndexTable = IndexTable {
+    name: "request",
+    columns: "request, stream, control",
+};
+const LINK: IndexTable = IndexTable {
+    name: "link",
+    columns: "session, stream, control",
+};
+const RUN: IndexTable = IndexTable {
+    name: "run",
+    columns: "producer, run, first, last",
+};
+
+type Rows = Vec<Vec<Value>>;
+
+/// Rows of the index that differ from what the evidence says, by table.
+pub(crate) fn disagreements(
+    connection: &Connection,
+) -> Result<Vec<(&'static str, u64)>, TableError> {
+    let mut found = Vec::new();
+    for (table, rows) in from_evidence(connection)? {
+        let wrong = differing(&stored(connection, &table)?, &rows);
+        if wrong > 0 {
+            found.push((table.name, wrong));
+        }
+    }
+    Ok(found)
+}
+
+/// How many rows of one are not in the other, whichever is more.
+fn differing(stored: &Rows, right: &Rows) -> u64 {
+    let mut count = BTreeMap::new();
+    for row in stored {
+        *count.entry(format!("{row:?}")).or_insert(0_i64) += 1;
+    }
+    for row in right {
+        *count.entry(format!("{row:?}")).or_insert(0_i64) -= 1;
+    }
+    let (more, fewer) = count.values().fold((0, 0), |(more, fewer), n| {
+        (more + (*n).max(0), fewer - (*n).min(0))
+    });
+    more.max(fewer).unsigned_abs()
+}
+
+fn stored(connection: &Connection, table: &IndexTable) -> Result<Rows, TableError> {
+    let mut statement =
+        connection.prepare(&format!("SELECT {} FROM {}", table.columns, table.name))?;
+    let width = table.columns.split(", ").count();
+    let rows = statement.query_map([], |row| (0..width).map(|column| row.get(column)).collect())?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What the leaves of the ledger log say about one stream.
+#[derive(Debug, Default)]
+struct Said {
+    opened: u64,
+    opening: Option<StreamOpening>,
+    head: Option<u64>,
+    head_size: u64,
+    closed: Option<u64>,
+    requests: Vec<(String, u64)>,
+    links: Vec<(String, u64)>,
+}
+
+/// The index as the evidence has it.
+fn from_evidence(connection: &Connection) -> Result<Vec<(IndexTable, Rows)>, TableError> {
+    let said = read_control(connection)?;
+    let numbers = numbers(connection, &said)?;
+    let mut runs: BTreeMap<(String, String), Ranges> = BTreeMap::new();
+    let (mut streams, mut requests, mut links) = (Rows::new(), Rows::new(), Rows::new());
+    for (n, id) in &numbers {
+        let Some(said) = said.get(id) else { continue };
+        let times = read_records(connection, *n, said.head_size, &mut runs)?;
+        let opening = said.opening.as_ref();
+        let text = |pick: fn(&StreamOpening) -> &String| {
+            Value::Text(opening.map(pick).cloned().unwrap_or_default())
+        };
+        let index =
+            |index: Option<u64>| index.map_or(Value::Null, |index| Value::Integer(to_sql(index)));
+        streams.push(vec![
+            Value::Integer(*n),
+            Value::Blob(id.0.to_vec()),
+            Value::Integer(to_sql(said.opened)),
+            Value::Integer(to_sql(times.first)),
+            text(|opening| &opening.label),
+            text(|opening| &opening.producer),
+            Value::Integer(opening.map_or(0, |opening| i64::from(opening.proof))),
+            text(|opening| &opening.claim),
+            index(said.head),
+            Value::Integer(to_sql(said.head_size)),
+            Value::Integer(to_sql(times.head)),
+            index(said.closed),
+            Value::Integer(i64::from(times.size > said.head_size)),
+        ]);
+        let row = |(name, control): &(String, u64)| {
+            vec![
+                Value::Text(name.clone()),
+                Value::Integer(*n),
+                Value::Integer(to_sql(*control)),
+            ]
+        };
+        requests.extend(said.requests.iter().map(row));
+        links.extend(said.links.iter().map(row));
+    }
+    let runs = runs.iter().flat_map(|((producer, run), ranges)| {
+        ranges.iter().map(|(first, last)| {
+            vec![
+                Value::Text(producer.clone()),
+                Value::Text(run.clone()),
+                Value::Integer(to_sql(first)),
+                Value::Integer(to_sql(last)),
+            ]
+        })
+    });
+    Ok(vec![
+        (STREAM, streams),
+        (REQUEST, requests),
+        (LINK, links),
+        (RUN, runs.collect()),
+    ])
+}
+
+fn read_control(connection: &Connection) -> Result<HashMap<StreamId, Said>, TableError> {
+    let mut said: HashMap<StreamId, Said> = HashMap::new();
+    let end = size(connection, super::schema::LEDGER_LOG)?;
+    let mut from = 0;
+    while from < end {
+        for stored in query::control(connection, from, from + 4096)? {
+            let at = stored.index;
+            let bad =
+                |why: String| TableError::damaged(format!("leaf {at} of the ledger log"), why);
+            let leaf = ControlLeaf::decode(&stored.leaf).map_err(|error| bad(error.to_string()))?;
+            let private = stored.private.map(|private| private.body);
+            let open = |error: crate::leaf::Malformed| bad(error.to_string());
+            match leaf.body {
+                ControlBody::StreamOpen { stream, .. } => {
+                    let opening = private
+                        .map(|body| StreamOpening::decode(&body))
+                        .transpose()
+                        .map_err(open)?;
+                    let entry = said.entry(stream).or_default();
+                    (entry.opened, entry.opening) = (at, opening);
+                }
+                ControlBody::StreamHead { stream, head, .. } => {
+                    let entry = said.entry(stream).or_default();
+                    (entry.head, entry.head_size) = (Some(at), head.size);
+                }
+                ControlBody::StreamClose { stream, head, .. } => {
+                    let entry = said.entry(stream).or_default();
+                    (entry.head, entry.head_size, entry.closed) = (Some(at), head.size, Some(at));
+                }
+                ControlBody::RequestBinding { stream, .. } => {
+                    let binding = private
+                        .map(|body| RequestBinding::decode(&body))
+                        .transpose()
+                        .map_err(open)?;
+                    let requests = &mut said.entry(stream).or_default().requests;
+                    requests.extend(binding.map(|binding| (binding.request, at)));
+                }
+                ControlBody::SessionLink { stream, .. } => {
+                    let link = private
+                        .map(|body| SessionLink::decode(&body))
+                        .transpose()
+                        .map_err(open)?;
+                    said.entry(stream)
+                        .or_default()
+                        .links
+                        .extend(link.map(|link| (link.session, at)));
+                }
+                _ => {}
+            }
+        }
+        from += 4096;
+    }
+    Ok(said)
+}
+
+/// Which number stands for which stream: the envelopes of its records say label and producer, its opening, too. Where
+/// all payloads were erased, the stored index is all there is.
+fn numbers(
+    connection: &Connection,
+    said: &HashMap<StreamId, Said>,
+) -> Result<BTreeMap<i64, StreamId>, TableError> {
+    let mut by_name = HashMap::new();
+    for (id, said) in said {
+        if let Some(opening) = &said.opening {
+            by_name.insert((opening.label.as_str(), opening.producer.as_str()), *id);
+        }
+    }
+    let mut numbers = BTreeMap::new();
+    let mut next = 0_i64;
+    loop {
+        let found: Option<i64> = connection
+            .prepare_cached("SELECT stream FROM segment WHERE stream > ?1 ORDER BY stream LIMIT 1")?
+            .query_row([next], |row| row.get(0))
+            .optional()?;
+        let Some(n) = found else { break };
+        next = n;
+        let part = collector_part(connection, n)?;
+        let id = match &part {
+            Some(part) => by_name
+                .get(&(part.session_label.as_str(), part.producer.as_str()))
+                .copied(),
+            None => connection
+                .prepare_cached("SELECT id FROM stream WHERE n = ?1")?
+                .query_row([n], |row| hash(row, 0))
+                .optional()?
+                .map(StreamId),
+        };
+        let id =
+            id.ok_or_else(|| TableError::damaged(super::tables::name(n), "no leaf opened it"))?;
+        numbers.insert(n, id);
+    }
+    Ok(numbers)
+}
+
+/// The collector part of the stream's first record that was not erased.
+fn collector_part(connection: &Connection, n: i64) -> Result<Option<CollectorPart>, TableError> {
+    let mut found = None;
+    let size = size(connection, n)?;
+    let mut from = 0;
+    while from < size && found.is_none() {
+        query::records(connection, n, from, from + 256, &mut |record| {
+            if let (None, LentBody::Whole { envelope, .. }) = (&found, record.body) {
+                found = CollectorPart::decode(envelope.collector).ok();
+            }
+        })?;
+        from += 256;
+    }
+    Ok(found)
+}
+
+struct Times {
+    first: u64,
+    /// Time of the last record that the newest head covers.
+    head: u64,
+    size: u64,
+}
+
+fn read_records(
+    connection: &Connection,
+    n: i64,
+    head_size: u64,
+    runs: &mut BTreeMap<(String, String), Ranges>,
+) -> Result<Times, TableError> {
+    let mut times = Times {
+        first: 0,
+        head: 0,
+        size: 0,
+    };
+    query::records(connection, n, 0, i64::MAX as u64, &mut |record| {
+        let leaf: &[u8; RECORD_LEAF] = record.leaf;
+        let received = RecordLeaf::decode(leaf).map_or(0, |leaf| leaf.received_unix_ns);
+        if record.index == 0 {
+            times.first = received;
+        }
+        if record.index + 1 == head_size {
+            times.head = received;
+        }
+        times.size = record.index + 1;
+        if let LentBody::Whole { envelope, .. } = record.body
+            && let Some((producer, run, number)) = run_of(&envelope)
+        {
+            runs.entry((producer, run)).or_default().insert(number);
+        }
+    })?;
+    Ok(times)
+}
+
+/// The producer, run and number that an SDK wrote into a record.
+fn run_of(envelope: &Envelope<'_>) -> Option<(String, String, u64)> {
+    let resource = Resource::decode(envelope.encoding, envelope.resource).ok()?;
+    let producer = resource.attributes.str(attribute::PRODUCER)?.to_owned();
+    let run = resource.attributes.str(attribute::RUN)?.to_owned();
+    let item = Item::decode(envelope.encoding, envelope.signal, envelope.item).ok()?;
+    let number = u64::try_from(item.attributes.int(attribute::SEQ)?).ok()?;
+    Some((producer, run, number))
+}
