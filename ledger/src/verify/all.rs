@@ -86,7 +86,11 @@ fn all_streams(
     }
     let mut unknown: Vec<&StreamHint> = hinted.into_values().collect();
     unknown.sort_by_key(|hint| hint.stream);
+    let scanned = verifier.scan.as_ref().map_or(0, |scan| scan.scanned);
     for hint in unknown {
+        if hint.open_index.is_some_and(|index| index >= scanned) {
+            continue;
+        }
         findings.add(
             FindingKind::Index,
             Place::Stream(hint.stream),
@@ -142,11 +146,19 @@ impl Verifier<'_> {
         first_ns: Option<u64>,
         findings: &mut Findings,
     ) {
-        let facts = self
-            .scan
-            .as_ref()
-            .and_then(|scan| scan.streams.get(&hint.stream));
-        let Some(facts) = facts else { return };
+        let Some(scan) = &self.scan else { return };
+        let Some(facts) = scan.streams.get(&hint.stream) else {
+            return;
+        };
+        let pointed = hint
+            .open_index
+            .iter()
+            .chain(&hint.link_indexes)
+            .chain(&hint.head_index);
+        if pointed.copied().any(|index| index >= scan.scanned) {
+            // The collector went on meanwhile: its index knows leaves that this scan does not.
+            return;
+        }
         let opening = facts.opening.as_ref().map(|opening| &opening.value);
         compare_hint(
             hint,
@@ -191,8 +203,21 @@ impl Verifier<'_> {
             .iter()
             .chain(&facts.unsigned)
             .max_by_key(|head| head.index);
-        if hint.head_index.is_none() && newest.is_some() {
-            disagree("the index knows no head, a leaf does".to_owned());
+        if hint.head_index != newest.map(|head| head.index) {
+            disagree(format!(
+                "the index says that the newest head is {:?}",
+                hint.head_index
+            ));
+        }
+        if hint.closed != newest.is_some_and(|head| head.closed) {
+            let (not, leaf) = if hint.closed {
+                ("", "head")
+            } else {
+                ("not ", "close")
+            };
+            disagree(format!(
+                "the index says that the stream is {not}closed, its newest leaf is a {leaf}"
+            ));
         }
     }
 

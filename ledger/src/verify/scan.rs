@@ -21,7 +21,8 @@ pub(super) struct Scan {
     by_request: HashMap<String, Vec<StreamId>>,
     /// Leaves whose private part is gone, with the stream they speak of.
     bare: Vec<(u64, Option<StreamId>, bool)>,
-    scanned: u64,
+    /// How many leaves were read.
+    pub(super) scanned: u64,
     findings: Vec<Finding>,
 }
 

@@ -264,39 +264,50 @@ impl Verifier<'_> {
         stream
     }
 
+    /// From the scan, if there was one, and from the leaves that were appended since.
     fn known(&mut self, hint: &StreamHint, findings: &mut Findings) -> Known {
-        match &self.scan {
-            Some(scan) => {
-                let Some(facts) = scan.streams.get(&hint.stream) else {
-                    findings.add(
-                        FindingKind::Index,
-                        Place::Stream(hint.stream),
-                        "no leaf speaks of this stream",
-                    );
-                    return Known::default();
-                };
-                Known {
-                    opening: facts.opening.clone(),
-                    links: facts.links.clone(),
-                    bindings: facts.bindings.clone(),
-                    heads: facts.heads.clone(),
-                    bare: false,
-                }
-            }
-            None => self.follow(hint, findings),
+        let Some(scan) = &self.scan else {
+            return self.follow(hint, 0, findings);
+        };
+        let scanned = scan.scanned;
+        let facts = scan.streams.get(&hint.stream);
+        let mut known = facts.map_or_else(Known::default, |facts| Known {
+            opening: facts.opening.clone(),
+            links: facts.links.clone(),
+            bindings: facts.bindings.clone(),
+            heads: facts.heads.clone(),
+            bare: false,
+        });
+        let later = self.follow(hint, scanned, findings);
+        known.opening = known.opening.or(later.opening);
+        known.links.extend(later.links);
+        known.bindings.extend(later.bindings);
+        if known.opening.is_none() && known.heads.is_empty() {
+            findings.add(
+                FindingKind::Index,
+                Place::Stream(hint.stream),
+                "no leaf opens this stream",
+            );
         }
+        known
     }
 
-    /// Proves the leaves that the index points at.
-    fn follow(&mut self, hint: &StreamHint, findings: &mut Findings) -> Known {
+    /// Proves the leaves that the index points at, those from `scanned` on.
+    fn follow(&mut self, hint: &StreamHint, scanned: u64, findings: &mut Findings) -> Known {
         let mut known = Known::default();
         let pointed = hint.open_index.iter().chain(&hint.link_indexes).copied();
-        for index in pointed.collect::<Vec<_>>() {
+        for index in pointed
+            .filter(|index| *index >= scanned)
+            .collect::<Vec<_>>()
+        {
             if let Err(finding) = self.follow_one(hint, index, &mut known) {
                 findings.extend(vec![finding]);
             }
         }
-        if let Err(finding) = self.follow_heads(hint, &mut known) {
+        // A scan knows every head that is signed; a later one is not.
+        if scanned == 0
+            && let Err(finding) = self.follow_heads(hint, &mut known)
+        {
             findings.extend(vec![finding]);
         }
         known

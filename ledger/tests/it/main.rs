@@ -6,8 +6,11 @@
     reason = "a test may panic"
 )]
 
+mod hostile;
 mod memory;
+mod notes;
 mod otlp;
+mod trees;
 mod vectors;
 mod verify;
 
