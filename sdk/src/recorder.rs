@@ -1,0 +1,615 @@
+//! The recorder: one per process, cheap to clone, sends everything that its sessions record.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use vocabulary::action::{Access, Durability};
+use vocabulary::digest::SessionKey;
+use vocabulary::id::{ProducerId, RunId, SessionId};
+use vocabulary::{Event, attribute, wire};
+
+use crate::attributes::int;
+use crate::clock::Clock;
+use crate::deliver::Exporter;
+use crate::engine::{Acknowledged, Engine, Receipt};
+use crate::error::{RefusedWhy, SetupError};
+use crate::item::{Origin, Place};
+use crate::session::Shared;
+use crate::settings::{DurabilityRule, Inherited, Settings};
+use crate::ship::Shipper;
+use crate::spool::{Identity, NoRoom, Plan, Spool};
+use crate::testing::Memory;
+use crate::wait::Taker;
+use crate::{Ambient, Attributes, Handle, SessionBuilder};
+
+/// Where records go.
+#[derive(Debug)]
+enum Sink {
+    Spool(Arc<Engine>),
+    Memory(Memory),
+    Nowhere,
+}
+
+struct Core {
+    sink: Sink,
+    clock: Clock,
+    run: RunId,
+    producer: ProducerId,
+    agent: String,
+    durability: DurabilityRule,
+    strict_wait: Duration,
+    inherited: Inherited,
+    unattributed: OnceLock<Arc<Shared>>,
+    around: OnceLock<Arc<Shared>>,
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if let Sink::Spool(engine) = &self.sink {
+            engine.close();
+        }
+    }
+}
+
+/// Records what an agent does. Clones share one spool, one numbering and one
+/// connection.
+///
+/// Recording never fails for lack of a collector: records wait in the spool.
+/// Only [`begin`](crate::ActionBuilder::begin) of an action that must be
+/// strict can be refused.
+#[derive(Clone)]
+pub struct Recorder {
+    core: Arc<Core>,
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Recorder({} run {})", self.core.agent, self.core.run)
+    }
+}
+
+/// What became of a begin.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    Kept,
+    Waits(Taker<Acknowledged>),
+    Refused(RefusedWhy),
+}
+
+impl fmt::Debug for Taker<Acknowledged> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Taker")
+    }
+}
+
+/// Records that are still in the spool; the next process that records into the
+/// same folder ships them, or `recount-collector adopt`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsent(pub u64);
+
+impl Unsent {
+    /// Whether everything was acknowledged.
+    pub fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Recorder {
+    /// A recorder for an agent of this name, set up by the environment:
+    ///
+    /// | variable | meaning |
+    /// |---|---|
+    /// | `RECOUNT_COLLECTOR` | OTLP/HTTP address; else `OTEL_EXPORTER_OTLP_ENDPOINT`, else `http://127.0.0.1:4318` |
+    /// | `RECOUNT_SPOOL` | folder of the spool; else `recount/spool` in the XDG state folder |
+    /// | `RECOUNT_SPOOL_SYNC` | `1`: each record is on the device before its call returns |
+    /// | `RECOUNT_STRICT_WAIT` | seconds that a strict begin waits at most; 5 |
+    /// | `RECOUNT_DURABILITY` | `by_access` (default), `spool`, `strict` |
+    /// | `RECOUNT_SESSION`, `TRACEPARENT`, `BAGGAGE` | the session of the process that started this one: the parent of sessions started here |
+    ///
+    /// # Errors
+    ///
+    /// When a variable has a value that cannot be used, or the spool's folder
+    /// cannot be written. A collector that does not answer is no error.
+    pub fn from_env(name: &str) -> Result<Self, SetupError> {
+        let settings = Settings::from_env(|name| std::env::var(name).ok())?;
+        RecorderBuilder {
+            settings,
+            ..Self::builder(name)
+        }
+        .build()
+    }
+
+    /// A recorder set up in code; the environment is not read.
+    pub fn builder(name: &str) -> RecorderBuilder {
+        RecorderBuilder {
+            name: name.to_owned(),
+            settings: Settings::default(),
+            producer: None,
+            resource: Vec::new(),
+        }
+    }
+
+    /// A recorder that keeps everything in memory, for tests: every begin is
+    /// acknowledged at once. See [`crate::testing`].
+    pub fn testing() -> Self {
+        let core = Core::new(
+            "testing",
+            Sink::Memory(Memory::default()),
+            &Settings::default(),
+            None,
+        );
+        Self {
+            core: Arc::new(core),
+        }
+    }
+
+    /// A recorder that records nothing and refuses nothing: recording turned
+    /// off, as a value.
+    pub fn disabled() -> Self {
+        let core = Core::new("disabled", Sink::Nowhere, &Settings::default(), None);
+        Self {
+            core: Arc::new(core),
+        }
+    }
+
+    /// A session for a request (`47892`, a ticket, a message id), not started yet.
+    pub fn session(&self, request: &str) -> SessionBuilder {
+        SessionBuilder::new(self, Some(request))
+    }
+
+    /// A session without a request of its own: the one that this process
+    /// inherited, else the session's name stands for it.
+    pub fn session_without_request(&self) -> SessionBuilder {
+        SessionBuilder::new(self, None)
+    }
+
+    /// The session for what is recorded without any: one per process, started
+    /// when it is first needed. That something is in it is a problem.
+    pub fn unattributed(&self) -> Handle {
+        let shared = self.core.unattributed.get_or_init(|| {
+            let id = format!("unattributed:{}", self.core.run);
+            let shared = self.shared(id.parse().ok());
+            let mut attributes = Attributes::new();
+            attributes
+                .str(attribute::TRIGGER_KIND, "unknown")
+                .str(attribute::PRINCIPAL_KIND, "unknown")
+                .str(attribute::PRINCIPAL_SUBJECT, "unknown")
+                .bytes(attribute::SESSION_KEY, shared.key.as_bytes());
+            self.append(Event::SessionStart, &shared.place(None), &attributes);
+            shared
+        });
+        Handle {
+            recorder: self.clone(),
+            shared: Arc::clone(shared),
+        }
+    }
+
+    /// The context in which something that is seen now belongs: the ambient
+    /// one, else the session of the process that started this one, else the
+    /// unattributed one. For captures.
+    pub fn here(&self) -> Ambient {
+        if let Some(ambient) = Ambient::current() {
+            return ambient;
+        }
+        match &self.core.inherited.session {
+            Some(session) => {
+                let shared = self
+                    .core
+                    .around
+                    .get_or_init(|| self.shared(Some(session.clone())));
+                Ambient::new(&Handle {
+                    recorder: self.clone(),
+                    shared: Arc::clone(shared),
+                })
+            }
+            None => Ambient::new(&self.unattributed()),
+        }
+    }
+
+    /// Records any event in the session that [`Recorder::here`] gives.
+    pub fn record(&self, event: Event, attributes: &Attributes) {
+        self.here().session().record(event, attributes);
+    }
+
+    /// Waits until everything recorded so far is acknowledged, at most so
+    /// long; says what is not.
+    pub async fn flush(&self, at_most: Duration) -> Unsent {
+        if let Sink::Spool(engine) = &self.core.sink {
+            let _ = engine.drained(at_most).await;
+        }
+        self.unsent()
+    }
+
+    /// As [`Recorder::flush`], blocking the thread.
+    pub fn flush_blocking(&self, at_most: Duration) -> Unsent {
+        if let Sink::Spool(engine) = &self.core.sink {
+            let _ = engine.drained(at_most).wait(at_most);
+        }
+        self.unsent()
+    }
+
+    /// Flushes, ships what processes before this one left in the spool, then
+    /// stops recording, in all clones; takes at most so long. What is unsent
+    /// stays in the spool; a spool with nothing unsent is deleted.
+    pub async fn close(&self, at_most: Duration) -> Unsent {
+        let began = self.core.clock.now().mono_ns;
+        let unsent = self.flush(at_most).await;
+        if let (Sink::Spool(engine), true) = (&self.core.sink, unsent.is_none()) {
+            let _ = engine.left_sent(self.left_of(at_most, began)).await;
+        }
+        self.stop();
+        unsent
+    }
+
+    /// As [`Recorder::close`], blocking the thread.
+    pub fn close_blocking(&self, at_most: Duration) -> Unsent {
+        let began = self.core.clock.now().mono_ns;
+        let unsent = self.flush_blocking(at_most);
+        if let (Sink::Spool(engine), true) = (&self.core.sink, unsent.is_none()) {
+            let left = self.left_of(at_most, began);
+            let _ = engine.left_sent(left).wait(left);
+        }
+        self.stop();
+        unsent
+    }
+
+    /// How many records no collector has acknowledged yet.
+    pub fn unsent(&self) -> Unsent {
+        match &self.core.sink {
+            Sink::Spool(engine) => Unsent(engine.unsent()),
+            Sink::Memory(_) | Sink::Nowhere => Unsent(0),
+        }
+    }
+
+    /// What the collector said when it last took records.
+    pub fn last_receipt(&self) -> Option<Receipt> {
+        match &self.core.sink {
+            Sink::Spool(engine) => engine.last_receipt(),
+            Sink::Memory(_) | Sink::Nowhere => None,
+        }
+    }
+
+    /// Why the last attempt to deliver failed; `None` after one that did not.
+    pub fn last_error(&self) -> Option<String> {
+        match &self.core.sink {
+            Sink::Spool(engine) => engine.last_error(),
+            Sink::Memory(_) | Sink::Nowhere => None,
+        }
+    }
+
+    /// The agent's name.
+    pub fn agent_name(&self) -> &str {
+        &self.core.agent
+    }
+
+    /// The id of this recorder instance, on each export.
+    pub fn producer(&self) -> ProducerId {
+        self.core.producer
+    }
+
+    /// The id of this run, which numbers its records.
+    pub fn run(&self) -> RunId {
+        self.core.run
+    }
+
+    /// Whether anything is recorded at all.
+    pub fn is_enabled(&self) -> bool {
+        !matches!(self.core.sink, Sink::Nowhere)
+    }
+
+    pub(crate) fn memory(&self) -> Option<&Memory> {
+        match &self.core.sink {
+            Sink::Memory(memory) => Some(memory),
+            Sink::Spool(_) | Sink::Nowhere => None,
+        }
+    }
+
+    /// Writes one record; false when it could not be kept.
+    pub(crate) fn append(&self, event: Event, place: &Place<'_>, attributes: &Attributes) -> bool {
+        match &self.core.sink {
+            Sink::Spool(engine) => engine.append(event.name(), place, attributes).is_ok(),
+            Sink::Memory(memory) => {
+                memory.append(event.name(), place, attributes, self.core.clock.now());
+                true
+            }
+            Sink::Nowhere => true,
+        }
+    }
+
+    /// Writes the begin of an action; waits for its acknowledgement if asked to.
+    pub(crate) fn begin(
+        &self,
+        event: Event,
+        place: &Place<'_>,
+        attributes: &Attributes,
+        strict: Option<Duration>,
+    ) -> Begun {
+        match (&self.core.sink, strict) {
+            (Sink::Spool(engine), Some(wait)) => {
+                match engine.append_strict(event.name(), place, attributes, wait) {
+                    Ok(receipt) => Begun::Waits(receipt),
+                    Err(NoRoom::Closed) => Begun::Refused(RefusedWhy::Closed),
+                    Err(_) => {
+                        let folder = engine.spool.folder().display().to_string();
+                        Begun::Refused(RefusedWhy::SpoolFull(folder))
+                    }
+                }
+            }
+            (Sink::Memory(memory), Some(_)) if memory.refuses() => {
+                self.append(event, place, attributes);
+                Begun::Refused(RefusedWhy::ByCollector("the test said so".to_owned()))
+            }
+            _ => {
+                self.append(event, place, attributes);
+                Begun::Kept
+            }
+        }
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.core.clock.now().unix_ns / 1_000_000
+    }
+
+    pub(crate) fn durability_of(&self, access: Access) -> Durability {
+        self.core.durability.of(access)
+    }
+
+    pub(crate) fn strict_wait(&self) -> Duration {
+        self.core.strict_wait
+    }
+
+    pub(crate) fn inherited(&self) -> &Inherited {
+        &self.core.inherited
+    }
+
+    /// What is left of a time that began at a reading of the clock.
+    fn left_of(&self, at_most: Duration, began_mono_ns: u64) -> Duration {
+        let now = self.core.clock.now().mono_ns;
+        at_most.saturating_sub(Duration::from_nanos(now.saturating_sub(began_mono_ns)))
+    }
+
+    fn stop(&self) {
+        if let Sink::Spool(engine) = &self.core.sink {
+            engine.close();
+        }
+    }
+
+    fn shared(&self, id: Option<SessionId>) -> Arc<Shared> {
+        let inherited = &self.core.inherited;
+        let id = id.unwrap_or_else(|| SessionId::new(self.now_ms(), crate::random::bytes()));
+        let trace_id = inherited.trace_id.unwrap_or_else(crate::random::bytes);
+        let key = SessionKey::new(crate::random::bytes());
+        Arc::new(Shared::new(id, inherited.request.clone(), trace_id, key))
+    }
+}
+
+impl Core {
+    fn new(agent: &str, sink: Sink, settings: &Settings, ids: Option<(ProducerId, RunId)>) -> Self {
+        let clock = Clock::start();
+        let (producer, run) = ids.unwrap_or_else(|| new_ids(clock));
+        Self {
+            sink,
+            clock,
+            run,
+            producer,
+            agent: agent.to_owned(),
+            durability: settings.durability,
+            strict_wait: settings.strict_wait,
+            inherited: settings.inherited.clone(),
+            unattributed: OnceLock::new(),
+            around: OnceLock::new(),
+        }
+    }
+}
+
+fn new_ids(clock: Clock) -> (ProducerId, RunId) {
+    let ms = clock.now().unix_ns / 1_000_000;
+    (
+        ProducerId::new(ms, crate::random::bytes()),
+        RunId::new(ms, crate::random::bytes()),
+    )
+}
+
+/// Sets up a [`Recorder`] in code.
+#[derive(Debug)]
+#[must_use = "a builder records nothing"]
+pub struct RecorderBuilder {
+    name: String,
+    settings: Settings,
+    producer: Option<ProducerId>,
+    resource: Vec<(&'static str, String)>,
+}
+
+impl RecorderBuilder {
+    /// The collector's OTLP/HTTP address, without `/v1/logs`.
+    pub fn collector(mut self, address: impl Into<String>) -> Self {
+        self.settings.endpoint = address.into();
+        self
+    }
+
+    /// The spool's folder; made with mode 0700 when it is not there. Several
+    /// processes may share it.
+    pub fn spool(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.settings.folder = Some(folder.into());
+        self
+    }
+
+    /// Bytes that the unsent records of this run may take; 256 MiB. Beyond it
+    /// strict begins are refused, and everything else is counted as lost.
+    pub fn spool_limit(mut self, bytes: u64) -> Self {
+        self.settings.spool_limit = bytes;
+        self
+    }
+
+    /// Bytes of one file of the spool; 4 MiB.
+    pub fn spool_file_bytes(mut self, bytes: usize) -> Self {
+        self.settings.file_bytes = bytes;
+        self
+    }
+
+    /// Whether each record is on the device before its call returns; off, and
+    /// then it is within 50 ms.
+    pub fn spool_sync(mut self, on: bool) -> Self {
+        self.settings.sync = on;
+        self
+    }
+
+    /// How long a strict begin waits for its receipt at most; 5 s.
+    pub fn strict_wait(mut self, wait: Duration) -> Self {
+        self.settings.strict_wait = wait;
+        self
+    }
+
+    /// How long one export may take; 10 s.
+    pub fn export_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.export_timeout = timeout;
+        self
+    }
+
+    /// What begins must reach before actions run.
+    pub fn durability(mut self, rule: DurabilityRule) -> Self {
+        self.settings.durability = rule;
+        self
+    }
+
+    /// Whether exports are compressed; needs the feature `gzip`, else it does
+    /// nothing. Off: on one host it costs more than it saves.
+    pub fn gzip(mut self, on: bool) -> Self {
+        self.settings.gzip = on;
+        self
+    }
+
+    /// The agent's stable identifier and version.
+    pub fn agent(mut self, id: impl Into<String>, version: impl Into<String>) -> Self {
+        self.resource.push((attribute::AGENT_ID, id.into()));
+        self.resource
+            .push((attribute::AGENT_VERSION, version.into()));
+        self
+    }
+
+    /// Who answers for the agent: a person or a team.
+    pub fn owner(mut self, owner: impl Into<String>) -> Self {
+        self.resource.push((attribute::AGENT_OWNER, owner.into()));
+        self
+    }
+
+    /// Another attribute of the Resource, e.g. `service.version`.
+    pub fn resource(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.resource.push((key, value.into()));
+        self
+    }
+
+    /// A producer id that outlives the process; a new one without this.
+    pub fn producer(mut self, id: ProducerId) -> Self {
+        self.producer = Some(id);
+        self
+    }
+
+    /// Makes the spool and starts the recorder's two threads.
+    ///
+    /// # Errors
+    ///
+    /// When a setting cannot be used, the spool's folder cannot be written, or
+    /// a thread cannot be started.
+    pub fn build(self) -> Result<Recorder, SetupError> {
+        let settings = &self.settings;
+        settings.check()?;
+        let clock = Clock::start();
+        let (new, run) = new_ids(clock);
+        let producer = self.producer.unwrap_or(new);
+        let folder = settings.folder(|name| std::env::var(name).ok());
+        let origin = Origin::new(&self.resource_of(producer, run));
+        let identity = Identity {
+            producer: *producer.as_bytes(),
+            run: *run.as_bytes(),
+            number: 0,
+            first_seq: 0,
+            origin: Arc::new(origin),
+        };
+        let plan = Plan {
+            folder: folder.clone(),
+            file_bytes: settings.file_bytes,
+            limit: settings.spool_limit,
+        };
+        let spool = Spool::create(plan, identity).map_err(|source| SetupError::Spool {
+            folder: folder.display().to_string(),
+            source,
+        })?;
+        let exporter = Exporter::new(&settings.endpoint, settings.export_timeout, settings.gzip);
+        let own = spool.line();
+        let engine = Arc::new(Engine::new(
+            spool,
+            settings.endpoint.clone(),
+            settings.sync,
+            clock,
+        ));
+        let mut core = Core::new(
+            &self.name,
+            Sink::Spool(Arc::clone(&engine)),
+            settings,
+            Some((producer, run)),
+        );
+        core.clock = clock;
+        let recorder = Recorder {
+            core: Arc::new(core),
+        };
+        let nobody = recorder.shared(format!("unattributed:{run}").parse().ok());
+        let shipper = Shipper::new(exporter, own, nobody.prefix.clone(), nobody.trace_id);
+        engine
+            .start(move |engine| shipper.run(engine))
+            .map_err(SetupError::Thread)?;
+        Ok(recorder)
+    }
+
+    fn resource_of(&self, producer: ProducerId, run: RunId) -> Attributes {
+        let mut attributes = Attributes::new();
+        let given = |key: &str| self.resource.iter().any(|(known, _)| *known == key);
+        for (key, value) in [
+            (attribute::SERVICE_NAME, &self.name),
+            (attribute::AGENT_NAME, &self.name),
+        ] {
+            if !given(key) {
+                attributes.text(key, value);
+            }
+        }
+        for (key, value) in &self.resource {
+            attributes.text(key, value);
+        }
+        if let Some(host) = host_name().filter(|_| !given(attribute::HOST_NAME)) {
+            attributes.text(attribute::HOST_NAME, &host);
+        }
+        if let Some(container) = container_id().filter(|_| !given(attribute::CONTAINER_ID)) {
+            attributes.str(attribute::CONTAINER_ID, &container);
+        }
+        attributes
+            .int(attribute::PROCESS_PID, int(u64::from(std::process::id())))
+            .uuid(attribute::SERVICE_INSTANCE_ID, run.uuid())
+            .uuid(attribute::PRODUCER, producer.uuid())
+            .uuid(attribute::RUN, run.uuid())
+            .str(attribute::TELEMETRY_SDK_NAME, wire::SDK_NAME)
+            .str(attribute::TELEMETRY_SDK_VERSION, env!("CARGO_PKG_VERSION"))
+            .str(attribute::TELEMETRY_SDK_LANGUAGE, "rust");
+        attributes
+    }
+}
+
+fn host_name() -> Option<String> {
+    let read = |path| std::fs::read_to_string(path).ok();
+    let name = read("/proc/sys/kernel/hostname")
+        .or_else(|| read("/etc/hostname"))
+        .or_else(|| std::env::var("HOSTNAME").ok())?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// The container's id: the last 64 hex digits in a row of the mounts' sources.
+fn container_id() -> Option<String> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    mounts
+        .lines()
+        .filter(|line| line.contains("/containers/") || line.contains("/overlay-containers/"))
+        .flat_map(|line| line.split(['/', ' ']))
+        .find(|part| part.len() == 64 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .map(str::to_owned)
+}

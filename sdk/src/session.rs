@@ -1,0 +1,469 @@
+//! A session: its owner, and the handle that everything else records with.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use vocabulary::action::{Access, Kind, TransactionOutcome};
+use vocabulary::attribute;
+use vocabulary::content::Content;
+use vocabulary::decision::{ContextKind, Trust};
+use vocabulary::digest::{Digest, SessionKey};
+use vocabulary::id::{ActionId, RequestId, SessionId, TransactionId};
+use vocabulary::session::EndReason;
+use vocabulary::{Event, verdict};
+
+use crate::attributes::{Value, int, write_pair};
+use crate::item::Place;
+use crate::spool::lock;
+use crate::{ActionBuilder, Ambient, Attributes, DecisionBuilder, Recorder, SessionBuilder};
+
+/// What all handles of one session share.
+pub(crate) struct Shared {
+    pub(crate) id: SessionId,
+    pub(crate) request: Option<RequestId>,
+    pub(crate) trace_id: [u8; 16],
+    pub(crate) key: SessionKey,
+    /// Encoded `session.id` and `recount.request.id`.
+    pub(crate) prefix: Vec<u8>,
+    authorization: Mutex<Option<Arc<str>>>,
+    scope_version: AtomicU32,
+    ended: AtomicBool,
+    losses: AtomicU64,
+    told: Mutex<HashSet<Digest>>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        id: SessionId,
+        request: Option<RequestId>,
+        trace_id: [u8; 16],
+        key: SessionKey,
+    ) -> Self {
+        let mut prefix = Vec::with_capacity(96);
+        write_pair(&mut prefix, attribute::SESSION_ID, Value::Str(id.as_str()));
+        let named = request.as_ref().map_or(id.as_str(), RequestId::as_str);
+        write_pair(&mut prefix, attribute::REQUEST_ID, Value::Str(named));
+        Self {
+            id,
+            request,
+            trace_id,
+            key,
+            prefix,
+            authorization: Mutex::default(),
+            scope_version: AtomicU32::new(0),
+            ended: AtomicBool::new(false),
+            losses: AtomicU64::new(0),
+            told: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn place(&self, span_id: Option<[u8; 8]>) -> Place<'_> {
+        Place {
+            prefix: &self.prefix,
+            trace_id: self.trace_id,
+            span_id,
+        }
+    }
+}
+
+/// A session as the code that works in it sees it: cheap to clone, usable from
+/// any thread or task. Only its owner, [`Session`], can end it.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) recorder: Recorder,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({})", self.shared.id)
+    }
+}
+
+impl Handle {
+    /// The session's id.
+    pub fn id(&self) -> &SessionId {
+        &self.shared.id
+    }
+
+    /// The request it works on.
+    pub fn request(&self) -> Option<&RequestId> {
+        self.shared.request.as_ref()
+    }
+
+    /// The recorder it records with.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// The W3C trace id of the session's records.
+    pub fn trace_id(&self) -> [u8; 16] {
+        self.shared.trace_id
+    }
+
+    /// The key of the session's HMAC digests.
+    pub fn key(&self) -> &SessionKey {
+        &self.shared.key
+    }
+
+    /// An action of any kind, not begun yet.
+    pub fn action(&self, kind: Kind, name: &str, access: Access) -> ActionBuilder {
+        ActionBuilder::new(self, kind, name, access)
+    }
+
+    /// A call of one of the agent's own tools. Its access is `execute`, which
+    /// waits for the collector; [`ActionBuilder::reads`] says that it only looks.
+    pub fn tool(&self, name: &str) -> ActionBuilder {
+        self.action(Kind::Tool, name, Access::Execute)
+            .attribute(attribute::TOOL_NAME, name.into())
+    }
+
+    /// A choice, not recorded yet.
+    pub fn decide(&self, question: &str) -> DecisionBuilder {
+        DecisionBuilder::new(self, question)
+    }
+
+    /// What was asked, in the asker's words.
+    pub fn intent(&self, content: impl Into<Content>) {
+        let mut attributes = Attributes::new();
+        attributes.content(attribute::INTENT, &content.into());
+        self.record(Event::Intent, &attributes);
+    }
+
+    /// Declares what the session is going to touch, as a new version.
+    /// Entries are `ACCESS KIND:PATTERN`, kept as they are written.
+    pub fn scope<S: AsRef<str>>(&self, entries: impl IntoIterator<Item = S>, declared_by: &str) {
+        let version = self.shared.scope_version.fetch_add(1, Ordering::Relaxed) + 1;
+        let entries: Vec<S> = entries.into_iter().collect();
+        let mut attributes = Attributes::new();
+        attributes
+            .int(attribute::SCOPE_VERSION, i64::from(version))
+            .texts(attribute::SCOPE_ENTRIES, &entries)
+            .text(attribute::SCOPE_DECLARED_BY, declared_by);
+        self.record(Event::Scope, &attributes);
+    }
+
+    /// Says under which authorization the session acts from now on.
+    pub fn authorization(&self, authorization: &Authorization) {
+        *lock(&self.shared.authorization) = Some(authorization.id.as_str().into());
+        let mut attributes = Attributes::new();
+        authorization.write(&mut attributes);
+        self.record(Event::Authorization, &attributes);
+    }
+
+    /// The id of the authorization in force.
+    pub fn authorization_in_force(&self) -> Option<Arc<str>> {
+        lock(&self.shared.authorization).clone()
+    }
+
+    /// Says that something was loaded into the context: a model, a prompt, a
+    /// document, a message. Content that the session has told before is not
+    /// told again: the digest, under the session's key, names it.
+    pub fn context(
+        &self,
+        kind: ContextKind,
+        name: &str,
+        trust: Trust,
+        bytes: &[u8],
+        media_type: &str,
+    ) -> Digest {
+        let (clean, redactions) = vocabulary::redaction::replace_bytes(bytes);
+        let digest = Digest::keyed(&clean, &self.shared.key);
+        if !lock(&self.shared.told).insert(digest) {
+            return digest;
+        }
+        let mut content = Content::keyed(&clean, media_type, &self.shared.key);
+        content.redactions = redactions;
+        let mut attributes = Attributes::new();
+        attributes
+            .str(attribute::CONTEXT_KIND, kind.as_str())
+            .text(attribute::CONTEXT_NAME, name)
+            .str(attribute::CONTEXT_TRUST, trust.as_str())
+            .content(attribute::CONTENT, &content);
+        self.record(Event::Context, &attributes);
+        digest
+    }
+
+    /// Says that something changed midway: `kind` is `model`, `prompt`,
+    /// `tools` or `policy`.
+    pub fn config_change(&self, kind: &str, name: &str, before: Option<&Content>, after: &Content) {
+        let mut attributes = Attributes::new();
+        attributes
+            .text(attribute::CONFIG_KIND, kind)
+            .text(attribute::CONFIG_NAME, name);
+        if let Some(before) = before {
+            attributes.content(attribute::BEFORE, before);
+        }
+        attributes.content(attribute::AFTER, after);
+        self.record(Event::ConfigChange, &attributes);
+    }
+
+    /// Reasoning text of a model.
+    pub fn reasoning(&self, content: impl Into<Content>) {
+        let mut attributes = Attributes::new();
+        attributes.content(attribute::CONTENT, &content.into());
+        self.record(Event::Reasoning, &attributes);
+    }
+
+    /// Where a long session stands.
+    pub fn checkpoint(&self, note: &str) {
+        let mut attributes = Attributes::new();
+        attributes.text(attribute::SESSION_NOTE, note);
+        self.record(Event::SessionCheckpoint, &attributes);
+    }
+
+    /// A security event, about an action where there is one. `event` is one of
+    /// `Event::Security…`; any other is recorded as it is.
+    pub fn security(
+        &self,
+        event: Event,
+        action: Option<ActionId>,
+        reason: &str,
+        more: &Attributes,
+    ) {
+        let mut attributes = Attributes::new();
+        if let Some(action) = action {
+            attributes.uuid(attribute::ACTION_ID, action.uuid());
+        }
+        attributes.text(attribute::REASON, reason).append(more);
+        self.record_at(event, action.map(span_id), &attributes);
+    }
+
+    /// What came of an approval of an action, by whom, and which rule asked for it.
+    pub fn approval(
+        &self,
+        action: ActionId,
+        approval: verdict::Approval,
+        by: &crate::Principal,
+        rule: Option<&str>,
+        reason: &str,
+    ) {
+        let mut attributes = Attributes::new();
+        attributes
+            .uuid(attribute::ACTION_ID, action.uuid())
+            .str(attribute::APPROVAL, approval.as_str())
+            .text(attribute::APPROVED_BY, &by.line())
+            .text_if(attribute::RULE, rule)
+            .text(attribute::REASON, reason);
+        self.record_at(Event::Approval, Some(span_id(action)), &attributes);
+    }
+
+    /// A transaction settled: what became of the diffs that named it.
+    pub fn transaction(&self, transaction: TransactionId, outcome: TransactionOutcome) {
+        let mut attributes = Attributes::new();
+        attributes
+            .uuid(attribute::TRANSACTION_ID, transaction.uuid())
+            .str(attribute::TRANSACTION_OUTCOME, outcome.as_str());
+        self.record(Event::Transaction, &attributes);
+    }
+
+    /// A new transaction's id.
+    pub fn new_transaction(&self) -> TransactionId {
+        TransactionId::new(self.recorder.now_ms(), crate::random::bytes())
+    }
+
+    /// Hands work to another agent: a child session, started with the builder
+    /// that this returns. The delegation itself is recorded now.
+    pub fn delegate(&self, agent: &str) -> SessionBuilder {
+        let child = SessionBuilder::child_of(self, agent);
+        let mut attributes = Attributes::new();
+        attributes
+            .str(attribute::DELEGATE_SESSION, child.session_id().as_str())
+            .text(attribute::DELEGATE_AGENT, agent);
+        self.record(Event::Delegate, &attributes);
+        child
+    }
+
+    /// Records any event of the catalogue in this session. What cannot be kept
+    /// is counted and told by an `agent.loss`.
+    pub fn record(&self, event: Event, attributes: &Attributes) {
+        self.record_at(event, None, attributes);
+    }
+
+    /// As [`Handle::record`], with the span id of an action ([`span_id`]).
+    pub fn record_at(&self, event: Event, span_id: Option<[u8; 8]>, attributes: &Attributes) {
+        let kept = self
+            .recorder
+            .append(event, &self.shared.place(span_id), attributes);
+        if !kept {
+            self.shared.losses.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many records of this session could not be kept.
+    pub fn losses(&self) -> u64 {
+        self.shared.losses.load(Ordering::Relaxed)
+    }
+
+    /// Runs a closure with this session as its context.
+    pub fn run<T>(&self, work: impl FnOnce() -> T) -> T {
+        Ambient::new(self).run(work)
+    }
+}
+
+/// The span id of an action: the random half of its UUID.
+pub fn span_id(action: ActionId) -> [u8; 8] {
+    let [.., a, b, c, d, e, f, g, h] = *action.as_bytes();
+    [a, b, c, d, e, f, g, h]
+}
+
+/// Under which policy and permissions a session acts, granted by whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization {
+    id: String,
+    policy: String,
+    version: Option<String>,
+    permissions: Vec<String>,
+    granted_by: Option<String>,
+}
+
+impl Authorization {
+    /// With an id that actions cite (a grant, a role, a token's id; never a
+    /// credential) and the name of the policy.
+    pub fn new(id: impl Into<String>, policy: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            policy: policy.into(),
+            version: None,
+            permissions: Vec::new(),
+            granted_by: None,
+        }
+    }
+
+    /// The version of the policy.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// What it permits, in the counterpart's words.
+    #[must_use]
+    pub fn permissions<S: Into<String>>(
+        mut self,
+        permissions: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.permissions = permissions.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Who granted it.
+    #[must_use]
+    pub fn granted_by(mut self, who: impl Into<String>) -> Self {
+        self.granted_by = Some(who.into());
+        self
+    }
+
+    fn write(&self, attributes: &mut Attributes) {
+        attributes
+            .text(attribute::AUTHORIZATION_ID, &self.id)
+            .text(attribute::AUTHORIZATION_POLICY, &self.policy)
+            .text_if(attribute::AUTHORIZATION_VERSION, self.version.as_deref())
+            .texts(attribute::AUTHORIZATION_PERMISSIONS, &self.permissions)
+            .text_if(
+                attribute::AUTHORIZATION_GRANTED_BY,
+                self.granted_by.as_deref(),
+            );
+    }
+}
+
+/// How a session ended. Made from a [`EndReason`], or from the `Result` of the
+/// work: an error is `failed`, with its message as the summary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    reason: EndReason,
+    summary: Option<String>,
+}
+
+impl End {
+    /// With a summary of what was achieved, in the agent's words.
+    #[must_use]
+    pub fn summary(mut self, text: impl Into<String>) -> Self {
+        self.summary = Some(text.into());
+        self
+    }
+}
+
+impl From<EndReason> for End {
+    fn from(reason: EndReason) -> Self {
+        Self {
+            reason,
+            summary: None,
+        }
+    }
+}
+
+impl<T, E: fmt::Display> From<&Result<T, E>> for End {
+    fn from(result: &Result<T, E>) -> Self {
+        match result {
+            Ok(_) => EndReason::Completed.into(),
+            Err(error) => Self::from(EndReason::Failed).summary(error.to_string()),
+        }
+    }
+}
+
+/// The owner of a session: ends it. Dropped without an end, the session is
+/// recorded as abandoned. Everything a [`Handle`] can do, it can too.
+#[derive(Debug)]
+#[must_use = "a session that is dropped at once is recorded as abandoned"]
+pub struct Session {
+    handle: Handle,
+}
+
+impl Session {
+    pub(crate) fn new(handle: Handle) -> Self {
+        Self { handle }
+    }
+
+    /// A handle to give away.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Ends the session. Does not wait for a collector: see [`Recorder::close`].
+    pub async fn end(self, how: impl Into<End>) {
+        self.end_blocking(how);
+    }
+
+    /// As [`Session::end`], without a future.
+    pub fn end_blocking(self, how: impl Into<End>) {
+        let how = how.into();
+        let mut attributes = Attributes::new();
+        attributes
+            .str(attribute::SESSION_END_REASON, how.reason.as_str())
+            .text_if(attribute::SESSION_SUMMARY, how.summary.as_deref());
+        let losses = self.losses();
+        if losses > 0 {
+            attributes.int(attribute::LOSS_COUNT, int(losses));
+        }
+        self.shared.ended.store(true, Ordering::Release);
+        self.record(Event::SessionEnd, &attributes);
+    }
+}
+
+impl Deref for Session {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.shared.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let why = if std::thread::panicking() {
+            "its owner panicked"
+        } else {
+            "its owner dropped it without an end"
+        };
+        let mut attributes = Attributes::new();
+        attributes.str(attribute::SESSION_NOTE, why);
+        self.record(Event::SessionAbandoned, &attributes);
+    }
+}

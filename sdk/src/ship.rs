@@ -1,0 +1,231 @@
+//! The shipping thread: takes records from the spool and gives them to a collector, in order.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use vocabulary::record::Delivery;
+
+use crate::deliver::{Answer, Exporter};
+use crate::engine::Engine;
+use crate::item::Place;
+use crate::spool::{Batch, Line, left_behind};
+
+/// Records and bytes of one export.
+const BATCH_RECORDS: usize = 1000;
+const BATCH_BYTES: usize = 1024 * 1024;
+/// First and longest pause after an attempt that failed.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How often the folder is searched for what other processes left.
+const SEARCH_EVERY: Duration = Duration::from_secs(30);
+
+/// Everything the thread has to itself.
+#[derive(Debug)]
+pub(crate) struct Shipper {
+    pub(crate) exporter: Exporter,
+    pub(crate) own: Line,
+    /// Under which session losses are recorded that belong to none.
+    pub(crate) prefix: Vec<u8>,
+    pub(crate) trace_id: [u8; 16],
+    left: Vec<Line>,
+    searched: Option<Instant>,
+    pause: Duration,
+}
+
+/// How sending one batch went.
+enum Sent {
+    All,
+    Later(Option<Duration>),
+}
+
+impl Shipper {
+    pub(crate) fn new(exporter: Exporter, own: Line, prefix: Vec<u8>, trace_id: [u8; 16]) -> Self {
+        Self {
+            exporter,
+            own,
+            prefix,
+            trace_id,
+            left: Vec::new(),
+            searched: None,
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    /// Runs until the recorder closes.
+    pub(crate) fn run(mut self, engine: &Engine) {
+        loop {
+            let sent = match self.own.batch(BATCH_RECORDS, BATCH_BYTES) {
+                Some(batch) => self.send_own(engine, &batch),
+                None if engine.is_closing() => return,
+                None => match self.send_left(engine) {
+                    Some(sent) => {
+                        if matches!(sent, Sent::Later(_)) {
+                            engine.left_done();
+                        }
+                        sent
+                    }
+                    None => {
+                        engine.left_done();
+                        engine.take_hurry();
+                        if engine.unsent() == 0 {
+                            std::thread::park_timeout(SEARCH_EVERY);
+                        }
+                        continue;
+                    }
+                },
+            };
+            match sent {
+                Sent::All => self.pause = FIRST_PAUSE,
+                Sent::Later(_) if engine.is_closing() && !engine.has_waiting() => return,
+                Sent::Later(after) => self.wait(engine, after),
+            }
+        }
+    }
+
+    fn send_own(&mut self, engine: &Engine, batch: &Batch) -> Sent {
+        let mut ranges = vec![0..batch.len()];
+        while let Some(range) = ranges.pop() {
+            let first = batch.first() + range.start as u64;
+            let end = batch.first() + range.end as u64;
+            let delivery = if engine.is_awaited(first, end) {
+                Delivery::Strict
+            } else {
+                Delivery::Spooled
+            };
+            match self.exporter.send(&batch.export(range.clone()), delivery) {
+                Answer::Kept { receipt } => {
+                    self.own.acknowledge(batch, range.end);
+                    engine.acknowledged(end, receipt);
+                }
+                Answer::KeptExcept { rejected, why } => {
+                    self.own.acknowledge(batch, range.end);
+                    engine.lose(
+                        &self.place(),
+                        rejected,
+                        "refused",
+                        &format!("records {first} to {end}: {why}"),
+                    );
+                    engine.acknowledged(end, None);
+                }
+                Answer::Later { after, why } => {
+                    engine.failed(why);
+                    return Sent::Later(after);
+                }
+                Answer::Never { why } => match halves(&range) {
+                    Some((one, two)) => ranges.extend([two, one]),
+                    None => {
+                        engine.refused(first, &why);
+                        let kept = self.set_aside(engine, batch, range.start);
+                        engine.lose(
+                            &self.place(),
+                            1,
+                            "refused",
+                            &format!("record {first}: {why}; {kept}"),
+                        );
+                        self.own.acknowledge(batch, range.end);
+                        engine.acknowledged(end, None);
+                    }
+                },
+            }
+        }
+        Sent::All
+    }
+
+    /// Sends a batch of what another process left; `None` when there is nothing.
+    fn send_left(&mut self, engine: &Engine) -> Option<Sent> {
+        if self.left.is_empty() && self.searched.is_none_or(|at| at.elapsed() >= SEARCH_EVERY) {
+            self.searched = Some(Instant::now());
+            let (left, unreadable) = left_behind(engine.spool.folder());
+            self.left = left;
+            for problem in unreadable {
+                engine.failed(problem);
+            }
+        }
+        let mut line = self.left.pop()?;
+        if line.damaged_bytes > 0 {
+            let damage = std::mem::take(&mut line.damaged_bytes);
+            let why = format!("{damage} bytes of a spool were lost when its host went down");
+            engine.lose(&self.place(), 1, "crash", &why);
+        }
+        let Some(batch) = line.batch(BATCH_RECORDS, BATCH_BYTES) else {
+            line.delete();
+            return Some(Sent::All);
+        };
+        let mut ranges = vec![0..batch.len()];
+        while let Some(range) = ranges.pop() {
+            match self
+                .exporter
+                .send(&batch.export(range.clone()), Delivery::Spooled)
+            {
+                Answer::Kept { .. } => line.acknowledge(&batch, range.end),
+                Answer::KeptExcept { rejected, why } => {
+                    engine.lose(&self.place(), rejected, "refused", &why);
+                    line.acknowledge(&batch, range.end);
+                }
+                Answer::Later { after, why } => {
+                    engine.failed(why);
+                    self.left.push(line);
+                    return Some(Sent::Later(after));
+                }
+                Answer::Never { why } => match halves(&range) {
+                    Some((one, two)) => ranges.extend([two, one]),
+                    None => {
+                        let kept = self.set_aside(engine, &batch, range.start);
+                        engine.lose(&self.place(), 1, "refused", &format!("{why}; {kept}"));
+                        line.acknowledge(&batch, range.end);
+                    }
+                },
+            }
+        }
+        self.left.push(line);
+        Some(Sent::All)
+    }
+
+    /// Keeps an export of one record that nobody takes; says where.
+    fn set_aside(&self, engine: &Engine, batch: &Batch, index: usize) -> String {
+        let folder: PathBuf = engine.spool.folder().join("refused");
+        let name = format!("{}-{}.pb", batch.run(), batch.first() + index as u64);
+        let kept = std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::write(folder.join(&name), batch.export(index..index + 1)));
+        match kept {
+            Ok(()) => format!("kept as refused/{name} in the spool"),
+            Err(error) => format!("not kept: {error}"),
+        }
+    }
+
+    /// Waits before the next attempt. Somebody who begins to wait ends a pause
+    /// of our own choice, not one that the collector asked for.
+    fn wait(&mut self, engine: &Engine, after: Option<Duration>) {
+        let waited_for = engine.has_waiting();
+        let pause = after.unwrap_or(if waited_for { FIRST_PAUSE } else { self.pause });
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        let until = Instant::now() + pause;
+        engine.take_hurry();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let hurried = after.is_none() && engine.take_hurry();
+            if left.is_zero() || hurried || (engine.is_closing() && !engine.has_waiting()) {
+                return;
+            }
+            std::thread::park_timeout(left);
+        }
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            prefix: &self.prefix,
+            trace_id: self.trace_id,
+            span_id: None,
+        }
+    }
+}
+
+/// Two halves of a range of at least two.
+fn halves(range: &Range<usize>) -> Option<(Range<usize>, Range<usize>)> {
+    if range.len() < 2 {
+        return None;
+    }
+    let middle = range.start + range.len() / 2;
+    Some((range.start..middle, middle..range.end))
+}

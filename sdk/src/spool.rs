@@ -1,0 +1,226 @@
+//! The spool: where every record goes first, and stays until a collector has it.
+
+mod line;
+mod map;
+mod segment;
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(crate) use line::{Batch, Line, left_behind};
+use segment::STRICT;
+pub(crate) use segment::{Identity, Segment};
+
+use crate::item;
+
+/// How large and where a spool is.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) folder: PathBuf,
+    /// Bytes of one file.
+    pub(crate) file_bytes: usize,
+    /// Bytes of all files of one run together.
+    pub(crate) limit: u64,
+}
+
+/// Why the spool could not keep a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// All files that it may have are full of records not yet sent.
+    Full,
+    /// The operating system gives no file.
+    Unwritable,
+    /// The recorder was closed.
+    Closed,
+}
+
+impl NoRoom {
+    /// The word for `recount.loss.cause`.
+    pub(crate) const fn cause(self) -> &'static str {
+        match self {
+            Self::Full => "spool_full",
+            Self::Unwritable => "spool_unwritable",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// The files of one run; many threads append, one ships.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    plan: Plan,
+    identity: Identity,
+    writer: Mutex<Writer>,
+    segments: Arc<Mutex<VecDeque<Arc<Segment>>>>,
+    /// How many records were appended so far: the next sequence.
+    appended: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Writer {
+    current: Arc<Segment>,
+    prepared: Option<Arc<Segment>>,
+    next_seq: u64,
+    tail: Vec<u8>,
+    refused: Option<NoRoom>,
+}
+
+impl Spool {
+    /// Creates the folder (mode 0700) and the first file.
+    pub(crate) fn create(plan: Plan, identity: Identity) -> io::Result<Self> {
+        create_private(&plan.folder)?;
+        let first = Arc::new(Segment::create(
+            &plan.folder,
+            identity.clone(),
+            plan.file_bytes,
+        )?);
+        let writer = Writer {
+            current: Arc::clone(&first),
+            prepared: None,
+            next_seq: 0,
+            tail: Vec::with_capacity(256),
+            refused: None,
+        };
+        Ok(Self {
+            plan,
+            identity,
+            writer: Mutex::new(writer),
+            segments: Arc::new(Mutex::new(VecDeque::from([first]))),
+            appended: AtomicU64::new(0),
+        })
+    }
+
+    /// Appends one record; gives its sequence.
+    pub(crate) fn append(&self, strict: bool, body: &[u8], mono_ns: u64) -> Result<u64, NoRoom> {
+        let flags = if strict { STRICT } else { 0 };
+        let nonce = crate::random::bytes();
+        let mut writer = lock(&self.writer);
+        let seq = writer.next_seq;
+        writer.tail.clear();
+        item::write_tail(&mut writer.tail, &nonce, mono_ns, seq);
+        if !writer.current.append(flags, [body, &writer.tail]) {
+            let needed = body.len() + writer.tail.len();
+            if let Err(refused) = self.next_file(&mut writer, needed) {
+                writer.refused = Some(refused);
+                return Err(refused);
+            }
+            if !writer.current.append(flags, [body, &writer.tail]) {
+                return Err(NoRoom::Full);
+            }
+        }
+        writer.next_seq = seq + 1;
+        writer.refused = None;
+        self.appended.store(seq + 1, Ordering::Release);
+        Ok(seq)
+    }
+
+    /// Goes on in the file that was prepared, or in a new one.
+    fn next_file(&self, writer: &mut Writer, needed: usize) -> Result<(), NoRoom> {
+        let header_and_frame = 64 * 1024;
+        let fits = |segment: &Segment| segment.len() - segment.data() >= needed + segment::FRAME;
+        let next = match writer.prepared.take().filter(|next| fits(next)) {
+            Some(next) => next,
+            None => {
+                let len = self.plan.file_bytes.max(needed + header_and_frame);
+                self.new_file(writer.current.identity.number + 1, len)?
+            }
+        };
+        next.set_first_seq(writer.next_seq);
+        let before = std::mem::replace(&mut writer.current, Arc::clone(&next));
+        lock(&self.segments).push_back(next);
+        before.set_full();
+        Ok(())
+    }
+
+    fn new_file(&self, number: u64, len: usize) -> Result<Arc<Segment>, NoRoom> {
+        let used: u64 = lock(&self.segments)
+            .iter()
+            .map(|one| one.len() as u64)
+            .sum();
+        if used + len as u64 > self.plan.limit {
+            return Err(NoRoom::Full);
+        }
+        let identity = Identity {
+            number,
+            first_seq: 0,
+            ..self.identity.clone()
+        };
+        let made = Segment::create(&self.plan.folder, identity, len);
+        made.map(Arc::new).map_err(|_| NoRoom::Unwritable)
+    }
+
+    /// Makes the next file before it is needed, so that no caller waits for it.
+    pub(crate) fn prepare(&self) {
+        let number = {
+            let writer = lock(&self.writer);
+            let current = &writer.current;
+            if writer.prepared.is_some() || current.end() < current.len() / 2 {
+                return;
+            }
+            current.identity.number + 1
+        };
+        let Ok(next) = self.new_file(number, self.plan.file_bytes) else {
+            return;
+        };
+        let mut writer = lock(&self.writer);
+        if writer.prepared.is_none() && writer.current.identity.number + 1 == number {
+            writer.prepared = Some(next);
+        }
+    }
+
+    /// Writes to the device what is not there yet.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        let segments: Vec<_> = lock(&self.segments).iter().cloned().collect();
+        segments.iter().try_for_each(|segment| segment.flush())
+    }
+
+    /// Whether everything is on the device.
+    pub(crate) fn is_flushed(&self) -> bool {
+        lock(&self.segments)
+            .iter()
+            .all(|segment| segment.is_flushed())
+    }
+
+    /// How many records were appended so far.
+    pub(crate) fn appended(&self) -> u64 {
+        self.appended.load(Ordering::Acquire)
+    }
+
+    /// The same files, as the shipper sees them. To be called once.
+    pub(crate) fn line(&self) -> Line {
+        Line::of(Arc::clone(&self.segments), item::Chain::new())
+    }
+
+    /// Deletes the files of a run all of whose records were acknowledged;
+    /// nothing may be appended afterwards.
+    pub(crate) fn remove(&self) {
+        let mut writer = lock(&self.writer);
+        if let Some(prepared) = writer.prepared.take() {
+            let _ = prepared.delete();
+        }
+        for segment in lock(&self.segments).drain(..) {
+            let _ = segment.delete();
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.plan.folder
+    }
+}
+
+/// A poisoned lock is taken over: what it guards is only changed by statements
+/// that cannot panic half-way.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn create_private(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
