@@ -210,6 +210,24 @@ impl Content {
     }
 }
 
+impl From<&str> for Content {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Content {
+    fn from(text: String) -> Self {
+        Self::text(&text)
+    }
+}
+
+impl From<&serde_json::Value> for Content {
+    fn from(value: &serde_json::Value) -> Self {
+        Self::json(value)
+    }
+}
+
 /// The first [`INLINE_BYTES`]; up to three fewer where the cut would split a
 /// character, so that the beginning of a text is a text.
 fn beginning(bytes: &[u8]) -> &[u8] {
