@@ -5,6 +5,7 @@
 //! a colour or a clock.
 
 pub mod model;
+pub mod render;
 pub mod replay;
 pub mod shown;
 
