@@ -14,7 +14,7 @@ use super::files::{self, Identity, Lock, Paths};
 use super::folder::Folder;
 use super::queue::{Limits, Queue};
 use super::signer::{Committed, Pace, Signer};
-use super::writer::{OnFatal, Writer, self_stop};
+use super::writer::{OnFatal, Writer, stop};
 use super::{Clock, database, recover, schema};
 use crate::checkpoint::Checkpoint;
 use crate::leaf::{ControlBody, LedgerId, TreeHead};
@@ -349,7 +349,7 @@ fn start_signer(
         .map_err(|error| error.to_string())
     };
     let (alarm_paths, queue, on_fatal) = (paths.clone(), Arc::clone(queue), Arc::clone(on_fatal));
-    let alarm = move |why| drop(self_stop(&alarm_paths, &queue, &on_fatal, why));
+    let alarm = move |why| drop(stop(&alarm_paths, &queue, &on_fatal, why));
     let signed = Committed {
         size: signed.size,
         root: signed.root,

@@ -143,9 +143,11 @@ impl Queue {
         self.filled.notify_all();
     }
 
-    /// No more anything: answers every waiting and later batch with `fatal`. The first reason stays.
-    pub(crate) fn poison(&self, fatal: &Fatal) {
+    /// No more anything: answers every waiting and later batch with `fatal`. The first reason stays; true if this is
+    /// it.
+    pub(crate) fn poison(&self, fatal: &Fatal) -> bool {
         let mut inner = self.lock();
+        let first = inner.fatal.is_none();
         let fatal = inner.fatal.get_or_insert_with(|| fatal.clone()).clone();
         inner.closing = true;
         inner.records = 0;
@@ -156,6 +158,7 @@ impl Queue {
         for queued in waiting {
             (queued.done)(Err(AppendError::Fatal(fatal.clone())));
         }
+        first
     }
 
     /// Why the writer stopped, if it did.

@@ -71,25 +71,14 @@ impl Writer {
                 Work::Batches(batches) => self.batches(batches, &due),
                 Work::Tick if due.is_empty() => Ok(()),
                 Work::Tick => self.batches(Vec::new(), &due),
-                Work::Close => {
-                    let (paths, queue, on_fatal) = (
-                        self.paths.clone(),
-                        Arc::clone(&self.queue),
-                        Arc::clone(&self.on_fatal),
-                    );
-                    return self
-                        .close()
-                        .map_err(|why| self_stop(&paths, &queue, &on_fatal, why));
-                }
+                Work::Close => return self.close(),
             };
-            if let Err(why) = outcome {
-                return Err(self_stop(&self.paths, &self.queue, &self.on_fatal, why));
-            }
+            outcome?;
         }
     }
 
-    /// Commits batches together and answers each. `Err` only if the ledger has to stop.
-    fn batches(&mut self, batches: Vec<Queued>, due: &[i64]) -> Result<(), String> {
+    /// Commits batches together and answers each. `Err` only after the ledger was stopped.
+    fn batches(&mut self, batches: Vec<Queued>, due: &[i64]) -> Result<(), Fatal> {
         let bytes: usize = batches.iter().map(|queued| queued.batch.bytes()).sum();
         let (batches, callbacks): (Vec<_>, Vec<_>) = batches
             .into_iter()
@@ -111,7 +100,7 @@ impl Writer {
                     done(Ok(receipt));
                 }
                 self.since_fold += bytes;
-                self.fold_if_due()
+                self.fold_if_due().map_err(|why| self.stop(why))
             }
             Err(Failure::NoSpace) => {
                 for done in callbacks {
@@ -120,16 +109,18 @@ impl Writer {
                 Ok(())
             }
             Err(Failure::Fatal(why)) => {
-                let fatal = Fatal {
-                    dir: self.paths.dir.clone(),
-                    why: why.as_str().into(),
-                };
+                // Stopped first: whoever gets an answer finds a ledger that has stopped.
+                let fatal = self.stop(why);
                 for done in callbacks {
                     done(Err(AppendError::Fatal(fatal.clone())));
                 }
-                Err(why)
+                Err(fatal)
             }
         }
+    }
+
+    fn stop(&self, why: String) -> Fatal {
+        stop(&self.paths, &self.queue, &self.on_fatal, why)
     }
 
     /// One transaction: BEGIN, what `write` does, heads and state, COMMIT, the check that it went into a file that
@@ -236,47 +227,38 @@ impl Writer {
     }
 
     /// Heads for every stream that lacks one, the shutdown leaf, a last signature, an empty log.
-    fn close(self) -> Result<(), String> {
-        let mut this = self;
+    fn close(mut self) -> Result<(), Fatal> {
         loop {
-            let due = this.book.due(u64::MAX, HEADS_AT_ONCE);
+            let due = self.book.due(u64::MAX, HEADS_AT_ONCE);
             if due.is_empty() {
                 break;
             }
-            this.batches(Vec::new(), &due)?;
+            self.batches(Vec::new(), &due)?;
         }
-        let (instance, commit) = (this.instance, this.book.commit);
-        let last = this.commit_last(ControlBody::Shutdown {
+        let (instance, commit) = (self.instance, self.book.commit);
+        match self.commit_last(ControlBody::Shutdown {
             instance,
             commit,
             reason: 1,
-        });
-        match last {
+        }) {
             Ok(()) | Err(Failure::NoSpace) => {}
-            Err(Failure::Fatal(why)) => return Err(why),
+            Err(Failure::Fatal(why)) => return Err(self.stop(why)),
         }
         let Self {
             connection,
             paths,
             signer,
+            queue,
+            on_fatal,
             lock,
             ..
-        } = this;
+        } = self;
         signer.finish();
-        let truncated = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-            row.get::<_, i64>(0)
-        });
-        match truncated {
-            Ok(_) => {}
-            Err(error) if is_full(&error) => {}
-            Err(error) => return Err(format!("cannot fold the write-ahead log: {error}")),
-        }
-        connection
-            .close()
-            .map_err(|(_, error)| format!("cannot close the database: {error}"))?;
-        super::files::sync_folder(&paths.dir).map_err(|error| error.to_string())?;
+        let closed = fold_and_close(connection, &paths);
         drop(lock);
-        Ok(())
+        closed.map_err(|why| stop(&paths, &queue, &on_fatal, why))?;
+        // The signer may have stopped the ledger while it signed for the last time.
+        queue.fatal().map_or(Ok(()), Err)
     }
 
     fn commit_last(&mut self, body: ControlBody) -> Result<(), Failure> {
@@ -308,15 +290,29 @@ impl Writer {
     }
 }
 
-/// Tells everyone that the ledger stops.
-pub(crate) fn self_stop(paths: &Paths, queue: &Queue, on_fatal: &OnFatal, why: String) -> Fatal {
+/// Tells everyone that the ledger stops; the first reason counts.
+pub(crate) fn stop(paths: &Paths, queue: &Queue, on_fatal: &OnFatal, why: String) -> Fatal {
     let fatal = Fatal {
         dir: paths.dir.clone(),
         why: why.as_str().into(),
     };
-    queue.poison(&fatal);
-    on_fatal(&fatal);
+    if queue.poison(&fatal) {
+        on_fatal(&fatal);
+    }
     fatal
+}
+
+/// An empty log, and no connection that could write another.
+fn fold_and_close(connection: Connection, paths: &Paths) -> Result<(), String> {
+    match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        Ok(()) => {}
+        Err(error) if is_full(&error) => {}
+        Err(error) => return Err(format!("cannot fold the write-ahead log: {error}")),
+    }
+    connection
+        .close()
+        .map_err(|(_, error)| format!("cannot close the database: {error}"))?;
+    super::files::sync_folder(&paths.dir).map_err(|error| error.to_string())
 }
 
 fn is_no_space(error: &WriteError) -> bool {

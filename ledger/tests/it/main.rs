@@ -15,7 +15,11 @@ mod vectors;
 mod verify;
 
 #[cfg(feature = "store")]
+mod crash;
+#[cfg(feature = "store")]
 mod maintenance;
+#[cfg(feature = "store")]
+mod reading;
 #[cfg(feature = "store")]
 mod support;
 #[cfg(feature = "store")]
