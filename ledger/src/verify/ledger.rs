@@ -16,6 +16,7 @@ use crate::tree::{self, hash_leaf};
 
 /// Which key is believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there are a handful per process")]
 pub enum Trusted {
     /// This one: known from before, or named by the person who asks.
     Pinned(VerifierKey),

@@ -16,6 +16,7 @@ pub struct Pins {
 
 /// What the pins say about a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there are a handful per process")]
 pub enum Pin {
     /// The place was never seen.
     New,
