@@ -195,7 +195,7 @@ pub enum AccountForm {
 }
 
 /// `recount log`
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct Log {
     /// A request or session: its records; none: all sessions
     pub query: Option<String>,

@@ -2,6 +2,11 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
+
+use account::AccountError;
+use ledger::reader::ReadError;
+use ledger::store::StoreError;
 
 /// The exit codes; they are an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +79,7 @@ pub enum Failure {
         wanted: String,
     },
     /// The store is damaged, foreign, or was signed by another key.
-    #[error("{place}: {what}")]
+    #[error("{}", placed(place, what))]
     NotIntact {
         /// The store or door.
         place: String,
@@ -84,7 +89,7 @@ pub enum Failure {
         hint: String,
     },
     /// The system does not let this user read.
-    #[error("{place}: {what}")]
+    #[error("{}", placed(place, what))]
     NotAllowed {
         /// The store or door.
         place: String,
@@ -94,7 +99,7 @@ pub enum Failure {
         hint: String,
     },
     /// The store is missing, locked or newer, or the collector does not answer.
-    #[error("{place}: {what}")]
+    #[error("{}", placed(place, what))]
     Unavailable {
         /// The store or door.
         place: String,
@@ -109,6 +114,15 @@ pub enum Failure {
     /// The terminal refused.
     #[error("the terminal cannot be used: {0}")]
     Terminal(io::Error),
+}
+
+/// A message with the place it is about, unless it names it already.
+fn placed(place: &str, what: &str) -> String {
+    if what.contains(place) {
+        what.to_owned()
+    } else {
+        format!("{place}: {what}")
+    }
 }
 
 impl Failure {
@@ -154,6 +168,121 @@ impl Failure {
     /// Whether this is a reader of our output that went away (`| head`), which is no error.
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// A store that could not be opened.
+pub(crate) fn of_store(folder: &Path, error: &StoreError) -> Failure {
+    let place = folder.display().to_string();
+    let what = error.to_string();
+    match error {
+        StoreError::Missing { .. } => Failure::Unavailable {
+            place,
+            what,
+            hint: "recount-collector serve --init starts one; --store or --collector names another"
+                .to_owned(),
+        },
+        StoreError::Denied { path } => Failure::NotAllowed {
+            place,
+            what,
+            hint: not_allowed(path),
+        },
+        StoreError::Locked { .. } => Failure::Unavailable {
+            place,
+            what,
+            hint: "a collector writes there: look through its door with --collector SOCKET"
+                .to_owned(),
+        },
+        StoreError::Newer { .. } => Failure::Unavailable {
+            place,
+            what,
+            hint: "use a recount as new as the collector".to_owned(),
+        },
+        StoreError::Foreign { .. } => Failure::NotIntact {
+            place,
+            what,
+            hint: "name the ledger's own folder with --store DIR".to_owned(),
+        },
+        StoreError::Damaged { .. } | StoreError::Behind { .. } => Failure::NotIntact {
+            place,
+            what,
+            hint: "nothing was changed: keep the folder as it is, and compare it with a backup"
+                .to_owned(),
+        },
+        _ => Failure::Unavailable {
+            place,
+            what,
+            hint: "recount doctor says more".to_owned(),
+        },
+    }
+}
+
+/// Who may read a file, as far as the file itself says.
+fn not_allowed(path: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let owner = std::fs::metadata(path)
+        .ok()
+        .map(|meta| (meta.uid(), meta.gid()));
+    let owner = owner
+        .map(|(user, group)| format!("it belongs to user {user}, group {group}; "))
+        .unwrap_or_default();
+    format!("{owner}join the group that owns the store (recount), or use --collector SOCKET")
+}
+
+/// A store or door that could not be read.
+pub(crate) fn of_read(error: &ReadError) -> Failure {
+    let what = error.to_string();
+    match error {
+        ReadError::Missing { place } => Failure::Unavailable {
+            place: place.clone(),
+            what,
+            hint: "recount-collector serve --init starts one; --store or --collector names another".to_owned(),
+        },
+        ReadError::NotAllowed { place, .. } => Failure::NotAllowed {
+            place: place.clone(),
+            what,
+            hint: "join the group that owns it (recount); a door on TCP takes its token from RECOUNT_TOKEN".to_owned(),
+        },
+        ReadError::Unavailable { place, .. } => Failure::Unavailable {
+            place: place.clone(),
+            what,
+            hint: "start the collector, or name the ledger's folder with --store DIR".to_owned(),
+        },
+        ReadError::Newer { place, .. } => Failure::Unavailable {
+            place: place.clone(),
+            what,
+            hint: "use a recount as new as the collector".to_owned(),
+        },
+        ReadError::Foreign { place, .. } => Failure::NotIntact {
+            place: place.clone(),
+            what,
+            hint: "name the ledger's own folder with --store DIR".to_owned(),
+        },
+        ReadError::Damaged { place, .. } => Failure::NotIntact {
+            place: place.clone(),
+            what,
+            hint: "nothing was changed: keep it as it is, and compare it with a backup".to_owned(),
+        },
+    }
+}
+
+/// A query that has no account.
+pub(crate) fn of_account(place: &str, query: &str, error: AccountError) -> Failure {
+    match error {
+        AccountError::Read(error) => of_read(&error),
+        AccountError::NotFound { query, near, .. } => Failure::NoMatch {
+            query,
+            place: place.to_owned(),
+            near,
+        },
+        AccountError::Ambiguous { query, meanings } => Failure::Ambiguous {
+            query,
+            matches: meanings.into_iter().map(|meaning| meaning.name).collect(),
+        },
+        short @ AccountError::TooShort { .. } => Failure::Usage {
+            what: short.to_string(),
+            hint: format!("recount log lists every session; {query:?} names none"),
+        },
     }
 }
 

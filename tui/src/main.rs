@@ -1,3 +1,5 @@
 //! `recount`: a thin entry into the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    tui::command::main()
+}

@@ -32,7 +32,7 @@ impl Line {
 
     /// Adds text to a line that is already held.
     pub fn add(&mut self, token: Token, text: &str) {
-        let shown = super::line::shown(text);
+        let shown = shown(text);
         self.width += shown.width();
         match self.pieces.last_mut() {
             Some((last, end)) if *last == token => end.push_str(&shown),
@@ -198,6 +198,7 @@ fn break_at(word: &str, width: usize) -> usize {
     word.len()
 }
 
+/// Untrusted text on one line, with everything that hides or moves made visible.
 pub(crate) fn shown(text: &str) -> String {
-    text.to_owned()
+    account::shown::line(text).into_string()
 }

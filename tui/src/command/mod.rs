@@ -1,3 +1,204 @@
-//! The commands.
+//! The commands: what each prints, and with which exit code the program leaves.
 
+mod at;
 mod csv;
+mod diff;
+mod doctor;
+mod log;
+mod log_line;
+mod out;
+mod record;
+mod replay;
+mod screens;
+mod sessions;
+mod show;
+mod time;
+mod verify;
+mod why;
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use account::model::Account;
+use clap::{CommandFactory as _, Parser as _};
+use vocabulary::record::IntegrityStatus;
+
+use crate::app::line::shown;
+use crate::args::{AccountForm, Cli, Command, Common};
+use crate::failure::{Exit, Failure, Told};
+use crate::source::Source;
+use crate::source::place::Environment;
+
+/// What a command knows of the process it runs in.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// The flags that every command takes.
+    pub(crate) common: Common,
+    /// The environment variables.
+    pub(crate) environment: Environment,
+    /// Whether a person reads the output.
+    pub(crate) terminal: bool,
+}
+
+impl Context {
+    /// Opens the store or door; says which with `-v`.
+    pub(crate) fn source(&self) -> Result<Source, Failure> {
+        let source = Source::open(&self.common, &self.environment)?;
+        if self.common.verbose {
+            self.note(&format!(
+                "looking at {} ({})",
+                source.place(),
+                source.chosen.because
+            ));
+        }
+        Ok(source)
+    }
+
+    /// Says something on stderr, unless the user wants quiet.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.common.quiet {
+            eprintln!("recount: {}", shown(text));
+        }
+    }
+
+    /// Pins the key of a place that was seen for the first time.
+    pub(crate) fn pin(&self, source: &mut Source) {
+        match source.pin() {
+            Ok(None) => {}
+            Ok(Some(key)) => self.note(&format!("pinned the key of {}: {key}", source.place())),
+            Err(error) => self.note(&format!(
+                "the key of {} is not pinned: {error}",
+                source.place()
+            )),
+        }
+    }
+}
+
+/// Runs the program with the process's own arguments and environment.
+pub fn main() -> ExitCode {
+    run(std::env::args_os(), Environment::of_process()).into()
+}
+
+/// Runs the program; errors are told on stderr.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
+    let result = Cli::try_parse_from(arguments)
+        .map_err(Failure::CommandLine)
+        .and_then(|cli| {
+            let terminal = std::io::stdout().is_terminal()
+                && !cli.common.plain
+                && environment.text("TERM").as_deref() != Some("dumb");
+            let context = Context {
+                common: cli.common.clone(),
+                environment,
+                terminal,
+            };
+            obey(&context, cli)
+        });
+    match result {
+        Ok(exit) => exit,
+        Err(failure) if failure.is_closed_pipe() => Exit::Answered,
+        Err(Failure::CommandLine(error)) if !error.use_stderr() => {
+            let _ = error.print();
+            Exit::Answered
+        }
+        Err(failure) => {
+            eprintln!("{}", Told(&failure));
+            failure.exit()
+        }
+    }
+}
+
+fn obey(context: &Context, cli: Cli) -> Result<Exit, Failure> {
+    match cli.command {
+        None => look(context, cli.query, cli.output),
+        Some(_) if cli.query.is_some() => Err(Failure::Usage {
+            what: format!(
+                "{:?} stands before a command",
+                cli.query.unwrap_or_default()
+            ),
+            hint: "write the command first: recount show 47892".to_owned(),
+        }),
+        Some(Command::Show(args)) => show::run(context, &args),
+        Some(Command::Log(args)) => log::run(context, &args),
+        Some(Command::Diff(args)) => diff::run(context, &args),
+        Some(Command::Why(args)) => why::run(context, &args),
+        Some(Command::Replay(args)) => replay::run(context, &args),
+        Some(Command::Verify(args)) => verify::run(context, &args),
+        Some(Command::LogLine(args)) => log_line::run(context, &args),
+        Some(Command::Doctor) => doctor::run(context),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "recount", &mut script);
+            out::bytes(&script).map(|()| Exit::Answered)
+        }
+        Some(Command::Man) => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut page)
+                .map_err(Failure::Output)?;
+            out::bytes(&page).map(|()| Exit::Answered)
+        }
+    }
+}
+
+/// `recount [QUERY]`: the screens on a terminal, the text in a pipe.
+fn look(
+    context: &Context,
+    query: Option<String>,
+    form: Option<AccountForm>,
+) -> Result<Exit, Failure> {
+    match (query, form) {
+        (query, None) if context.terminal => screens::run(context, query),
+        (Some(query), form) => show::run(
+            context,
+            &crate::args::Show {
+                query,
+                output: form.unwrap_or_default(),
+                at: None,
+            },
+        ),
+        (None, None | Some(AccountForm::Text)) => log::run(context, &crate::args::Log::default()),
+        (None, Some(AccountForm::Json)) => log::run(
+            context,
+            &crate::args::Log {
+                output: crate::args::ListForm::Json,
+                ..Default::default()
+            },
+        ),
+        (None, Some(AccountForm::Md)) => Err(Failure::Usage {
+            what: "-o md needs a request".to_owned(),
+            hint: "recount show 47892 -o md".to_owned(),
+        }),
+    }
+}
+
+/// The exit code that an answer about this account deserves: an open session is answered.
+pub(crate) fn exit_of(account: &Account) -> Exit {
+    match account.integrity.status {
+        IntegrityStatus::Intact | IntegrityStatus::Open => Exit::Answered,
+        IntegrityStatus::Broken => Exit::NotIntact,
+        IntegrityStatus::Incomplete | IntegrityStatus::Unchecked => Exit::Incomplete,
+    }
+}
+
+/// Splits `47892#s1a#14` and `47892#14` into the query and the record; a query may contain `#` itself.
+pub(crate) fn split_ref(query: &str) -> (&str, Option<vocabulary::id::RecordRef>) {
+    for (at, _) in query.match_indices('#') {
+        if let Some(wanted) = crate::app::parse_ref(&query[at + 1..])
+            && at > 0
+        {
+            return (&query[..at], Some(wanted));
+        }
+    }
+    (query, None)
+}
+
+/// A reference that the user gave for a flag.
+pub(crate) fn ref_of(text: &str) -> Result<vocabulary::id::RecordRef, Failure> {
+    crate::app::parse_ref(text).ok_or_else(|| Failure::Usage {
+        what: format!("{text:?} names no record"),
+        hint: "write 14 for a record of the first stream, or s1a#14 as recount log shows it"
+            .to_owned(),
+    })
+}

@@ -2,4 +2,7 @@
 
 pub mod place;
 
-mod http;
+mod keys;
+mod open;
+
+pub(crate) use open::Source;

@@ -68,7 +68,7 @@ impl Environment {
         self.folder("XDG_DATA_HOME", ".local/share")
     }
 
-    fn sockets(&self) -> Vec<PathBuf> {
+    pub(crate) fn sockets(&self) -> Vec<PathBuf> {
         let own = self
             .get("XDG_RUNTIME_DIR")
             .map(|folder| Path::new(folder).join("recount/reader.sock"));

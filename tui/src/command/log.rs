@@ -1,0 +1,295 @@
+//! `recount log`: the records of a request, or all sessions; as text, JSON lines or CSV, and live with `-f`.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use account::model::Account;
+use ledger::leaf::StreamId;
+use ledger::reader::{Find, StreamHint};
+use vocabulary::Timestamp;
+
+use super::record::{COLUMNS, Recorded};
+use super::{Context, csv, exit_of, out, sessions, split_ref, time};
+use crate::app::line::shown;
+use crate::args::{ListForm, Log};
+use crate::failure::{self, Exit, Failure};
+use crate::source::Source;
+
+/// How often a followed ledger is looked at.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// The filters, read.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) agent: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) kind: Option<String>,
+    pub(super) verdict: Option<String>,
+    pub(super) since: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Wanted {
+    fn read(args: &Log, now: Timestamp) -> Result<Wanted, Failure> {
+        let read = |text: &Option<String>| {
+            text.as_deref()
+                .map(|text| time::parse(text, now))
+                .transpose()
+        };
+        if let Some(verdict) = &args.verdict
+            && vocabulary::verdict::Verdict::parse(verdict).is_none()
+        {
+            return Err(Failure::Usage {
+                what: format!("--verdict {verdict}: not a verdict"),
+                hint: "it is allow, deny or ask".to_owned(),
+            });
+        }
+        Ok(Wanted {
+            agent: args.agent.clone(),
+            user: args.user.clone(),
+            kind: args.kind.clone(),
+            verdict: args.verdict.clone(),
+            since: read(&args.since)?,
+            until: read(&args.until)?,
+        })
+    }
+
+    /// Whether a moment lies in the time asked for.
+    pub(super) fn when(&self, at: Timestamp) -> bool {
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
+    }
+}
+
+/// What is known about actions and sessions beyond what one record says.
+#[derive(Debug, Default)]
+struct Known {
+    kinds: HashMap<String, String>,
+    verdicts: HashMap<String, String>,
+    users: HashMap<String, Vec<String>>,
+}
+
+impl Known {
+    fn learn_account(&mut self, account: &Account) {
+        for action in &account.actions {
+            self.kinds
+                .insert(action.id.clone(), action.kind.as_str().to_owned());
+            if let Some(verdict) = action.verdict {
+                self.verdicts
+                    .insert(action.id.clone(), verdict.as_str().to_owned());
+            }
+        }
+        for asked in &account.asked {
+            let session = account
+                .sessions
+                .iter()
+                .find(|session| session.name == asked.session);
+            let names = [&asked.principal.display, &asked.principal.subject];
+            if let Some(session) = session {
+                self.users.insert(
+                    session.id.clone(),
+                    names.into_iter().flatten().cloned().collect(),
+                );
+            }
+        }
+    }
+
+    fn learn(&mut self, record: &Recorded) {
+        if let (Some(action), Some(kind)) = (&record.action, &record.kind) {
+            self.kinds.insert(action.clone(), kind.clone());
+        }
+        if let (Some(session), false) = (&record.session, record.user.is_empty()) {
+            self.users.insert(session.clone(), record.user.clone());
+        }
+    }
+
+    fn keeps(&self, wanted: &Wanted, record: &Recorded) -> bool {
+        let action = record.action.as_ref();
+        let agent = wanted
+            .agent
+            .as_ref()
+            .is_none_or(|agent| record.agent.contains(agent));
+        let user = wanted.user.as_ref().is_none_or(|user| {
+            record
+                .session
+                .as_ref()
+                .and_then(|session| self.users.get(session))
+                .is_some_and(|names| names.contains(user))
+        });
+        let kind = wanted.kind.as_ref().is_none_or(|kind| {
+            record.event == *kind
+                || record.kind.as_ref() == Some(kind)
+                || action.and_then(|action| self.kinds.get(action)) == Some(kind)
+        });
+        let verdict = wanted.verdict.as_ref().is_none_or(|verdict| {
+            record.verdict.as_ref() == Some(verdict)
+                || action.and_then(|action| self.verdicts.get(action)) == Some(verdict)
+        });
+        agent && user && kind && verdict && wanted.when(record.at)
+    }
+}
+
+pub(super) fn run(context: &Context, args: &Log) -> Result<Exit, Failure> {
+    let now = Timestamp::from_unix_ns(unix_now());
+    let wanted = Wanted::read(args, now)?;
+    let mut source = context.source()?;
+    let exit = match (&args.query, args.follow) {
+        (None, false) => sessions::run(context, &mut source, args.output, &wanted)?,
+        (query, _) => records(context, &source, query.as_deref(), args, &wanted)?,
+    };
+    context.pin(&mut source);
+    Ok(exit)
+}
+
+/// Nanoseconds since 1970, by the machine's clock.
+pub(super) fn unix_now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since
+        .ok()
+        .and_then(|since| u64::try_from(since.as_nanos()).ok())
+        .unwrap_or_default()
+}
+
+/// Which streams are printed, and how they are called.
+struct Streams {
+    ids: Option<HashSet<StreamId>>,
+    names: HashMap<StreamId, String>,
+    printed: HashMap<StreamId, u64>,
+}
+
+fn records(
+    context: &Context,
+    source: &Source,
+    query: Option<&str>,
+    args: &Log,
+    wanted: &Wanted,
+) -> Result<Exit, Failure> {
+    let mut known = Known::default();
+    let mut streams = Streams {
+        ids: None,
+        names: HashMap::new(),
+        printed: HashMap::new(),
+    };
+    let mut exit = Exit::Answered;
+    let mut within = None;
+    if let Some(query) = query {
+        let (query, only) = split_ref(query);
+        let account = source.account(query)?;
+        within = only.map(|only| only.to_string());
+        known.learn_account(&account);
+        exit = exit_of(&account);
+        for stream in account.sessions.iter().flat_map(|session| &session.streams) {
+            if let Ok(id) = stream.log.parse::<StreamId>() {
+                streams.names.insert(id, stream.name.to_string());
+            }
+        }
+        streams.ids = Some(streams.names.keys().copied().collect());
+    }
+    if args.output == ListForm::Csv {
+        out::text(&csv::row(COLUMNS))?;
+    }
+    let mut first = true;
+    loop {
+        let mut fresh = read_new(context, source, &mut streams, &mut known)?;
+        fresh.sort_by(|a, b| (a.at, &a.place).cmp(&(b.at, &b.place)));
+        for record in &fresh {
+            if known.keeps(wanted, record)
+                && within.as_ref().is_none_or(|within| record.place == *within)
+            {
+                print(record, args.output)?;
+            }
+        }
+        if !args.follow {
+            if first && fresh.is_empty() && query.is_none() {
+                return Ok(Exit::NoMatch);
+            }
+            return Ok(exit);
+        }
+        first = false;
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+/// Reads and verifies what was appended since the last time.
+fn read_new(
+    context: &Context,
+    source: &Source,
+    streams: &mut Streams,
+    known: &mut Known,
+) -> Result<Vec<Recorded>, Failure> {
+    let hints: Vec<StreamHint> = match &streams.ids {
+        None => source
+            .reader
+            .find(&Find::All)
+            .map_err(|error| failure::of_read(&error))?,
+        Some(ids) => {
+            let mut hints = Vec::new();
+            for id in ids {
+                hints.extend(
+                    source
+                        .reader
+                        .find(&Find::Stream(*id))
+                        .map_err(|error| failure::of_read(&error))?,
+                );
+            }
+            hints
+        }
+    };
+    let grown: Vec<&StreamHint> = hints
+        .iter()
+        .filter(|hint| hint.records > streams.printed.get(&hint.stream).copied().unwrap_or(0))
+        .collect();
+    if grown.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut verifier = source.verifier()?;
+    let mut fresh = Vec::new();
+    for hint in grown {
+        let stream = verifier.read_stream(hint);
+        for finding in &stream.findings {
+            context.note(&format!("stream {}: {}", hint.stream, finding.what));
+        }
+        let from = streams.printed.get(&hint.stream).copied().unwrap_or(0);
+        let name = streams
+            .names
+            .get(&hint.stream)
+            .cloned()
+            .unwrap_or_else(|| hint.stream.to_string());
+        for record in stream
+            .records
+            .iter()
+            .filter(|record| record.leaf.index >= from)
+        {
+            let place = format!("{name}#{}", record.leaf.index);
+            match Recorded::read(place, &record.leaf, record.envelope()) {
+                Ok(record) => {
+                    known.learn(&record);
+                    fresh.push(record);
+                }
+                Err(what) => context.note(&what),
+            }
+        }
+        streams.printed.insert(hint.stream, hint.records);
+    }
+    Ok(fresh)
+}
+
+fn print(record: &Recorded, form: ListForm) -> Result<(), Failure> {
+    match form {
+        ListForm::Json => out::json_line(record.json()),
+        ListForm::Csv => {
+            let cells = record.cells().map(|cell| shown(&cell));
+            out::text(&csv::row(cells.iter().map(String::as_str)))
+        }
+        ListForm::Text => {
+            let kind = record.kind.as_deref().unwrap_or("-");
+            out::text(&format!(
+                "{:<9} {} {:<22} {:<7} {}",
+                shown(&record.place),
+                record.at,
+                shown(&record.event),
+                shown(kind),
+                shown(&record.what)
+            ))
+        }
+    }
+}

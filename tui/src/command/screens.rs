@@ -1,0 +1,123 @@
+//! The screens: opens the place, and does the core's slow work on the worker.
+
+use super::{Context, exit_of, sessions};
+use crate::app::clock::Clock;
+use crate::app::look::{Look, Theme};
+use crate::app::{Effect, Model, Msg, Notice, Opened};
+use crate::args::{ThemeName, When};
+use crate::failure::{self, Exit, Failure};
+use crate::runtime::{self, Worker};
+use crate::source::Source;
+
+use ledger::reader::Find;
+
+pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Failure> {
+    let mut source = context.source()?;
+    let clock = Clock::named(&context.common.tz).map_err(|error| Failure::Usage {
+        what: format!("--tz {}: {error}", context.common.tz),
+        hint: "write utc, local, or a name such as Europe/Berlin".to_owned(),
+    })?;
+    let look = look(context);
+    if look.theme != Theme::Mono {
+        // Our theme already decided; the terminal library must not decide again.
+        crossterm::style::force_color_output(true);
+    }
+    let mut model = Model::new(look, clock, source.place(), source.chosen.place.flags());
+    let mut first = Vec::new();
+    if let Some(query) = query {
+        // The answer is read before the terminal is touched: an error is an error of the command line.
+        let (query, _) = super::split_ref(&query);
+        let account = source.account(query)?;
+        let exit = exit_of(&account);
+        if exit == Exit::Answered {
+            context.pin(&mut source);
+        }
+        model.show(Box::new(Opened::of(account)));
+    } else {
+        first.push(model.list());
+    }
+    let model = runtime::run(model, first, Desk { source })?;
+    Ok(model
+        .opened
+        .map_or(Exit::Answered, |opened| exit_of(&opened.account)))
+}
+
+/// The theme: colours only where they are wanted and can be shown.
+fn look(context: &Context) -> Look {
+    let environment = &context.environment;
+    let colours = match context.common.color {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => environment.get("NO_COLOR").is_none(),
+    };
+    let theme = match (colours, context.common.theme) {
+        (false, _) | (true, ThemeName::Mono) => Theme::Mono,
+        (true, ThemeName::Auto) => Theme::Auto,
+        (true, ThemeName::Cvd) => Theme::Cvd,
+    };
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| environment.text(name))
+        .unwrap_or_default();
+    let utf8 = locale.to_ascii_uppercase().contains("UTF-8")
+        || locale.to_ascii_uppercase().contains("UTF8");
+    Look {
+        theme,
+        ascii: context.common.ascii || !utf8,
+    }
+}
+
+/// Reads what the screens ask for.
+#[derive(Debug)]
+struct Desk {
+    source: Source,
+}
+
+impl Worker for Desk {
+    fn work(&mut self, effect: Effect) -> Option<Msg> {
+        match effect {
+            Effect::Open { generation, query } => {
+                let (query, _) = super::split_ref(&query);
+                let result = self
+                    .source
+                    .account(query)
+                    .map(|account| Box::new(Opened::of(account)));
+                let _ = self.source.pin();
+                Some(Msg::Opened {
+                    generation,
+                    result: result.map_err(|failure| notice(&failure)),
+                })
+            }
+            Effect::List { generation } => Some(Msg::Sessions {
+                generation,
+                result: self.list().map_err(|failure| notice(&failure)),
+            }),
+            Effect::Copy(_) | Effect::Suspend | Effect::Quit => None,
+        }
+    }
+}
+
+impl Desk {
+    fn list(&self) -> Result<Vec<crate::app::SessionRow>, Failure> {
+        let hints = self
+            .source
+            .reader
+            .find(&Find::Recent(sessions::RECENT))
+            .map_err(|error| failure::of_read(&error))?;
+        let mut rows = Vec::new();
+        for query in sessions::queries(&hints) {
+            if let Ok(account) = self.source.account(&query) {
+                rows.extend(sessions::rows(&account));
+            }
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse(row.started));
+        Ok(rows)
+    }
+}
+
+fn notice(failure: &Failure) -> Notice {
+    Notice {
+        what: failure.to_string(),
+        hint: failure.hint().unwrap_or_default(),
+    }
+}

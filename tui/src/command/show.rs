@@ -1,0 +1,30 @@
+//! `recount show`: the account of a request.
+
+use super::{Context, at, exit_of, out, ref_of, split_ref};
+use crate::args::{AccountForm, Show};
+use crate::failure::{Exit, Failure};
+
+pub(super) fn run(context: &Context, args: &Show) -> Result<Exit, Failure> {
+    let (query, within) = split_ref(&args.query);
+    let mut source = context.source()?;
+    let mut account = source.account(query)?;
+    let upto = args.at.as_deref().map(ref_of).transpose()?.or(within);
+    if let Some(upto) = upto {
+        account = at::cut(&account, upto)?;
+    }
+    match args.output {
+        AccountForm::Text => out::text(&format!("{account:?}"))?,
+        AccountForm::Json => {
+            out::text(&serde_json::to_string_pretty(&account).unwrap_or_default())?
+        }
+        AccountForm::Md => out::text(&format!("{account:?}"))?,
+    }
+    if args.output == AccountForm::Text {
+        out::text(&format!(
+            "store      {}",
+            crate::app::line::shown(&source.place())
+        ))?;
+    }
+    context.pin(&mut source);
+    Ok(exit_of(&account))
+}

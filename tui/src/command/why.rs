@@ -1,0 +1,185 @@
+//! `recount why`: decisions, with what was considered, chosen and discarded, and who allowed it.
+
+use std::fmt::Write as _;
+
+use account::model::{Account, Decision};
+use vocabulary::Source as Strength;
+use vocabulary::id::RecordRef;
+
+use super::{Context, exit_of, out, split_ref};
+use crate::app::line::shown;
+use crate::app::rows::{self, Item, Rows};
+use crate::args::{FactForm, Why};
+use crate::failure::{Exit, Failure};
+
+pub(super) fn run(context: &Context, args: &Why) -> Result<Exit, Failure> {
+    let (query, within) = split_ref(&args.query);
+    let mut source = context.source()?;
+    let account = source.account(query)?;
+    let index = Rows::of(&account);
+    let chosen = match within {
+        None => account.decisions.iter().collect(),
+        Some(wanted) => behind(&account, &index, wanted)?,
+    };
+    match args.output {
+        FactForm::Json => out::json(&chosen)?,
+        FactForm::Text => {
+            let mut text = String::new();
+            if let Some(wanted) = within {
+                text.push_str(&row(&account, &index, wanted));
+            }
+            if chosen.is_empty() {
+                text.push_str("why        unknown: no decision was recorded for it\n");
+            }
+            for decision in chosen {
+                text.push_str(&told(&account, &index, decision));
+            }
+            out::text(&text)?;
+        }
+    }
+    context.pin(&mut source);
+    Ok(exit_of(&account))
+}
+
+/// The decisions behind a record: itself, or the one that its action names.
+fn behind<'a>(
+    account: &'a Account,
+    index: &Rows,
+    wanted: RecordRef,
+) -> Result<Vec<&'a Decision>, Failure> {
+    let none = || Failure::NoRecord {
+        query: account.query.text.clone(),
+        wanted: wanted.to_string(),
+    };
+    let row = index
+        .of_ref(wanted)
+        .and_then(|row| index.get(row))
+        .ok_or_else(none)?;
+    let decision = match row.item {
+        Item::Decision(n) => account.decisions.get(n),
+        Item::Action(n) => {
+            let named = account.actions[n].decision.as_ref();
+            named.and_then(|id| account.decisions.iter().find(|decision| decision.id == *id))
+        }
+        _ => None,
+    };
+    Ok(decision.into_iter().collect())
+}
+
+/// What the asked record is, what policy said about it, and what it changed.
+fn row(account: &Account, index: &Rows, wanted: RecordRef) -> String {
+    let mut text = String::new();
+    let Some(row) = index.of_ref(wanted).and_then(|row| index.get(row)) else {
+        return text;
+    };
+    let mark = rows::mark(account, row).word;
+    let _ = writeln!(
+        text,
+        "record     {wanted} {} {mark} {}",
+        rows::kind(account, row.item),
+        shown(&rows::what(account, row.item))
+    );
+    if let Item::Action(n) = row.item {
+        let action = &account.actions[n];
+        let verdict = action
+            .verdict
+            .map_or("none was recorded", |verdict| verdict.as_str());
+        let rule = action
+            .rule
+            .as_ref()
+            .map(|rule| format!("  rule {rule}"))
+            .unwrap_or_default();
+        let _ = writeln!(text, "verdict    {verdict}{}", shown(&rule));
+        let authorization = action.authorization.as_ref().and_then(|id| {
+            account
+                .authorization
+                .iter()
+                .find(|it| it.id.as_ref() == Some(id))
+        });
+        if let Some(it) = authorization {
+            let by = it.granted_by.as_deref().unwrap_or("unknown");
+            let _ = writeln!(
+                text,
+                "allowed    {}",
+                shown(&format!(
+                    "{}, granted by {by}",
+                    crate::app::words::authorization(it)
+                ))
+            );
+        }
+        for problem in account
+            .problems
+            .iter()
+            .filter(|problem| problem.action.as_ref() == Some(&action.id))
+        {
+            let _ = writeln!(
+                text,
+                "problem    {}",
+                shown(&format!(
+                    "{}: {}: {}",
+                    problem.kind, problem.what, problem.why
+                ))
+            );
+        }
+    }
+    text
+}
+
+fn told(account: &Account, index: &Rows, it: &Decision) -> String {
+    let mut text = String::new();
+    let mut fact = |name: &str, what: &str| {
+        let _ = writeln!(text, "{name:<10} {}", shown(what));
+    };
+    let refs: Vec<String> = it.evidence.refs.iter().map(ToString::to_string).collect();
+    let source = match it.evidence.source {
+        Strength::Stated => "stated by the agent, not observed",
+        other => other.as_str(),
+    };
+    let at = it
+        .at
+        .map(|at| at.to_string())
+        .unwrap_or_else(|| "time unknown".to_owned());
+    fact("decision", &format!("{}  {at}  ({source})", refs.join(" ")));
+    fact("question", it.question.as_deref().unwrap_or("unknown"));
+    let by = it.made_by.map_or("unknown", |by| by.as_str());
+    fact(
+        "made-by",
+        &format!(
+            "{by}, at {}",
+            it.point.map_or("unknown", |point| point.as_str())
+        ),
+    );
+    if let Some(criteria) = &it.criteria {
+        fact("criteria", criteria);
+    }
+    if let Some(ordering) = &it.ordering {
+        fact("order", ordering);
+    }
+    if let Some(count) = it.candidates.count {
+        fact("options", &count.to_string());
+    }
+    it.considered
+        .iter()
+        .for_each(|option| fact("considered", option));
+    it.chosen.iter().for_each(|option| fact("chosen", option));
+    for discarded in &it.discarded {
+        let reason = discarded.reason.as_deref().unwrap_or("no reason was given");
+        fact("discarded", &format!("{}: {reason}", discarded.option));
+    }
+    if let Some(rationale) = &it.rationale {
+        fact("stated", &format!("\"{rationale}\""));
+    }
+    for id in &it.led_to {
+        let row = index.of_action(id).and_then(|row| index.get(row));
+        let what = row.map(|row| {
+            let shown_by = row
+                .shown_by
+                .map(|shown_by| shown_by.to_string())
+                .unwrap_or_default();
+            format!("{shown_by} {}", rows::what(account, row.item))
+        });
+        fact("led-to", &what.unwrap_or_else(|| id.clone()));
+    }
+    text.push('\n');
+    text
+}

@@ -1,0 +1,142 @@
+//! Opening the chosen place as a reader, and reading accounts from it.
+
+use std::path::{Path, PathBuf};
+
+use account::model::Account;
+use ledger::door::Door;
+use ledger::note::VerifierKey;
+use ledger::reader::Reader;
+use ledger::store::{Folder, StoreError};
+use ledger::verify::{KeyState, Trusted, Verifier};
+
+use super::keys::Keyring;
+use super::place::{Chosen, Environment, Place, choose};
+use crate::args::Common;
+use crate::failure::{self, Failure};
+
+/// An open place: its reader, and the key that is believed.
+pub(crate) struct Source {
+    /// The place and who named it.
+    pub(crate) chosen: Chosen,
+    /// What gives the bytes; none of it is believed before it is verified.
+    pub(crate) reader: Box<dyn Reader + Send>,
+    /// The key to believe.
+    pub(crate) trusted: Trusted,
+    keyring: Keyring,
+    name: String,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source")
+            .field("chosen", &self.chosen)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    /// Chooses and opens a place.
+    pub(crate) fn open(common: &Common, environment: &Environment) -> Result<Source, Failure> {
+        let mut chosen = choose(common, environment)?;
+        let keyring = Keyring::read(environment, common.key.as_deref())?;
+        let reader: Box<dyn Reader + Send> = match &chosen.place {
+            Place::Folder(folder) => match Folder::open(folder) {
+                Ok(open) => Box::new(open),
+                Err(locked @ StoreError::Locked { .. }) => {
+                    // A collector is writing there: its door shows the same bytes.
+                    let socket = door_of(folder, environment)
+                        .ok_or_else(|| failure::of_store(folder, &locked))?;
+                    chosen.because = format!("{}, through its collector's door", chosen.because);
+                    Box::new(Door::socket(&socket))
+                }
+                Err(error) => return Err(failure::of_store(folder, &error)),
+            },
+            Place::Socket(socket) => Box::new(Door::socket(socket)),
+            Place::Tcp { address, token } => {
+                Box::new(Door::tcp(address, token.as_deref().unwrap_or_default()))
+            }
+        };
+        let name = match &chosen.place {
+            Place::Folder(folder) => std::fs::canonicalize(folder)
+                .unwrap_or_else(|_| folder.clone())
+                .display()
+                .to_string(),
+            other => other.to_string(),
+        };
+        let trusted = keyring.trusted(&name);
+        Ok(Source {
+            chosen,
+            reader,
+            trusted,
+            keyring,
+            name,
+        })
+    }
+
+    /// The place's name, for messages and screens.
+    pub(crate) fn place(&self) -> String {
+        self.chosen.place.to_string()
+    }
+
+    /// The file of pinned keys.
+    pub(crate) fn key_file(&self) -> Option<&Path> {
+        self.keyring.file()
+    }
+
+    /// Reads and verifies the account of a query.
+    pub(crate) fn account(&self, query: &str) -> Result<Account, Failure> {
+        account::build(
+            &*self.reader,
+            &self.trusted,
+            query,
+            &account::Options::default(),
+        )
+        .map_err(|error| failure::of_account(&self.place(), query, error))
+    }
+
+    /// Opens a verifier on the place.
+    pub(crate) fn verifier(&self) -> Result<Verifier<'_>, Failure> {
+        Verifier::open(&*self.reader, &self.trusted).map_err(|error| failure::of_read(&error))
+    }
+
+    /// Remembers the ledger's key when this place showed none before and nothing is wrong with it. What cannot be
+    /// written is no failure: the key stays unpinned, and the account says so.
+    pub(crate) fn pin(&mut self) -> Result<Option<String>, std::io::Error> {
+        if self.trusted != Trusted::FirstSeen {
+            return Ok(None);
+        }
+        let Ok(verifier) = Verifier::open(&*self.reader, &self.trusted) else {
+            return Ok(None);
+        };
+        let seen = verifier.ledger();
+        let Some(key) = seen
+            .key
+            .clone()
+            .filter(|_| seen.findings.is_empty() && seen.checkpoint.is_some())
+        else {
+            return Ok(None);
+        };
+        let store = match &self.chosen.place {
+            Place::Folder(folder) => std::fs::canonicalize(folder).ok(),
+            _ => None,
+        };
+        let new = self.keyring.remember(&self.name, &key, store.as_deref())?;
+        Ok(new.then(|| key.to_string()))
+    }
+}
+
+/// The reader door of the collector that writes to a folder: beside the ledger, or where collectors listen.
+///
+/// Another collector's door would answer about another ledger, so the door must show the folder's key.
+fn door_of(folder: &Path, environment: &Environment) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(folder.join("ledger.pub")).ok()?;
+    let key = VerifierKey::parse(text.trim()).ok()?;
+    let beside = folder.join("reader.sock");
+    std::iter::once(beside)
+        .chain(environment.sockets())
+        .find(|socket| {
+            let door = Door::socket(socket);
+            Verifier::open(&door, &Trusted::Pinned(key.clone()))
+                .is_ok_and(|verifier| verifier.ledger().key_state == KeyState::Pinned)
+        })
+}
