@@ -1,7 +1,44 @@
-//! What the SDK sees by itself of files, HTTP, SQLite, language models and processes: observing only, unless a rule
-//! asks for more.
+//! What the SDK sees by itself of files, HTTP, SQLite, language models and processes.
+//!
+//! Each of them observes only, unless a rule asks for more. Each operation is one action: begun before it runs, ended
+//! with what came of it, its changes recorded as diffs in between. An operation fails as it would without us; the one
+//! error added is that the recorder refused to let it run unrecorded ([`Error::Refused`]).
 
+pub mod files;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod llm;
+pub mod process;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+
+#[cfg(test)]
+mod testing;
+
+mod identity;
+mod retries;
+mod step;
+
+pub use self::retries::Retries;
+use crate::Refused;
+
+/// Why an operation did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error<E: std::error::Error + 'static> {
+    /// The recorder refused: it did not run.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// It ran and failed: the operation's own error.
+    #[error(transparent)]
+    Own(E),
+}
+
+impl<E: std::error::Error + 'static> Error<E> {
+    /// The operation's own error, if it ran.
+    pub fn own(&self) -> Option<&E> {
+        match self {
+            Self::Own(error) => Some(error),
+            Self::Refused(_) => None,
+        }
+    }
+}

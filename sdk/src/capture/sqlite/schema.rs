@@ -2,6 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
+/// The columns of a unique index, each with its collation.
+pub(super) type UniqueIndex = Vec<(String, String)>;
+
 /// One ordinary table, as far as capturing its rows needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Table {
@@ -16,7 +19,7 @@ pub(super) struct Table {
     /// took all three names.
     pub(super) rowid: Option<&'static str>,
     /// The columns and collations of each unique index without condition or expression.
-    pub(super) unique: Vec<Vec<(String, String)>>,
+    pub(super) unique: Vec<UniqueIndex>,
     /// Whether there is a unique index with a condition or an expression.
     pub(super) odd_unique: bool,
     /// The text that created it.
@@ -30,12 +33,15 @@ impl Table {
     }
 }
 
-/// What a statement can write.
+/// What a statement can touch.
 #[derive(Debug, Default)]
-pub(super) struct Written {
-    pub(super) tables: Vec<Table>,
-    /// Why something it writes cannot be watched, with the name of the table where that is known.
-    pub(super) unseen: Vec<(Option<String>, String)>,
+pub(super) struct Touched {
+    /// Schema and name of each table it opens, the statement's own ones first.
+    pub(super) names: Vec<(String, String)>,
+    /// The shape of those it can write.
+    pub(super) written: Vec<Table>,
+    /// Why something it writes cannot be watched.
+    pub(super) unseen: Vec<String>,
 }
 
 /// `name` as an SQL identifier.
@@ -43,25 +49,26 @@ pub(super) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The tables that `sql` can write, its triggers and foreign key actions included.
+/// The tables that `sql` can read and write, its triggers and foreign key actions included.
 ///
-/// SQLite itself says so: the compiled program (`EXPLAIN`) names the root page of each b-tree it opens for
-/// writing. Compiling changes nothing and reads no row.
-pub(super) fn written_by(conn: &Connection, sql: &str) -> Result<Written> {
+/// SQLite itself says so: the compiled program (`EXPLAIN`) names the root page of each b-tree it opens. Compiling
+/// changes nothing and reads no row.
+pub(super) fn touched(conn: &Connection, sql: &str) -> Result<Touched> {
     let databases = databases(conn)?;
-    let mut roots: Vec<(i64, i64)> = Vec::new();
-    let mut written = Written::default();
+    let mut roots: Vec<(i64, i64, bool)> = Vec::new();
+    let mut touched = Touched::default();
     let mut explain = conn.prepare(&format!("EXPLAIN {sql}"))?;
-    let mut rows = explain.query([])?;
+    let mut rows = explain.raw_query(); // parameters need no values for this
     while let Some(row) = rows.next()? {
         let opcode: String = row.get(1)?;
         let root = match opcode.as_str() {
-            "OpenWrite" => (row.get(4)?, row.get(3)?),
-            "Clear" => (row.get(3)?, row.get(2)?),
+            "OpenRead" => (row.get(4)?, row.get(3)?, false),
+            "OpenWrite" => (row.get(4)?, row.get(3)?, true),
+            "Clear" => (row.get(3)?, row.get(2)?, true),
             "VUpdate" => {
-                written
+                touched
                     .unseen
-                    .push((None, "rows of virtual tables cannot be watched".to_owned()));
+                    .push("rows of virtual tables cannot be watched".to_owned());
                 continue;
             }
             _ => continue,
@@ -71,7 +78,7 @@ pub(super) fn written_by(conn: &Connection, sql: &str) -> Result<Written> {
         }
     }
     drop(rows);
-    for (database, root) in roots {
+    for (database, root, written) in roots {
         let Some(database) = databases
             .iter()
             .find(|(at, _)| *at == database)
@@ -79,15 +86,26 @@ pub(super) fn written_by(conn: &Connection, sql: &str) -> Result<Written> {
         else {
             continue;
         };
-        let Some((name, sql)) = table_at(conn, database, root)? else {
+        let Some(name) = table_at(conn, database, root)? else {
             continue;
         };
         if name.to_ascii_lowercase().starts_with("sqlite_") {
             continue; // SQLite's own bookkeeping: cannot carry a trigger and is nobody's data
         }
-        written.tables.push(table(conn, database, &name, sql)?);
+        if written
+            && !touched
+                .written
+                .iter()
+                .any(|table| table.database == *database && table.name == name)
+        {
+            touched.written.push(table(conn, database, &name)?);
+        }
+        let name = (database.clone(), name);
+        if !touched.names.contains(&name) {
+            touched.names.push(name);
+        }
     }
-    Ok(written)
+    Ok(touched)
 }
 
 /// Each open database: its number in compiled programs and its schema name.
@@ -102,26 +120,26 @@ fn databases(conn: &Connection) -> Result<Vec<(i64, String)>> {
     Ok(all)
 }
 
-/// The name and text of the table whose b-tree starts at page `root`; indexes are not tables.
-fn table_at(conn: &Connection, database: &str, root: i64) -> Result<Option<(String, String)>> {
-    conn.query_row(
-        &format!(
-            "SELECT name, sql FROM {}.sqlite_schema WHERE rootpage = ?1 AND type = 'table'",
-            quote(database)
-        ),
-        [root],
-        |row| {
-            Ok((
-                row.get(0)?,
-                row.get::<_, Option<String>>(1)?.unwrap_or_default(),
-            ))
-        },
-    )
-    .optional()
+/// The name of the table that the b-tree at page `root` is, or is an index of.
+fn table_at(conn: &Connection, database: &str, root: i64) -> Result<Option<String>> {
+    let sql = format!(
+        "SELECT tbl_name FROM {}.sqlite_schema WHERE rootpage = ?1",
+        quote(database)
+    );
+    conn.query_row(&sql, [root], |row| row.get(0)).optional()
 }
 
 /// Reads the shape of one table.
-fn table(conn: &Connection, database: &str, name: &str, sql: String) -> Result<Table> {
+fn table(conn: &Connection, database: &str, name: &str) -> Result<Table> {
+    let sql = format!(
+        "SELECT sql FROM {}.sqlite_schema WHERE type = 'table' AND name = ?1",
+        quote(database)
+    );
+    let sql = conn
+        .query_row(&sql, [name], |row| row.get::<_, Option<String>>(0))
+        .optional()?
+        .flatten()
+        .unwrap_or_default();
     let mut columns = Vec::new();
     let mut key: Vec<(i64, usize)> = Vec::new();
     let mut info = conn.prepare("SELECT name, pk, hidden FROM pragma_table_xinfo(?1, ?2)")?;
@@ -166,11 +184,7 @@ fn table(conn: &Connection, database: &str, name: &str, sql: String) -> Result<T
 }
 
 /// The unique indexes of a table that can be looked up by column, and whether it has others.
-fn unique(
-    conn: &Connection,
-    database: &str,
-    name: &str,
-) -> Result<(Vec<Vec<(String, String)>>, bool)> {
+fn unique(conn: &Connection, database: &str, name: &str) -> Result<(Vec<UniqueIndex>, bool)> {
     let mut list =
         conn.prepare("SELECT name, partial FROM pragma_index_list(?1, ?2) WHERE \"unique\"")?;
     let indexes = list

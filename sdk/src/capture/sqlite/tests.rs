@@ -1,271 +1,406 @@
-//! Row capture against real SQLite files.
+//! Recorded statements against real SQLite files.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use vocabulary::attribute;
 
-use super::{
-    change::{Change, changes},
-    schema::{Table, written_by},
-    watch::{Cell, Row, Watcher},
+use super::*;
+use crate::{
+    capture::testing::{SECRET, diffs, is_recorded, session, sides},
+    testing::{ActionRecords, Recorded, refuse_begins},
 };
 
-/// Runs one statement watched, the way the wrapper does.
-fn watched(
-    conn: &Connection,
-    watcher: &Watcher,
-    sql: &str,
-) -> (rusqlite::Result<usize>, Vec<Table>, Vec<Change>) {
-    let written = written_by(conn, sql).unwrap();
-    assert!(written.unseen.is_empty(), "{:?}", written.unseen);
-    let watch = watcher.start(conn, &written.tables, sql).unwrap();
-    let result = conn.execute(sql, []);
-    let seen = watch.end();
-    let all = changes(&written.tables, seen.steps);
-    (result, written.tables, all)
+fn contracts() -> (TempDir, Connection) {
+    let folder = tempfile::tempdir().unwrap();
+    let conn = Connection::open(folder.path().join("contracts.db")).unwrap();
+    conn.execute_batch(
+        "CREATE TABLE contracts (id INTEGER PRIMARY KEY, status TEXT, price REAL, token TEXT);
+         INSERT INTO contracts VALUES (17, 'open', 0.1, NULL), (18, 'open', 2.5, NULL);
+         CREATE TABLE log (line TEXT);",
+    )
+    .unwrap();
+    (folder, conn)
 }
 
-fn text(text: &str) -> Cell {
-    Cell::Text(text.as_bytes().to_vec())
+fn cells(side: &Value) -> Value {
+    serde_json::from_str::<Value>(side.as_str().unwrap()).unwrap()["cells"].clone()
 }
 
-fn cells(row: &Option<Row>) -> Vec<Cell> {
-    row.as_ref()
-        .map(|row| row.cells.clone())
-        .unwrap_or_default()
+fn only(recorder: &crate::Recorder) -> ActionRecords {
+    let mut actions = Recorded::of(recorder).actions();
+    assert_eq!(actions.len(), 1);
+    actions.remove(0)
 }
 
-fn find<'a>(tables: &[Table], all: &'a [Change], table: &str, key: &[Cell]) -> &'a Change {
-    all.iter()
-        .find(|change| tables[change.table].name == table && change.key == key)
-        .unwrap_or_else(|| panic!("no change of {table} {key:?} in {all:?}"))
-}
-
-/// Every row of every table, with types, plus the counters a program could look at.
-fn state(conn: &Connection) -> Vec<String> {
-    let mut all = vec![format!(
-        "{} {} {}",
-        conn.changes(),
-        conn.total_changes(),
-        conn.last_insert_rowid()
-    )];
-    for table in ["t", "child", "wr", "log", "multi"] {
-        let mut statement = conn.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let width = statement.column_count();
-        let mut rows = statement.query([]).unwrap();
-        while let Some(row) = rows.next().unwrap() {
-            let cells: Vec<Cell> = (0..width)
-                .map(|at| row.get_ref(at).unwrap().into())
-                .collect();
-            all.push(format!("{table} {cells:?}"));
-        }
-    }
-    for sql in [
-        "SELECT group_concat(name) FROM sqlite_temp_schema",
-        "SELECT group_concat(name) FROM sqlite_schema",
-    ] {
-        all.push(format!(
-            "{:?}",
-            conn.query_row(sql, [], |row| row.get::<_, Option<String>>(0))
-                .unwrap()
-        ));
-    }
-    for pragma in [
-        "recursive_triggers",
-        "schema_version",
-        "foreign_keys",
-        "journal_mode",
-    ] {
-        all.push(format!(
-            "{pragma} {:?}",
-            conn.query_row(&format!("PRAGMA {pragma}"), [], |row| row
-                .get_ref(0)
-                .map(Cell::from))
-        ));
-    }
-    all
-}
-
-const SCHEMA: &str = "
-    CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT UNIQUE, r REAL, b BLOB, n, rev INTEGER NOT NULL DEFAULT 1,
-                    twice INTEGER GENERATED ALWAYS AS (rev * 2));
-    CREATE TRIGGER bump AFTER UPDATE OF name ON t BEGIN
-        UPDATE t SET rev = rev + 1 WHERE id = NEW.id;
-        INSERT INTO log VALUES ('renamed ' || OLD.name);
-    END;
-    CREATE TABLE child (id INTEGER PRIMARY KEY, t INTEGER REFERENCES t(id) ON DELETE CASCADE ON UPDATE CASCADE);
-    CREATE TABLE wr (a TEXT COLLATE NOCASE, b INTEGER, v, PRIMARY KEY (a, b)) WITHOUT ROWID;
-    CREATE TABLE log (line);
-    CREATE TABLE multi (a INTEGER PRIMARY KEY, b UNIQUE ON CONFLICT REPLACE, c UNIQUE);
-    INSERT INTO t (id, name, r, b, n) VALUES (1, 'a', 10.5, x'00ff', 9007199254740993), (2, 'b', 5, NULL, 'x'), (3, 'c', 0.1, NULL, NULL);
-    INSERT INTO child VALUES (1, 1), (2, 1), (3, 2);
-    INSERT INTO wr VALUES ('k', 1, 'one'), ('k', 2, 'two');
-    INSERT INTO log VALUES ('first');
-    INSERT INTO multi VALUES (1, 'x', 'p'), (2, 'y', 'q'), (3, 'z', 'r');
-";
-
-fn open(folder: &tempfile::TempDir, name: &str) -> Connection {
-    let conn = Connection::open(folder.path().join(name)).unwrap();
-    conn.execute_batch(SCHEMA).unwrap();
-    conn
+/// Transaction id and outcome of every settlement.
+fn settled(recorder: &crate::Recorder) -> Vec<(String, String)> {
+    Recorded::of(recorder)
+        .of_event(vocabulary::Event::Transaction)
+        .iter()
+        .map(|record| {
+            let text = |key| record.str(key).unwrap().to_owned();
+            (
+                text(attribute::TRANSACTION_ID),
+                text(attribute::TRANSACTION_OUTCOME),
+            )
+        })
+        .collect()
 }
 
 #[test]
-fn watching_changes_nothing_a_program_could_see() {
-    let folder = tempfile::tempdir().unwrap();
-    let (plain, seen) = (open(&folder, "plain.db"), open(&folder, "seen.db"));
-    let watcher = Watcher::new(&seen).unwrap();
-    let statements = [
-        "UPDATE t SET name = name || '!' WHERE id < 3",
-        "INSERT INTO t (name, rev) VALUES ('d', 7)",
-        "INSERT OR REPLACE INTO t (id, name) VALUES (2, 'c')",
-        "REPLACE INTO t (name) VALUES ('d')",
-        "INSERT INTO t (id, name) VALUES (1, 'zz') ON CONFLICT (id) DO UPDATE SET name = excluded.name",
-        "INSERT INTO t (id, name) VALUES (1, 'zz')",
-        "INSERT OR IGNORE INTO t (id, name) VALUES (1, 'zz')",
-        "UPDATE t SET id = id + 100 WHERE id = 1",
-        "UPDATE OR REPLACE t SET name = 'd' WHERE id = 101",
-        "DELETE FROM t WHERE id = 101",
-        "INSERT INTO multi VALUES (9, 'x', 'q')",
-        "INSERT OR FAIL INTO multi VALUES (10, 'k', 'k'), (11, 'l', 'k')",
-        "INSERT INTO multi (b, c) SELECT a || 'n', a || 'n' FROM multi",
-        "UPDATE wr SET v = 'three', b = b + 1 WHERE a = 'K' AND b = 2",
-        "REPLACE INTO wr VALUES ('K', 1, 'uno')",
-        "WITH w AS (SELECT 1 AS one) DELETE FROM wr WHERE b IN (SELECT one FROM w)",
-        "DELETE FROM log",
-        "DELETE FROM t",
-    ];
-    for sql in statements {
-        let bare = plain.execute(sql, []);
-        let (with, ..) = watched(&seen, &watcher, sql);
-        assert_eq!(format!("{bare:?}"), format!("{with:?}"), "{sql}");
-        assert_eq!(state(&plain), state(&seen), "{sql}");
-    }
-    watcher.retire(&seen);
-    assert_eq!(state(&plain), state(&seen));
-}
-
-#[test]
-fn values_are_exact_and_before_is_what_was_there() {
-    let folder = tempfile::tempdir().unwrap();
-    let conn = open(&folder, "a.db");
-    let watcher = Watcher::new(&conn).unwrap();
-    let (_, tables, all) = watched(
-        &conn,
-        &watcher,
-        "UPDATE t SET r = r + 0.2, b = x'01' WHERE id IN (1, 3)",
-    );
-    let three = find(&tables, &all, "t", &[Cell::Integer(3)]);
-    assert_eq!(cells(&three.before)[2], Cell::Real(0.1));
-    assert_eq!(cells(&three.after)[2], Cell::Real(0.1 + 0.2));
-    let one = find(&tables, &all, "t", &[Cell::Integer(1)]);
+fn a_write_is_one_action_with_a_diff_per_row() {
+    let (recorder, session) = session();
+    let (_folder, conn) = contracts();
+    let db = session.sqlite(conn);
+    let changed = db
+        .execute(
+            "UPDATE contracts SET status = ?1 WHERE price < ?2",
+            params!["sent", 100],
+        )
+        .unwrap();
+    assert_eq!(changed, 2);
+    let action = only(&recorder);
+    let begin = |key| action.begin.str(key);
     assert_eq!(
-        cells(&one.before)[3..5],
+        begin(attribute::TARGET),
+        Some("db:contracts/main.contracts")
+    );
+    assert_eq!(
+        (
+            begin(attribute::ACTION_ACCESS),
+            begin(attribute::DB_OPERATION)
+        ),
+        (Some("write"), Some("UPDATE"))
+    );
+    let input: Value = serde_json::from_str(action.begin.text(attribute::INPUT).unwrap()).unwrap();
+    assert_eq!(
+        input["parameters"],
+        json!({"?1": {"text": "sent"}, "?2": {"int": "100"}})
+    );
+    assert_eq!(
+        (action.outcome(), action.effect()),
+        (Some("success"), Some("committed"))
+    );
+    assert_eq!(
+        action.end.as_ref().unwrap().str(attribute::RESULT),
+        Some("2 rows")
+    );
+    let diffs = diffs(&action);
+    assert_eq!(diffs.len(), 2);
+    let (resource, before, after, read_before, read_after) = sides(diffs[0]);
+    assert_eq!(resource, "db:contracts/main.contracts/17");
+    assert_eq!(
+        cells(&before),
+        json!({"id": {"int": "17"}, "status": {"text": "open"}, "price": {"real": "0.1"}, "token": null})
+    );
+    assert_eq!(cells(&after)["status"], json!({"text": "sent"}));
+    assert_eq!(
+        (read_before, read_after),
+        ("in_transaction", "in_transaction")
+    );
+}
+
+#[test]
+fn a_rolled_back_transaction_leaves_nothing_committed() {
+    let (recorder, session) = session();
+    let (_folder, conn) = contracts();
+    let mut db = session.sqlite(conn);
+    let transaction = db.transaction().unwrap();
+    transaction
+        .execute("UPDATE contracts SET status = 'a' WHERE id = 17", [])
+        .unwrap();
+    transaction
+        .execute("DELETE FROM contracts WHERE id = 18", [])
+        .unwrap();
+    drop(transaction);
+    let recorded = Recorded::of(&recorder);
+    let ids: Vec<String> = recorded
+        .actions()
+        .iter()
+        .flat_map(|action| {
+            assert_eq!(action.effect(), Some("pending"));
+            diffs(action)
+                .iter()
+                .map(|diff| diff.str(attribute::TRANSACTION_ID).unwrap().to_owned())
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(ids.len(), 2);
+    assert_eq!(ids[0], ids[1]);
+    assert_eq!(
+        settled(&recorder),
+        [(ids[0].clone(), "rolled_back".to_owned())]
+    );
+    let open: i64 = db
+        .query_row(
+            "SELECT count(*) FROM contracts WHERE status = 'open'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(open, 2);
+}
+
+#[test]
+fn a_savepoint_taken_back_leaves_the_rest_of_its_transaction_committed() {
+    let (recorder, session) = session();
+    let (_folder, mut conn) = contracts();
+    let db = session.sqlite(&mut conn);
+    db.execute_batch(
+        "BEGIN; UPDATE contracts SET status = 'a' WHERE id = 17; SAVEPOINT s; UPDATE contracts SET status = 'b' WHERE id = 18;
+         ROLLBACK TO s; UPDATE contracts SET status = 'c' WHERE id = 18; RELEASE s; COMMIT;",
+    )
+    .unwrap();
+    let recorded = Recorded::of(&recorder);
+    let group = |action: &ActionRecords| {
+        diffs(action)[0]
+            .str(attribute::TRANSACTION_ID)
+            .unwrap()
+            .to_owned()
+    };
+    let groups: Vec<String> = recorded.actions().iter().map(group).collect();
+    let outcome = |id: &String| {
+        settled(&recorder)
+            .into_iter()
+            .find(|(settled, _)| settled == id)
+            .map(|(_, outcome)| outcome)
+    };
+    let outcomes: Vec<Option<String>> = groups.iter().map(outcome).collect();
+    let outcomes: Vec<&str> = outcomes
+        .iter()
+        .map(|outcome| outcome.as_deref().unwrap())
+        .collect();
+    assert_eq!(outcomes, ["committed", "rolled_back", "committed"]);
+}
+
+#[test]
+fn what_another_connection_changed_is_not_charged_to_the_next_statement() {
+    let (recorder, session) = session();
+    let (folder, conn) = contracts();
+    let other = Connection::open(folder.path().join("contracts.db")).unwrap();
+    let db = session.sqlite(conn);
+    other
+        .execute("UPDATE contracts SET status = 'theirs', price = 99", [])
+        .unwrap();
+    db.connection()
+        .execute("INSERT INTO contracts VALUES (19, 'unseen', 1, NULL)", [])
+        .unwrap();
+    db.execute("UPDATE contracts SET status = 'ours' WHERE id = 17", [])
+        .unwrap();
+    let action = only(&recorder);
+    assert_eq!(diffs(&action).len(), 1);
+    let (resource, before, after, ..) = sides(diffs(&action)[0]);
+    assert_eq!(resource, "db:contracts/main.contracts/17");
+    assert_eq!(
+        (&cells(&before)["status"], &cells(&after)["status"]),
+        (&json!({"text": "theirs"}), &json!({"text": "ours"}))
+    );
+    assert_eq!(cells(&before)["price"], cells(&after)["price"]);
+}
+
+#[test]
+fn a_failed_statement_leaves_no_diff_but_what_fail_lets_stand() {
+    let (recorder, session) = session();
+    let (_folder, conn) = contracts();
+    let db = session.sqlite(conn);
+    let error = db
+        .execute("INSERT INTO contracts (id) VALUES (30), (17)", [])
+        .unwrap_err();
+    assert!(matches!(
+        error.own(),
+        Some(rusqlite::Error::SqliteFailure(..))
+    ));
+    db.execute("INSERT OR FAIL INTO contracts (id) VALUES (40), (17)", [])
+        .unwrap_err();
+    db.execute("INSERT INTO nowhere VALUES (1)", [])
+        .unwrap_err();
+    let actions = Recorded::of(&recorder).actions();
+    let seen: Vec<_> = actions
+        .iter()
+        .map(|action| {
+            (
+                action.outcome().unwrap(),
+                action.effect().unwrap(),
+                diffs(action).len(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
         [
-            Cell::Blob(vec![0, 255]),
-            Cell::Integer(9_007_199_254_740_993)
+            ("failure", "none", 0),
+            ("failure", "committed", 1),
+            ("failure", "none", 0)
         ]
     );
-    assert_eq!(cells(&one.after)[3], Cell::Blob(vec![1]));
-    assert_eq!(all.len(), 2);
+    assert_eq!(
+        actions[0]
+            .end
+            .as_ref()
+            .unwrap()
+            .str(attribute::ERROR_NATIVE),
+        Some("sqlite:1555")
+    );
+    assert_eq!(
+        sides(diffs(&actions[1])[0]).0,
+        "db:contracts/main.contracts/40"
+    );
 }
 
 #[test]
-fn what_triggers_and_foreign_keys_change_is_seen_too() {
-    let folder = tempfile::tempdir().unwrap();
-    let conn = open(&folder, "a.db");
-    conn.execute_batch("PRAGMA foreign_keys = ON").unwrap();
-    let watcher = Watcher::new(&conn).unwrap();
-    let (_, tables, all) = watched(&conn, &watcher, "UPDATE t SET name = 'new' WHERE id = 1");
-    let one = find(&tables, &all, "t", &[Cell::Integer(1)]);
-    let stored: (String, i64, i64) = conn
-        .query_row("SELECT name, rev, twice FROM t WHERE id = 1", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+fn a_statement_that_ends_the_transaction_settles_it() {
+    let (recorder, session) = session();
+    let (_folder, conn) = contracts();
+    let mut db = session.sqlite(conn);
+    let transaction = db.transaction().unwrap();
+    transaction
+        .execute("UPDATE contracts SET status = 'a'", [])
+        .unwrap();
+    transaction
+        .execute("INSERT OR ROLLBACK INTO contracts (id) VALUES (17)", [])
+        .unwrap_err();
+    assert_eq!(settled(&recorder).len(), 1);
+    assert_eq!(settled(&recorder)[0].1, "rolled_back");
+    drop(transaction);
+    assert_eq!(settled(&recorder).len(), 1);
+}
+
+#[test]
+fn a_transaction_whose_end_nobody_saw_is_unknown() {
+    let (recorder, session) = session();
+    let (_folder, mut conn) = contracts();
+    let db = session.sqlite(&mut conn);
+    db.execute("BEGIN", []).unwrap();
+    db.execute("UPDATE contracts SET status = 'a'", []).unwrap();
+    db.connection().execute_batch("ROLLBACK").unwrap();
+    db.query_map("SELECT 1", [], |_| Ok(())).unwrap();
+    assert_eq!(settled(&recorder)[0].1, "unknown");
+}
+
+#[test]
+fn a_refused_write_does_not_run() {
+    let (recorder, session) = session();
+    let (_folder, conn) = contracts();
+    let db = session.sqlite(conn);
+    refuse_begins(&recorder, true);
+    assert!(matches!(
+        db.execute("DELETE FROM contracts", []),
+        Err(Error::Refused(_))
+    ));
+    assert_eq!(
+        db.query_row("SELECT count(*) FROM contracts", [], |row| row
+            .get::<_, i64>(0))
+            .unwrap(),
+        2
+    );
+    assert_eq!(
+        Recorded::of(&recorder).actions()[0].outcome(),
+        Some("not_executed")
+    );
+}
+
+#[test]
+fn reads_record_their_rows_and_change_nothing() {
+    let (recorder, session) = session();
+    let (_folder, conn) = contracts();
+    let db = session.sqlite(conn).named("vault");
+    let ids = db
+        .query_map("SELECT id, price FROM contracts ORDER BY id", [], |row| {
+            row.get::<_, i64>(0)
         })
         .unwrap();
+    assert_eq!(ids, [17, 18]);
+    let action = only(&recorder);
     assert_eq!(
-        cells(&one.before)[5..],
-        [Cell::Integer(1), Cell::Integer(2)]
+        action.begin.str(attribute::TARGET),
+        Some("db:vault/main.contracts")
     );
+    assert_eq!((action.effect(), diffs(&action).len()), (Some("none"), 0));
+    let lines: Vec<Value> = action
+        .end
+        .as_ref()
+        .unwrap()
+        .text(attribute::OUTPUT)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(
-        cells(&one.after)[5..],
-        [Cell::Integer(stored.1), Cell::Integer(stored.2)]
+        lines[1]["cells"],
+        json!({"id": {"int": "18"}, "price": {"real": "2.5"}})
     );
-    assert_eq!(cells(&one.after)[1], text(&stored.0));
-    assert_eq!(find(&tables, &all, "log", &[Cell::Integer(2)]).before, None);
-    let (_, tables, all) = watched(&conn, &watcher, "DELETE FROM t WHERE id = 1");
-    for child in [1, 2] {
-        let gone = find(&tables, &all, "child", &[Cell::Integer(child)]);
-        assert_eq!(
-            (cells(&gone.before), &gone.after),
-            (vec![Cell::Integer(child), Cell::Integer(1)], &None)
-        );
-    }
-    assert_eq!(all.len(), 3);
 }
 
 #[test]
-fn rows_that_a_replacing_insert_removes_are_seen() {
-    let folder = tempfile::tempdir().unwrap();
-    let conn = open(&folder, "a.db");
-    let watcher = Watcher::new(&conn).unwrap();
-    let (_, tables, all) = watched(
-        &conn,
-        &watcher,
-        "INSERT OR REPLACE INTO multi VALUES (1, 'y', 'r')",
-    );
-    assert_eq!(all.len(), 3, "{all:?}");
-    let one = find(&tables, &all, "multi", &[Cell::Integer(1)]);
+fn more_rows_than_the_budget_are_said_to_be_missing() {
+    let (recorder, session) = session();
+    let (_folder, conn) = contracts();
+    let db = session.sqlite(conn);
+    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1005) INSERT INTO log SELECT i FROM n";
+    assert_eq!(db.execute(many, []).unwrap(), 1005);
+    let action = only(&recorder);
+    let diffs = diffs(&action);
+    assert_eq!(diffs.len(), 1001);
+    let (resource, before, ..) = sides(diffs[1000]);
     assert_eq!(
-        (cells(&one.before)[1].clone(), cells(&one.after)[1].clone()),
-        (text("x"), text("y"))
+        (resource, before),
+        ("db:contracts/main.log", json!("not_captured"))
     );
-    for gone in [2, 3] {
-        let gone = find(&tables, &all, "multi", &[Cell::Integer(gone)]);
-        assert!(gone.before.is_some() && gone.after.is_none());
-    }
-    // The table's own conflict clause, on one column only; the other constraint still fails the statement.
-    let (_, _, all) = watched(&conn, &watcher, "INSERT INTO multi VALUES (5, 'y', 'new')");
-    assert_eq!(all.len(), 2, "{all:?}");
-    let (failed, _, _) = watched(
-        &conn,
-        &watcher,
-        "INSERT INTO multi VALUES (6, 'fresh', 'new')",
-    );
-    assert!(failed.is_err());
-    // Without a row id, and with a collation.
-    let (_, tables, all) = watched(&conn, &watcher, "REPLACE INTO wr VALUES ('K', 1, 'uno')");
     assert!(
-        all.iter()
-            .any(|change| cells(&change.before).get(2) == Some(&text("one"))),
-        "{tables:?} {all:?}"
+        diffs[1000].attributes[attribute::BEFORE]["why"]
+            .as_str()
+            .unwrap()
+            .starts_with("5 more rows")
     );
+    assert_eq!(sides(diffs[0]).0, "db:contracts/main.log/rowid:1");
 }
 
 #[test]
-fn a_candidate_that_was_not_replaced_is_not_reported() {
-    let folder = tempfile::tempdir().unwrap();
-    let conn = open(&folder, "a.db");
-    let watcher = Watcher::new(&conn).unwrap();
-    let sql = "INSERT INTO t (id, name) VALUES (1, replace('q', 'q', 'w')), (50, 'w2') ON CONFLICT (id) DO NOTHING";
-    let (_, tables, all) = watched(&conn, &watcher, sql);
-    assert_eq!(all.len(), 1, "{all:?}");
+fn rows_that_cannot_be_watched_are_said_to_be_missing() {
+    let (recorder, session) = session();
+    let (_folder, conn) = contracts();
+    conn.execute_batch("CREATE VIRTUAL TABLE words USING fts5(word)")
+        .unwrap();
+    let db = session.sqlite(conn);
+    db.execute("INSERT INTO words VALUES ('hello')", [])
+        .unwrap();
+    let action = only(&recorder);
+    let missing = diffs(&action)
+        .iter()
+        .filter(|diff| sides(diff).3 == "not_read")
+        .count();
+    assert_eq!(missing, 1, "{:?}", diffs(&action));
+}
+
+#[test]
+fn a_secret_is_in_no_record() {
+    let (recorder, session) = session();
+    let (_folder, conn) = contracts();
+    let db = session.sqlite(conn);
+    db.execute(
+        "UPDATE contracts SET token = ?1, status = 'x' WHERE id = 17",
+        ["hunter2-hunter2"],
+    )
+    .unwrap_or_default();
+    db.execute(
+        "UPDATE contracts SET status = :password WHERE id = 18",
+        rusqlite::named_params! {":password": "hunter3"},
+    )
+    .unwrap();
+    db.execute(&format!("INSERT INTO log VALUES ('{SECRET}')"), [])
+        .unwrap();
+    assert!(!is_recorded(&recorder, SECRET));
+    let rows = Recorded::of(&recorder).actions();
+    assert_eq!(
+        cells(&sides(diffs(&rows[0])[0]).2)["token"]["text"],
+        "[removed:named_secret]"
+    );
     assert!(
-        find(&tables, &all, "t", &[Cell::Integer(50)])
-            .before
-            .is_none()
+        !rows[1]
+            .begin
+            .text(attribute::INPUT)
+            .unwrap()
+            .contains("hunter3")
     );
-}
-
-#[test]
-fn user_statements_that_are_still_being_read_go_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let conn = open(&folder, "a.db");
-    let watcher = Watcher::new(&conn).unwrap();
-    let mut reading = conn.prepare("SELECT id FROM t ORDER BY id").unwrap();
-    let mut rows = reading.query([]).unwrap();
-    assert!(rows.next().unwrap().is_some());
-    let (result, _, all) = watched(&conn, &watcher, "UPDATE wr SET v = 'x'");
-    assert_eq!((result.unwrap(), all.len()), (2, 2));
-    assert!(rows.next().unwrap().is_some());
-    assert!(rows.next().unwrap().is_some());
-    assert!(rows.next().unwrap().is_none());
 }

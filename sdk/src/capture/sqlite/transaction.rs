@@ -13,16 +13,16 @@ pub(super) enum Settled {
 
 /// One level: the transaction itself, or a savepoint in it.
 #[derive(Debug)]
-struct Level {
+struct Level<I> {
     /// Empty for the transaction itself.
     savepoint: String,
     /// Ids of groups of changes that share this level's fate.
-    groups: Vec<String>,
+    groups: Vec<I>,
     /// Whether the last of `groups` may take further changes.
     open: bool,
 }
 
-impl Level {
+impl<I> Level<I> {
     fn new(savepoint: String) -> Self {
         Self {
             savepoint,
@@ -36,31 +36,44 @@ impl Level {
 ///
 /// A savepoint can be rolled back alone, so its changes are a group with an id of their own; releasing it hands the
 /// group to the level around it.
-#[derive(Debug, Default)]
-pub(super) struct Levels {
-    levels: Vec<Level>,
+#[derive(Debug)]
+pub(super) struct Levels<I> {
+    levels: Vec<Level<I>>,
     /// Whether the connection was handed out while changes were pending.
     unsure: bool,
 }
 
-impl Levels {
+impl<I> Default for Levels<I> {
+    fn default() -> Self {
+        Self {
+            levels: Vec::new(),
+            unsure: false,
+        }
+    }
+}
+
+impl<I: Copy> Levels<I> {
     pub(super) fn is_open(&self) -> bool {
         !self.levels.is_empty()
     }
 
     /// The id under which a change made now is pending; `new_id` makes one where none is open.
-    pub(super) fn group(&mut self, new_id: impl FnOnce() -> String) -> String {
+    pub(super) fn group(&mut self, new_id: impl FnOnce() -> I) -> I {
         if self.levels.is_empty() {
             self.levels.push(Level::new(String::new()));
         }
         let Some(level) = self.levels.last_mut() else {
             return new_id();
         };
-        if !level.open {
-            level.groups.push(new_id());
-            level.open = true;
+        match level.groups.last() {
+            Some(group) if level.open => *group,
+            _ => {
+                let group = new_id();
+                level.groups.push(group);
+                level.open = true;
+                group
+            }
         }
-        level.groups.last().cloned().unwrap_or_default()
     }
 
     /// Somebody else had the connection: how this transaction ends may not be seen.
@@ -70,7 +83,7 @@ impl Levels {
 
     /// Follows a control statement that succeeded; `autocommit` is the connection's state after it. Says which
     /// groups were settled by it, oldest first.
-    pub(super) fn follow(&mut self, control: &Control, autocommit: bool) -> Vec<(String, Settled)> {
+    pub(super) fn follow(&mut self, control: &Control, autocommit: bool) -> Vec<(I, Settled)> {
         match control {
             Control::Begin => self.levels.push(Level::new(String::new())),
             Control::Savepoint(name) => {
@@ -86,7 +99,7 @@ impl Levels {
                     return self.settle_all(Settled::Committed);
                 }
                 if let Some(at) = self.find(name) {
-                    let groups: Vec<String> = self
+                    let groups: Vec<I> = self
                         .levels
                         .drain(at..)
                         .flat_map(|level| level.groups)
@@ -103,7 +116,7 @@ impl Levels {
                         .levels
                         .drain(at + 1..)
                         .flat_map(|level| level.groups)
-                        .collect::<Vec<_>>();
+                        .collect::<Vec<I>>();
                     let own = self.levels.last_mut().map(|level| {
                         level.open = false;
                         std::mem::take(&mut level.groups)
@@ -118,7 +131,7 @@ impl Levels {
 
     /// Compares with the connection's state after any other statement: a statement that fails with a rollback ends
     /// the transaction it runs in. Between statements (`ours` false) nobody saw how it ended.
-    pub(super) fn notice(&mut self, autocommit: bool, ours: bool) -> Vec<(String, Settled)> {
+    pub(super) fn notice(&mut self, autocommit: bool, ours: bool) -> Vec<(I, Settled)> {
         match (self.is_open(), autocommit) {
             (true, true) => self.settle_all(if ours {
                 Settled::RolledBack
@@ -133,7 +146,12 @@ impl Levels {
         }
     }
 
-    fn settle_all(&mut self, as_seen: Settled) -> Vec<(String, Settled)> {
+    /// The recorder lets go of the connection: how an open transaction ends will not be seen.
+    pub(super) fn close(&mut self) -> Vec<(I, Settled)> {
+        self.settle_all(Settled::Unknown)
+    }
+
+    fn settle_all(&mut self, as_seen: Settled) -> Vec<(I, Settled)> {
         let settled = if std::mem::take(&mut self.unsure) {
             Settled::Unknown
         } else {
@@ -158,8 +176,8 @@ impl Levels {
 mod tests {
     use super::*;
 
-    fn id(text: &str) -> impl FnOnce() -> String + '_ {
-        move || text.to_owned()
+    fn id(text: &'static str) -> impl FnOnce() -> &'static str {
+        move || text
     }
 
     #[test]
@@ -171,12 +189,12 @@ mod tests {
         assert_eq!(levels.group(id("inner")), "inner");
         assert_eq!(levels.group(id("unused")), "inner");
         let gone = levels.follow(&Control::RollbackTo("S".into()), false);
-        assert_eq!(gone, [("inner".to_owned(), Settled::RolledBack)]);
+        assert_eq!(gone, [("inner", Settled::RolledBack)]);
         assert_eq!(levels.group(id("again")), "again");
         levels.follow(&Control::Release("s".into()), false);
         assert_eq!(levels.group(id("after")), "after");
         let kept = levels.follow(&Control::Commit, true);
-        let committed = |text: &str| (text.to_owned(), Settled::Committed);
+        let committed = |text| (text, Settled::Committed);
         assert_eq!(
             kept,
             [committed("outer"), committed("again"), committed("after")]
@@ -191,13 +209,10 @@ mod tests {
         levels.handed_out();
         assert_eq!(
             levels.follow(&Control::Commit, true),
-            [("a".to_owned(), Settled::Unknown)]
+            [("a", Settled::Unknown)]
         );
         levels.follow(&Control::Begin, false);
         levels.group(id("b"));
-        assert_eq!(
-            levels.notice(true, false),
-            [("b".to_owned(), Settled::Unknown)]
-        );
+        assert_eq!(levels.notice(true, false), [("b", Settled::Unknown)]);
     }
 }

@@ -1,0 +1,220 @@
+//! A small client for the chat-completions endpoint, every call recorded.
+
+use std::fmt;
+
+use http::StatusCode;
+use reqwest::Url;
+use serde::Serialize;
+use vocabulary::id::ActionId;
+
+use super::{Endpoint, Reply, Retries};
+use crate::{Handle, Recorder, Refused, capture::step};
+
+/// A client for one endpoint. The key goes into the `authorization` header and into no record.
+#[derive(Clone)]
+pub struct Client {
+    recorder: Recorder,
+    http: reqwest::Client,
+    url: Url,
+    key: Option<String>,
+    provider: String,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("host", &host(&self.url))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call that gave no reply.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChatError {
+    /// The recorder refused: nothing was sent.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The request cannot be written as JSON.
+    #[error("the request cannot be written as json")]
+    Request(#[from] serde_json::Error),
+    /// No answer came.
+    #[error("no answer from the model")]
+    NoAnswer(#[source] reqwest::Error),
+    /// The provider answered with an error.
+    #[error("the model's provider answered with status {status}")]
+    Status {
+        /// The status.
+        status: u16,
+        /// Seconds after which it asks to be tried again.
+        retry_after: Option<i64>,
+        /// The body as it came.
+        body: String,
+        /// The action that the call was.
+        action: ActionId,
+    },
+}
+
+impl Client {
+    /// A client for the endpoint at `base`, as `https://api.openai.com/v1`. Calls outside a session go to
+    /// `recorder`'s `unattributed` one.
+    ///
+    /// # Errors
+    /// If `base` is no absolute URL.
+    pub fn new(
+        recorder: &Recorder,
+        http: reqwest::Client,
+        base: &str,
+        key: Option<&str>,
+    ) -> Result<Self, MalformedBase> {
+        let text = format!("{}/chat/completions", base.trim_end_matches('/'));
+        let url = Url::parse(&text).map_err(|error| MalformedBase {
+            base: base.to_owned(),
+            why: error.to_string(),
+        })?;
+        Ok(Self {
+            recorder: recorder.clone(),
+            http,
+            url,
+            key: key.map(str::to_owned),
+            provider: "openai".to_owned(),
+        })
+    }
+
+    /// Names the provider otherwise than `openai`.
+    #[must_use]
+    pub fn provider(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.provider);
+        self
+    }
+
+    /// A call with `request`, anything that is written as a chat request in JSON: those bytes are sent and recorded.
+    pub fn chat<R: Serialize + ?Sized>(&self, request: &R) -> Chat<'_> {
+        Chat {
+            client: self,
+            request: serde_json::to_string(request),
+            session: None,
+            retries: None,
+        }
+    }
+}
+
+/// A base that is no URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{base:?} is no absolute url: {why}")]
+pub struct MalformedBase {
+    /// The base as given.
+    pub base: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// A call about to be made; awaited, it is.
+#[derive(Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct Chat<'a> {
+    client: &'a Client,
+    request: serde_json::Result<String>,
+    session: Option<Handle>,
+    retries: Option<Retries>,
+}
+
+impl<'a> Chat<'a> {
+    /// Records it in `session` instead of the ambient one.
+    pub fn in_session(mut self, session: &Handle) -> Self {
+        self.session = Some(session.clone());
+        self
+    }
+
+    /// Counts it among the attempts at one thing.
+    pub fn attempt_of(mut self, retries: &Retries) -> Self {
+        self.retries = Some(retries.clone());
+        self
+    }
+
+    async fn send(self) -> Result<Reply, ChatError> {
+        let Client {
+            recorder,
+            http,
+            url,
+            key,
+            provider,
+        } = self.client;
+        let body = self.request?;
+        let session = self.session.unwrap_or_else(|| step::ambient(recorder));
+        let host = host(url);
+        let call = session
+            .chat(
+                Endpoint {
+                    provider,
+                    host: &host,
+                },
+                &body,
+                self.retries.as_ref(),
+            )
+            .await?;
+        let mut request = http
+            .post(url.clone())
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(body);
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
+        let answer = async {
+            let response = request.send().await?;
+            let (status, after) = (
+                response.status(),
+                crate::capture::http::retry_after(response.headers()),
+            );
+            Ok::<_, reqwest::Error>((status, after, response.text().await?))
+        };
+        match answer.await {
+            Ok((status, retry_after, text)) => {
+                let reply = call.answered(status.as_u16(), retry_after, &text);
+                if status.is_success() {
+                    Ok(reply)
+                } else {
+                    Err(error(status, retry_after, reply))
+                }
+            }
+            Err(error) => {
+                let class = match &error {
+                    error if error.is_timeout() => "timeout",
+                    error if error.is_connect() => "connect",
+                    _ => "request",
+                };
+                let sent = !error.is_connect();
+                let error = error.without_url();
+                call.failed(class, &error.to_string(), sent);
+                Err(ChatError::NoAnswer(error))
+            }
+        }
+    }
+}
+
+fn error(status: StatusCode, retry_after: Option<i64>, reply: Reply) -> ChatError {
+    ChatError::Status {
+        status: status.as_u16(),
+        retry_after,
+        body: reply.body,
+        action: reply.action,
+    }
+}
+
+/// Host, and port where it is not the scheme's own.
+fn host(url: &Url) -> String {
+    let port = url
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
+    format!("{}{port}", url.host_str().unwrap_or_default())
+}
+
+impl<'a> IntoFuture for Chat<'a> {
+    type Output = Result<Reply, ChatError>;
+    type IntoFuture = std::pin::Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}

@@ -1,0 +1,292 @@
+//! One recorded statement from begin to end.
+
+use std::borrow::BorrowMut;
+
+use rusqlite::{Connection, Params, Statement};
+use vocabulary::{
+    action::{Access, Effect, Kind, Outcome, ReadAfter, ReadBefore},
+    attribute,
+    content::Content,
+};
+
+use super::{
+    Sqlite, SqliteError, change,
+    content::{self, Returned},
+    schema::{self, Touched},
+    statement,
+    watch::{BYTES, ROWS, Seen},
+};
+use crate::{
+    Action, Attributes, Diff,
+    capture::{
+        Error,
+        step::{self, End, Fault, Plan},
+    },
+};
+
+/// What was seen of the rows while a statement ran.
+struct Watched {
+    seen: Seen,
+    /// Why rows were not watched, if they were not.
+    not: Option<String>,
+}
+
+impl<C: BorrowMut<Connection>> Sqlite<C> {
+    /// Runs `run` on the prepared statement as one action. It gives its result and how many rows that is.
+    pub(super) fn recorded<T, P: Params + Clone>(
+        &self,
+        sql: &str,
+        params: P,
+        run: impl FnOnce(&mut Statement<'_>, P, &mut Returned) -> rusqlite::Result<(T, u64)>,
+    ) -> Result<T, SqliteError> {
+        let conn: &Connection = self.conn.borrow();
+        self.notice(false);
+        // A statement that does not compile is an attempt all the same: it is begun, and fails when it runs.
+        let prepared = conn.prepare(sql);
+        let kind = prepared
+            .as_ref()
+            .map_or(statement::Kind::Other, |prepared| {
+                statement::kind(sql, prepared)
+            });
+        let parameters = prepared
+            .as_ref()
+            .ok()
+            .and_then(|prepared| content::parameters(conn, prepared, params.clone()).ok())
+            .unwrap_or_default();
+        let touched = match kind {
+            statement::Kind::Rows(_) | statement::Kind::Read => schema::touched(conn, sql),
+            _ => Ok(Touched::default()),
+        };
+        let plan = self.plan(sql, kind, &touched, &parameters);
+        let begun = plan
+            .in_session(&self.session)
+            .begin_blocking()
+            .map_err(Error::Refused)?;
+
+        let total = conn.total_changes();
+        let mut returned = Returned::default();
+        let (result, watched) = match prepared {
+            Err(error) => (Err(error), None),
+            Ok(mut prepared) => match kind {
+                statement::Kind::Rows(_) => {
+                    let (result, watched) =
+                        self.watched(sql, &touched, || run(&mut prepared, params, &mut returned));
+                    (result, Some(watched))
+                }
+                _ => (run(&mut prepared, params, &mut returned), None),
+            },
+        };
+        // A failed statement takes its changes back, except those that `FAIL` lets stand: SQLite counts only these.
+        let stands = result.is_ok() || conn.total_changes() != total;
+        let group = (stands && !conn.is_autocommit()).then(|| {
+            self.levels
+                .borrow_mut()
+                .group(|| self.session.new_transaction())
+        });
+        let changes_rows = !matches!(kind, statement::Kind::Read);
+        let effect = match (&group, changes_rows, stands) {
+            (_, false, _) => Effect::None,
+            (Some(_), true, _) => Effect::Pending,
+            (None, true, true) => Effect::Committed,
+            (None, true, false) => Effect::None,
+        };
+        if let (Some(watched), true) = (watched, stands) {
+            let tables = touched.map(|touched| touched.written).unwrap_or_default();
+            for diff in self.diffs(&tables, watched) {
+                let diff = diff.effect(effect);
+                begun.diff(match group {
+                    Some(group) => diff.transaction(group),
+                    None => diff,
+                });
+            }
+        }
+        Self::end(begun, &result, effect, returned);
+        self.notice(true);
+        result.map(|(value, _)| value).map_err(Error::Own)
+    }
+
+    /// What is about to run.
+    fn plan(
+        &self,
+        sql: &str,
+        kind: statement::Kind,
+        touched: &rusqlite::Result<Touched>,
+        parameters: &[(String, super::watch::Cell)],
+    ) -> Plan {
+        let verb = match kind {
+            statement::Kind::Rows(verb) => verb.to_owned(),
+            _ => statement::verb(sql),
+        };
+        let access = match kind {
+            statement::Kind::Rows("DELETE") => Access::Delete,
+            statement::Kind::Rows(_) => Access::Write,
+            statement::Kind::Read => Access::Read,
+            statement::Kind::Schema if verb == "DROP" => Access::Delete,
+            statement::Kind::Schema => Access::Write,
+            statement::Kind::Other => Access::Execute,
+        };
+        let names = touched
+            .as_ref()
+            .map(|touched| touched.names.as_slice())
+            .unwrap_or_default();
+        let target = match (names, access) {
+            ([], _) => format!("db:{}", self.name),
+            // A write is about the table it names; what triggers touch besides is in the diffs.
+            ([(database, table)], _)
+            | ([(database, table), ..], Access::Write | Access::Delete) => {
+                format!("db:{}/{database}.{table}", self.name)
+            }
+            (_, _) => format!("db:{}/*", self.name),
+        };
+        let mut attributes = Attributes::new();
+        attributes
+            .str(attribute::DB_SYSTEM, "sqlite")
+            .str(attribute::DB_NAMESPACE, &self.name)
+            .str(attribute::DB_OPERATION, &verb)
+            .text(attribute::DB_QUERY_TEXT, sql);
+        if let [(_, table), ..] = names {
+            attributes.str(attribute::DB_COLLECTION, table);
+        }
+        Plan {
+            kind: Kind::Db,
+            access,
+            name: format!(
+                "{verb} {}",
+                names.first().map_or(self.name.as_str(), |(_, table)| table)
+            ),
+            operation: verb,
+            target,
+            input: content::input(sql, parameters),
+            attributes,
+        }
+    }
+
+    /// Runs `run` while the rows it can change are watched, or without where that cannot be.
+    fn watched<T>(
+        &self,
+        sql: &str,
+        touched: &rusqlite::Result<Touched>,
+        run: impl FnOnce() -> rusqlite::Result<T>,
+    ) -> (rusqlite::Result<T>, Watched) {
+        let conn: &Connection = self.conn.borrow();
+        let watch = match (&self.watcher, touched) {
+            (Err(why), _) => Err(why.clone()),
+            (_, Err(error)) => Err(format!("the tables it writes are not known: {error}")),
+            (Ok(watcher), Ok(touched)) => watcher.start(conn, &touched.written, sql),
+        };
+        match watch {
+            Ok(watch) => {
+                let result = run();
+                let not = touched
+                    .as_ref()
+                    .ok()
+                    .and_then(|touched| touched.unseen.first().cloned());
+                (
+                    result,
+                    Watched {
+                        seen: watch.end(),
+                        not,
+                    },
+                )
+            }
+            Err(why) => (
+                run(),
+                Watched {
+                    seen: Seen::default(),
+                    not: Some(why),
+                },
+            ),
+        }
+    }
+
+    /// One diff per changed row, and one for what is missing.
+    fn diffs(&self, tables: &[schema::Table], watched: Watched) -> Vec<Diff> {
+        let Watched { seen, not } = watched;
+        let beyond = (seen.beyond_budget > 0).then(|| {
+            format!(
+                "{} more rows: beyond {ROWS} rows or {BYTES} bytes per statement",
+                seen.beyond_budget
+            )
+        });
+        let of_table = |table: Option<&schema::Table>| match table {
+            Some(table) => format!("db:{}/{}.{}", self.name, table.database, table.name),
+            None => format!("db:{}", self.name),
+        };
+        let row = |change: change::Change| {
+            let table = tables.get(change.table)?;
+            let resource = format!(
+                "{}/{}",
+                of_table(Some(table)),
+                change::key_text(table, &change.key)
+            );
+            let diff = Diff::of(resource)
+                .before(content::side(table, change.before.as_ref()))
+                .after(content::side(table, change.after.as_ref()));
+            Some(
+                diff.read_before(ReadBefore::InTransaction)
+                    .read_after(ReadAfter::InTransaction),
+            )
+        };
+        let missing = |why: String| {
+            let not_captured = Content::not_captured(None, &why);
+            let diff = Diff::of(of_table(tables.first()))
+                .before(not_captured.clone())
+                .after(not_captured);
+            diff.read_before(ReadBefore::NotRead)
+                .read_after(ReadAfter::NotRead)
+        };
+        let rows = change::changes(tables, seen.steps)
+            .into_iter()
+            .filter_map(row);
+        rows.chain([not, beyond].into_iter().flatten().map(missing))
+            .collect()
+    }
+
+    fn end<T>(
+        begun: Action,
+        result: &rusqlite::Result<(T, u64)>,
+        effect: Effect,
+        returned: Returned,
+    ) {
+        let mut attributes = Attributes::new();
+        let (outcome, text, fault) = match result {
+            Ok((_, rows)) => {
+                attributes.int(attribute::DB_ROWS, i64::try_from(*rows).unwrap_or(i64::MAX));
+                (
+                    Outcome::Success,
+                    format!("{rows} {}", if *rows == 1 { "row" } else { "rows" }),
+                    None,
+                )
+            }
+            Err(error) => (Outcome::Failure, "failed".to_owned(), Some(fault(error))),
+        };
+        let output = (returned.rows > 0).then(|| returned.content());
+        step::end(
+            begun,
+            End {
+                outcome,
+                effect,
+                result: text,
+                output,
+                fault,
+                attributes,
+            },
+        );
+    }
+}
+
+/// The error as SQLite names it.
+fn fault(error: &rusqlite::Error) -> Fault {
+    let native = error
+        .sqlite_error()
+        .map(|error| format!("sqlite:{}", error.extended_code));
+    let class = match error.sqlite_error_code() {
+        Some(code) => format!("{code:?}"),
+        None => "rusqlite".to_owned(),
+    };
+    Fault {
+        class,
+        native,
+        message: error.to_string(),
+    }
+}
