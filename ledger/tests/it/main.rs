@@ -17,6 +17,8 @@ mod verify;
 #[cfg(feature = "store")]
 mod crash;
 #[cfg(feature = "store")]
+mod damage;
+#[cfg(feature = "store")]
 mod maintenance;
 #[cfg(feature = "store")]
 mod reading;
