@@ -34,6 +34,8 @@ pub struct Builder<'a> {
     heads: Vec<Head>,
     head_numbers: HashMap<Head, u32>,
     records: Vec<Option<(u32, &'a [u8])>>,
+    /// The newest record's head by the places where its parts lie.
+    newest: Option<(Encoding, Signal, [&'a [u8]; 5], u32)>,
 }
 
 impl<'a> Builder<'a> {
@@ -46,17 +48,29 @@ impl<'a> Builder<'a> {
     /// Appends a record.
     pub fn push(&mut self, envelope: &Envelope<'a>) {
         let [collector, resource, resource_url, scope, scope_url, item] = envelope.parts();
-        let parts =
-            [collector, resource, resource_url, scope, scope_url].map(|part| self.part(part));
-        let head = Head {
-            encoding: envelope.encoding as u8,
-            signal: envelope.signal as u8,
-            parts,
-        };
-        // Neighbours nearly always share their head, so look there before hashing.
-        let number = match self.records.last() {
-            Some(Some((last, _))) if self.heads.get(*last as usize) == Some(&head) => *last,
-            _ => self.head(head),
+        let places = [collector, resource, resource_url, scope, scope_url];
+        let (encoding, signal) = (envelope.encoding, envelope.signal);
+        // Records of one export share their parts in place; then there is nothing to compare or hash.
+        let number = match &self.newest {
+            Some((e, s, newest, number))
+                if (*e, *s) == (encoding, signal)
+                    && newest
+                        .iter()
+                        .zip(&places)
+                        .all(|(a, b)| std::ptr::eq(*a, *b)) =>
+            {
+                *number
+            }
+            _ => {
+                let parts = places.map(|part| self.part(part));
+                let number = self.head(Head {
+                    encoding: encoding as u8,
+                    signal: signal as u8,
+                    parts,
+                });
+                self.newest = Some((encoding, signal, places, number));
+                number
+            }
         };
         self.records.push(Some((number, item)));
     }
@@ -234,7 +248,41 @@ fn head<'a>(cursor: &mut Cursor<'a>, parts: &[&'a [u8]]) -> Result<Envelope<'a>,
 /// How a stored segment is packed: its first byte.
 #[cfg(feature = "store")]
 mod packed {
+    use std::cell::RefCell;
+
+    use zstd::bulk::{Compressor, Decompressor};
+
     use super::MAX_PLAIN;
+
+    // Setting up a context costs as much as packing a dozen records, so each thread keeps its own.
+    thread_local! {
+        static COMPRESSOR: RefCell<Option<(i32, Compressor<'static>)>> = const { RefCell::new(None) };
+        static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+
+    fn compress(plain: &[u8], level: i32) -> std::io::Result<Vec<u8>> {
+        COMPRESSOR.with_borrow_mut(|kept| {
+            let mut compressor = match kept.take() {
+                Some((of, compressor)) if of == level => compressor,
+                _ => Compressor::new(level)?,
+            };
+            let squeezed = compressor.compress(plain);
+            *kept = Some((level, compressor));
+            squeezed
+        })
+    }
+
+    fn decompress(body: &[u8], len: usize) -> std::io::Result<Vec<u8>> {
+        DECOMPRESSOR.with_borrow_mut(|kept| {
+            let mut decompressor = match kept.take() {
+                Some(decompressor) => decompressor,
+                None => Decompressor::new()?,
+            };
+            let plain = decompressor.decompress(body, len);
+            *kept = Some(decompressor);
+            plain
+        })
+    }
 
     /// A stored segment that cannot be unpacked.
     #[derive(Debug, thiserror::Error)]
@@ -266,8 +314,7 @@ mod packed {
         if plain.len() > MAX_PLAIN {
             return Err(PackError::Large { len: plain.len() });
         }
-        let squeezed =
-            zstd::bulk::compress(plain, level).map_err(|e| PackError::Codec(e.to_string()))?;
+        let squeezed = compress(plain, level).map_err(|e| PackError::Codec(e.to_string()))?;
         let (codec, body) = if squeezed.len() < plain.len() {
             (1, squeezed.as_slice())
         } else {
@@ -296,7 +343,7 @@ mod packed {
         }
         let plain = match head[0] {
             0 => body.to_vec(),
-            1 => zstd::bulk::decompress(body, len).map_err(|e| PackError::Codec(e.to_string()))?,
+            1 => decompress(body, len).map_err(|e| PackError::Codec(e.to_string()))?,
             _ => return Err(header()),
         };
         if plain.len() == len {
