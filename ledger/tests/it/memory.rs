@@ -14,8 +14,8 @@ use ledger::leaf::{
 };
 use ledger::note::SignerKey;
 use ledger::reader::{
-    Find, Log, ReadError, Reader, State, StoredBody, StoredControl, StoredPrivate, StoredRecord,
-    StreamHint,
+    Find, LentBody, LentRecord, Log, ReadError, Reader, State, StoredBody, StoredControl,
+    StoredPrivate, StoredRecord, StreamHint,
 };
 use ledger::tile::Tiler;
 use ledger::tree::{Frontier, hash_leaf};
@@ -375,5 +375,39 @@ impl Reader for Memory {
             .filter(|record| (from..to).contains(&record.index))
             .cloned()
             .collect())
+    }
+
+    fn scan(
+        &self,
+        stream: &StreamId,
+        from: u64,
+        to: u64,
+        visit: &mut dyn FnMut(LentRecord<'_>),
+    ) -> Result<(), ReadError> {
+        let stream = self
+            .streams
+            .iter()
+            .find(|known| known.hint.stream == *stream);
+        for record in stream.iter().flat_map(|stream| &stream.records) {
+            if !(from..to).contains(&record.index) {
+                continue;
+            }
+            let body = match &record.body {
+                None => LentBody::Erased,
+                Some(body) => match Envelope::decode(&body.envelope) {
+                    Ok(envelope) => LentBody::Whole {
+                        salt: &body.salt,
+                        envelope,
+                    },
+                    Err(_) => LentBody::Damaged("not an envelope"),
+                },
+            };
+            visit(LentRecord {
+                index: record.index,
+                leaf: &record.leaf,
+                body,
+            });
+        }
+        Ok(())
     }
 }
