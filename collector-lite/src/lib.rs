@@ -12,6 +12,7 @@ mod agent_door;
 mod clock;
 mod hidden;
 mod intake;
+mod reader_door;
 mod serve;
 
 use std::ffi::OsString;

@@ -1,5 +1,6 @@
 //! `serve`: open the ledger, open the doors, say so, and stop in order.
 
+use std::future::IntoFuture;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use ledger::store::{InitOptions, Ledger, Options, StoreError, init};
 use sha2::{Digest, Sha256};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -17,7 +18,9 @@ use crate::agent_door::{grpc, http};
 use crate::clock;
 use crate::error::{Error, exit};
 use crate::hidden::Ready;
-use crate::settings::{self, Settings};
+use crate::reader_door::listen::{SocketFile, socket};
+use crate::reader_door::{self, ReaderDoor};
+use crate::settings::{self, Origin, ReaderPlace, Settings};
 
 /// How long connections may take to finish after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(10);
@@ -111,6 +114,20 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
             stopped.clone(),
         ));
     }
+    let reader = open_reader(settings, &ledger, &door)?;
+    let mut socket = None;
+    match reader_listener(settings).await? {
+        Some(ReaderListener::Socket(listener, file)) => {
+            ready.reader = Some(file.path().display().to_string());
+            tasks.spawn(reader_doorway(listener, reader, stopped.clone()));
+            socket = Some(file);
+        }
+        Some(ReaderListener::Tcp(listener, address)) => {
+            ready.reader = Some(address.to_string());
+            tasks.spawn(reader_doorway(listener, reader, stopped.clone()));
+        }
+        None => {}
+    }
     announce(&ready);
 
     tokio::select! {
@@ -118,6 +135,7 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
         _ = halted.wait_for(Option::is_some) => {}
     }
     stop.send_replace(true);
+    drop(socket);
     let drained = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(GRACE, drained).await.is_err() {
         tracing::warn!(
@@ -160,6 +178,65 @@ async fn listen(
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok(Some((listener, bound)))
+}
+
+enum ReaderListener {
+    Socket(UnixListener, SocketFile),
+    Tcp(TcpListener, SocketAddr),
+}
+
+fn open_reader(
+    settings: &Settings,
+    ledger: &Arc<Ledger>,
+    agent: &Arc<AgentDoor>,
+) -> Result<Router, Error> {
+    let token = match settings.reader {
+        ReaderPlace::Tcp(_) => settings.reader_token.clone(),
+        ReaderPlace::Socket(_) | ReaderPlace::Closed => None,
+    };
+    let folder = ledger.reader()?;
+    Ok(reader_door::router(ReaderDoor::new(
+        Arc::clone(ledger),
+        folder,
+        Arc::clone(agent),
+        token,
+    )))
+}
+
+/// A reader door that nobody asked for and that cannot be opened is told, and the collector records without it.
+async fn reader_listener(settings: &Settings) -> Result<Option<ReaderListener>, Error> {
+    match &settings.reader {
+        ReaderPlace::Closed => Ok(None),
+        ReaderPlace::Tcp(address) => {
+            let listening = listen(Some(*address), settings::READER.flag).await?;
+            Ok(listening.map(|(listener, address)| ReaderListener::Tcp(listener, address)))
+        }
+        ReaderPlace::Socket(path) => match socket(path) {
+            Ok((listener, file)) => Ok(Some(ReaderListener::Socket(listener, file))),
+            Err(error) if settings.reader_origin == Origin::Default => {
+                tracing::warn!("no reader door: {error}; {}", error.hint());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// Serves the reader door until the stop. Live tails never end by themselves, so they are not waited for.
+async fn reader_doorway<L>(listener: L, router: Router, mut stopped: watch::Receiver<bool>)
+where
+    L: axum::serve::Listener,
+    L::Addr: std::fmt::Debug,
+{
+    let served = axum::serve(listener, router).into_future();
+    tokio::select! {
+        outcome = served => {
+            if let Err(error) = outcome {
+                tracing::error!(%error, "the reader door closed");
+            }
+        }
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
 }
 
 /// Serves one listener until the stop.

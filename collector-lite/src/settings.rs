@@ -200,6 +200,7 @@ pub(crate) struct Settings {
     pub(crate) otlp_grpc: Option<SocketAddr>,
     pub(crate) otlp_http: Option<SocketAddr>,
     pub(crate) reader: ReaderPlace,
+    pub(crate) reader_origin: Origin,
     /// The token that a reader over TCP has to present.
     pub(crate) reader_token: Option<String>,
     /// Name of the ledger at its creation; empty: derived from the ledger's id.
@@ -240,6 +241,7 @@ impl Settings {
             otlp_grpc: agent_address(OTLP_GRPC, &raw.get(OTLP_GRPC))?,
             otlp_http: agent_address(OTLP_HTTP, &raw.get(OTLP_HTTP))?,
             reader,
+            reader_origin: raw.get(READER).origin,
             reader_token,
             origin: (!origin.is_empty()).then_some(origin),
             max_body: number(MAX_BODY, &raw.get(MAX_BODY))?,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use ledger::store::{AppendError, Batch, Ledger, Receipt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, oneshot};
 
 use super::answer::Partial;
 use super::body::{self, Compression};
@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a body waits for memory.
 const ROOM_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Commits that a live reader may be behind before it misses some.
+const FOLLOWED: usize = 1024;
 
 /// A body of unknown length is taken to have this many bytes until it shows otherwise.
 const USUAL: usize = 1 << 20;
@@ -68,6 +71,8 @@ pub(crate) struct AgentDoor {
     in_flight: Arc<Semaphore>,
     permits: u32,
     refused: RefusedLimit,
+    /// What was committed, for those who follow it live.
+    committed: broadcast::Sender<Arc<Receipt>>,
 }
 
 impl AgentDoor {
@@ -84,6 +89,7 @@ impl AgentDoor {
             in_flight: Arc::new(Semaphore::new(permits as usize)),
             permits,
             refused: RefusedLimit::default(),
+            committed: broadcast::channel(FOLLOWED).0,
         }
     }
 
@@ -154,6 +160,11 @@ impl AgentDoor {
         self.room(bytes).await
     }
 
+    /// Receipts of everything committed from now on.
+    pub(crate) fn follow(&self) -> broadcast::Receiver<Arc<Receipt>> {
+        self.committed.subscribe()
+    }
+
     /// Takes one export: back only once it is durable, or refused.
     pub(crate) async fn take(
         &self,
@@ -171,6 +182,9 @@ impl AgentDoor {
                 );
                 add(&self.counters.duplicates, receipt.duplicates);
                 add(&self.counters.rejected_records, partial.rejected);
+                if self.committed.receiver_count() > 0 {
+                    let _ = self.committed.send(Arc::new(receipt.clone()));
+                }
             }
             Err(refusal) => self.turned_away(export.door, &export.peer, refusal, &body),
         }

@@ -1,0 +1,109 @@
+//! The reader door: what people and programs may look at. Nothing behind it can change the ledger.
+//!
+//! Everything that [`ledger::reader::Reader`] offers goes out exactly ([`evidence`]), so that the far end verifies it
+//! by itself; what is put together here for convenience ([`views`]) says that it was.
+
+mod answer;
+mod evidence;
+mod health;
+pub(crate) mod listen;
+mod tail;
+mod tiles;
+mod views;
+
+use std::sync::Arc;
+
+use ::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::get;
+use ledger::store::{Folder, Ledger};
+
+use crate::agent_door::door::AgentDoor;
+
+/// What every answer is made from.
+#[derive(Debug)]
+pub(crate) struct ReaderDoor {
+    /// The ledger, for how it stands; never to append.
+    ledger: Arc<Ledger>,
+    folder: Arc<Folder>,
+    agent: Arc<AgentDoor>,
+    /// Needed over TCP; a socket is guarded by its permissions.
+    token: Option<String>,
+}
+
+impl ReaderDoor {
+    pub(crate) fn new(
+        ledger: Arc<Ledger>,
+        folder: Folder,
+        agent: Arc<AgentDoor>,
+        token: Option<String>,
+    ) -> Self {
+        Self {
+            ledger,
+            folder: Arc::new(folder),
+            agent,
+            token,
+        }
+    }
+}
+
+type Door = State<Arc<ReaderDoor>>;
+
+/// The routes of the reader door.
+pub(crate) fn router(door: ReaderDoor) -> Router {
+    let door = Arc::new(door);
+    Router::new()
+        .route("/v1/state", get(evidence::state))
+        .route("/checkpoint", get(evidence::checkpoint))
+        .route("/v1/control", get(evidence::control))
+        .route("/v1/tile", get(evidence::tile))
+        .route("/v1/streams", get(evidence::streams))
+        .route("/v1/streams/{id}", get(evidence::stream))
+        .route("/v1/streams/{id}/records", get(evidence::records))
+        .route("/tile/{*path}", get(tiles::ledger))
+        .route("/stream/{id}/tile/{*path}", get(tiles::stream))
+        .route("/v1/sessions", get(views::sessions))
+        .route("/v1/sessions/{id}/records", get(views::session_records))
+        .route("/v1/bindings/{request}", get(views::bindings))
+        .route("/v1/account/{request}", get(views::account))
+        .route("/v1/tail", get(tail::tail))
+        .route("/healthz", get(health::healthz))
+        .route("/metrics", get(health::metrics))
+        .layer(from_fn_with_state(Arc::clone(&door), guard))
+        .with_state(door)
+}
+
+/// Asks for the token where there is one, and names the store in every answer.
+async fn guard(State(door): Door, request: Request, next: Next) -> Response {
+    if let Some(token) = &door.token {
+        let given = request
+            .headers()
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let given = given
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .unwrap_or_default();
+        if !same(given.as_bytes(), token.as_bytes()) {
+            return answer::problem(StatusCode::UNAUTHORIZED, "a bearer token is needed");
+        }
+    }
+    let mut response = next.run(request).await;
+    if let Ok(place) = HeaderValue::from_str(&door.ledger.dir().display().to_string()) {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(ledger::door::PLACE), place);
+    }
+    response
+}
+
+/// Compares without telling by its duration where the difference is.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len()
+        && a.iter()
+            .zip(b)
+            .fold(0, |difference, (a, b)| difference | (a ^ b))
+            == 0
+}
