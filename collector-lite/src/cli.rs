@@ -21,6 +21,10 @@ pub(crate) struct Common {
     /// Folder of the ledger [env: RECOUNT_STORE]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) store: Option<String>,
+    /// Reader door: a socket, or an address with --reader-token-file; `none` closes it
+    /// [default: $XDG_RUNTIME_DIR/recount/reader.sock] [env: RECOUNT_READER]
+    #[arg(long, global = true, value_name = "ADDR|SOCKET")]
+    pub(crate) reader: Option<String>,
     /// Configuration file, TOML [env: RECOUNT_COLLECTOR_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -68,10 +72,6 @@ pub(crate) struct Doors {
     /// Agent door, OTLP over HTTP; `none` closes it [default: 127.0.0.1:4318]
     #[arg(long, value_name = "ADDR")]
     pub(crate) otlp_http: Option<String>,
-    /// Reader door: a socket, or an address with --reader-token-file; `none` closes it
-    /// [default: $XDG_RUNTIME_DIR/recount/reader.sock]
-    #[arg(long, value_name = "ADDR|SOCKET")]
-    pub(crate) reader: Option<String>,
     /// File with the token that a reader over TCP has to present
     #[arg(long, value_name = "FILE")]
     pub(crate) reader_token_file: Option<String>,
@@ -132,9 +132,11 @@ pub(crate) enum Form {
 impl Cli {
     /// The settings that were given as flags.
     pub(crate) fn flags(&self) -> Vec<(&'static Key, Option<String>)> {
+        let common = &self.common;
         let mut flags = vec![
-            (settings::STORE, self.common.store.clone()),
-            (settings::LOG, self.common.log.clone()),
+            (settings::STORE, common.store.clone()),
+            (settings::READER, common.reader.clone()),
+            (settings::LOG, common.log.clone()),
         ];
         match &self.command {
             Command::Serve(serve) => {
@@ -142,7 +144,6 @@ impl Cli {
                 flags.extend([
                     (settings::OTLP_GRPC, doors.otlp_grpc.clone()),
                     (settings::OTLP_HTTP, doors.otlp_http.clone()),
-                    (settings::READER, doors.reader.clone()),
                     (settings::READER_TOKEN_FILE, doors.reader_token_file.clone()),
                     (settings::MAX_BODY, doors.max_body_bytes.clone()),
                     (settings::MAX_IN_FLIGHT, doors.max_in_flight_bytes.clone()),

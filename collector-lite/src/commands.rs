@@ -1,5 +1,12 @@
 //! The commands, each on settings that were checked.
 
+mod checkpoint;
+mod doctor;
+mod maintain;
+mod source;
+mod status;
+mod verify;
+
 use std::path::Path;
 
 use ledger::store::{InitOptions, init};
@@ -27,7 +34,13 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
             show_config(&raw, &settings);
             Ok(exit::DONE)
         }
-        _ => Ok(exit::USAGE),
+        Command::Status(output) => status::status(&settings, output.output),
+        Command::Verify(options) => verify::verify(&settings, options),
+        Command::Reindex => maintain::make_index(&settings),
+        Command::Compact => maintain::make_compact(&settings),
+        Command::Checkpoint => checkpoint::checkpoint(&settings),
+        Command::Doctor => doctor::doctor(&settings),
+        Command::Adopt(_) => Ok(exit::USAGE),
     }
 }
 

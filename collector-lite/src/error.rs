@@ -74,6 +74,12 @@ pub(crate) enum Error {
     /// The ledger is not what was written.
     #[error("{what}")]
     NotIntact { what: String },
+    /// A file that was named on the command line and cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     /// The operating system refused something else.
     #[error("cannot {doing}: {source}")]
     System {
@@ -88,7 +94,7 @@ impl Error {
         match self {
             Self::Store(error) => store_code(error),
             Self::Read(error) => read_code(error),
-            Self::Config { .. } | Self::Setting { .. } => exit::USAGE,
+            Self::Config { .. } | Self::Setting { .. } | Self::File { .. } => exit::USAGE,
             Self::PortTaken { .. }
             | Self::Listen { .. }
             | Self::SocketTaken { .. }
@@ -131,7 +137,7 @@ impl Error {
             Self::NotIntact { .. } => {
                 "keep the store as it is: copy it before anything else is done to it".to_owned()
             }
-            Self::System { .. } => String::new(),
+            Self::File { .. } | Self::System { .. } => String::new(),
         }
     }
 }

@@ -3,15 +3,21 @@
 
 use std::collections::BTreeMap;
 
+use ::http::StatusCode;
+use account::model::Account;
+use account::{AccountError, Options};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use ledger::door::wire::{ControlAnswer, HintAnswer, RecordAnswer};
 use ledger::leaf::{ControlBody, ControlLeaf, Private, RequestBinding};
-use ledger::reader::{Find, ReadError, Reader, StreamHint};
+use ledger::note::VerifierKey;
+use ledger::reader::{Find, Reader, StreamHint};
+use ledger::verify::Trusted;
 use serde::{Deserialize, Serialize};
+use vocabulary::record::CheckedBy;
 
 use super::Door;
-use super::answer::{json, not_found, read};
+use super::answer::{bad_request, failed, json, not_found, problem, read};
 
 /// Sessions in one answer, unless asked otherwise.
 const SESSIONS: usize = 100;
@@ -157,13 +163,26 @@ fn binding(stored: &ledger::reader::StoredControl, request: &str) -> Option<Bind
 
 /// The account of a request as this collector computes it: `checked_by: collector`.
 pub(super) async fn account(State(door): Door, Path(request): Path<String>) -> Response {
-    match read(&door, move |folder| account_of(folder, &request)).await {
-        Ok(Some(account)) => account,
-        Ok(None) => not_found("such request"),
+    let key = door.ledger.key().clone();
+    match read(&door, move |folder| Ok(account_of(folder, key, &request))).await {
+        Ok(Ok(account)) => json(&account),
+        Ok(Err(AccountError::Read(error))) => failed(error),
+        Ok(Err(error @ AccountError::NotFound { .. })) => {
+            problem(StatusCode::NOT_FOUND, &error.to_string())
+        }
+        Ok(Err(error)) => bad_request(&error.to_string()),
         Err(response) => response,
     }
 }
 
-fn account_of(_reader: &dyn Reader, _request: &str) -> Result<Option<Response>, ReadError> {
-    Ok(None)
+fn account_of(
+    reader: &dyn Reader,
+    key: VerifierKey,
+    request: &str,
+) -> Result<Account, AccountError> {
+    let options = Options {
+        checked_by: CheckedBy::Collector,
+        ..Options::default()
+    };
+    account::build(reader, &Trusted::Pinned(key), request, &options)
 }

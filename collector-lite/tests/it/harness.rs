@@ -37,7 +37,11 @@ impl Lab {
     }
 
     pub(crate) fn serve_with(&self, more: &[&str]) -> Hidden {
-        Hidden::spawn(self.command().args(more), true).unwrap()
+        let mut command = self.command();
+        if !more.contains(&"--reader") {
+            command.arg("--reader").arg(self.socket());
+        }
+        Hidden::spawn(command.args(more), true).unwrap()
     }
 
     pub(crate) fn command(&self) -> Command {
@@ -51,7 +55,7 @@ impl Lab {
             "127.0.0.1:0",
             "--store",
         ]);
-        command.arg(self.store()).arg("--reader").arg(self.socket());
+        command.arg(self.store());
         clean(&mut command);
         command
     }

@@ -1,0 +1,105 @@
+//! `status`: how the ledger stands, and what its protection is worth here.
+
+use std::os::unix::fs::MetadataExt;
+
+use ledger::checkpoint::Checkpoint;
+use ledger::note::Note;
+use ledger::reader::{Find, StreamHint};
+use serde_json::{Value, json};
+
+use super::source::Source;
+use crate::cli::Form;
+use crate::error::{Error, exit};
+use crate::settings::Settings;
+
+/// Prints the status.
+pub(super) fn status(settings: &Settings, form: Form) -> Result<u8, Error> {
+    let source = Source::open(settings)?;
+    let status = gather(settings, &source)?;
+    match form {
+        Form::Json => println!("{status:#}"),
+        Form::Text => print(&status),
+    }
+    Ok(exit::DONE)
+}
+
+fn gather(settings: &Settings, source: &Source) -> Result<Value, Error> {
+    let reader = source.reader();
+    let state = reader.state()?;
+    let streams = reader.find(&Find::All)?;
+    let note = reader.checkpoint()?;
+    let signed = note
+        .as_deref()
+        .and_then(|note| Note::parse(note).ok())
+        .and_then(|note| {
+            let checkpoint = Checkpoint::parse(note.text).ok()?;
+            Some(json!({ "origin": checkpoint.origin, "size": checkpoint.head.size }))
+        });
+    let running = match source {
+        Source::Running { place, .. } => json!(place),
+        Source::Folder(_) => Value::Null,
+    };
+    Ok(json!({
+        "store": settings.store,
+        "store_from": settings.store_origin.to_string(),
+        "running_reader": running,
+        "key": std::fs::read_to_string(settings.store.join("ledger.pub")).ok().map(|key| key.trim().to_owned()),
+        "commit": state.commit,
+        "size": state.size,
+        "acked_commit": state.acked.map(|acked| acked.commit),
+        "signed": signed,
+        "streams": streams.len(),
+        "records": streams.iter().map(|hint| hint.records).sum::<u64>(),
+        "open_streams": streams.iter().filter(|hint: &&StreamHint| !hint.closed).count(),
+        "same_user": same_user(settings),
+    }))
+}
+
+/// Whether the store belongs to the user who asks; `null` when that cannot be told.
+fn same_user(settings: &Settings) -> Option<bool> {
+    let owner = std::fs::metadata(&settings.store).ok()?.uid();
+    Some(std::fs::metadata("/proc/self").ok()?.uid() == owner)
+}
+
+fn print(status: &Value) {
+    let text = |key: &str| match status.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => "unknown".to_owned(),
+        Some(other) => other.to_string(),
+    };
+    println!(
+        "store       {} (from {})",
+        text("store"),
+        text("store_from")
+    );
+    match status.get("running_reader") {
+        Some(Value::String(place)) => println!("collector   running, reader door {place}"),
+        _ => println!("collector   not running"),
+    }
+    println!("key         {}", text("key"));
+    println!(
+        "ledger      {} leaves, commit {}",
+        text("size"),
+        text("commit")
+    );
+    match status.get("signed") {
+        Some(Value::Object(signed)) => {
+            let size = signed.get("size").map(Value::to_string).unwrap_or_default();
+            println!("checkpoint  size {size}");
+        }
+        _ => println!("checkpoint  none yet"),
+    }
+    println!(
+        "records     {} in {} streams, {} of them open",
+        text("records"),
+        text("streams"),
+        text("open_streams")
+    );
+    if status.get("same_user") == Some(&Value::Bool(true)) {
+        println!(
+            "protection  the store belongs to you: an agent that runs as you could change it. A change would be\n            \
+             evident against a checkpoint kept elsewhere, but nothing prevents it."
+        );
+    }
+    println!("these numbers are from the index; `verify` recomputes everything");
+}

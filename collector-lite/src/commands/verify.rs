@@ -1,0 +1,141 @@
+//! `verify`: recompute everything, and say what is wrong.
+
+use std::path::Path;
+
+use ledger::note::VerifierKey;
+use ledger::reader::Log;
+use ledger::verify::{Finding, Place, Report, Trusted, Verifier, verify_all};
+use serde_json::json;
+
+use super::source::Source;
+use crate::cli::{Form, Verify};
+use crate::error::{Error, exit};
+use crate::settings::Settings;
+
+/// Verifies the whole ledger. 0: whole; 3: something is wrong; 6: right as far as it is signed.
+pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error> {
+    let source = Source::open(settings)?;
+    let trusted = trusted(options.key.as_deref())?;
+    let mut report = verify_all(source.reader(), &trusted, &mut |_| {})?;
+    if let Source::Folder(folder) = &source {
+        report.findings.extend(folder.check()?);
+    }
+    if let Some(file) = &options.known_checkpoint {
+        let mut verifier = Verifier::open(source.reader(), &trusted)?;
+        report
+            .findings
+            .extend(verifier.known_checkpoint(&known(file)?));
+    }
+    let code = match (report.findings.is_empty(), report.open) {
+        (false, _) => exit::NOT_INTACT,
+        (true, 0) => exit::DONE,
+        (true, _) => exit::INCOMPLETE,
+    };
+    match options.output.output {
+        Form::Text => print(settings, &report, options.key.is_some()),
+        Form::Json => println!("{:#}", as_json(&report, code)),
+    }
+    Ok(code)
+}
+
+fn trusted(key: Option<&str>) -> Result<Trusted, Error> {
+    let Some(key) = key else {
+        return Ok(Trusted::FirstSeen);
+    };
+    VerifierKey::parse(key)
+        .map(Trusted::Pinned)
+        .map_err(|error| Error::Setting {
+            name: "key",
+            flag: "--key",
+            value: key.to_owned(),
+            origin: "flag --key".to_owned(),
+            why: error.to_string(),
+        })
+}
+
+fn known(file: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(file).map_err(|source| Error::File {
+        path: file.to_path_buf(),
+        source,
+    })
+}
+
+fn place(finding: &Finding) -> String {
+    let range = |from: u64, to: u64| {
+        if to == from + 1 {
+            from.to_string()
+        } else {
+            format!("{from}..{to}")
+        }
+    };
+    let place = match finding.place {
+        Place::Ledger => "ledger".to_owned(),
+        Place::Control { from, to } => format!("ledger leaf {}", range(from, to)),
+        Place::Records { stream, from, to } => {
+            format!("record {} of stream {stream}", range(from, to))
+        }
+        Place::Stream(stream) => format!("stream {stream}"),
+        Place::Tile {
+            log: Log::Ledger,
+            level,
+            n,
+        } => format!("ledger tile {level}/{n}"),
+        Place::Tile {
+            log: Log::Stream(stream),
+            level,
+            n,
+        } => format!("tile {level}/{n} of stream {stream}"),
+    };
+    format!("{place}: {}", finding.what)
+}
+
+fn print(settings: &Settings, report: &Report, pinned: bool) {
+    println!("store     {}", settings.store.display());
+    println!("streams   {}", report.streams);
+    println!(
+        "records   {} recomputed, {} bytes hashed",
+        report.records, report.bytes
+    );
+    println!("heads     {} recomputed", report.heads);
+    if report.erased > 0 {
+        println!(
+            "erased    {} payloads, each with a leaf that says so",
+            report.erased
+        );
+    }
+    for finding in &report.findings {
+        println!("BROKEN    {}", place(finding));
+    }
+    if report.open > 0 {
+        println!(
+            "open      {} records are not covered by a signed head yet",
+            report.open
+        );
+    }
+    match (report.findings.is_empty(), report.open) {
+        (true, 0) => println!("intact    everything is there and unchanged"),
+        (true, _) => println!("intact    as far as it is signed"),
+        (false, _) => println!("NOT INTACT"),
+    }
+    if !pinned {
+        println!("not proven: that the key is the right one; name it with --key");
+    }
+}
+
+fn as_json(report: &Report, code: u8) -> serde_json::Value {
+    let findings: Vec<_> = report
+        .findings
+        .iter()
+        .map(|f| json!({ "kind": format!("{:?}", f.kind), "what": place(f) }))
+        .collect();
+    json!({
+        "exit": code,
+        "streams": report.streams,
+        "records": report.records,
+        "heads": report.heads,
+        "erased": report.erased,
+        "open": report.open,
+        "bytes": report.bytes,
+        "findings": findings,
+    })
+}

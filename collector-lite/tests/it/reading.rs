@@ -1,0 +1,175 @@
+//! The reader door shows exactly what lies in the folder, while the collector writes.
+
+use std::os::unix::fs::PermissionsExt;
+
+use collector_lite::Hidden;
+use ledger::door::Door;
+use ledger::reader::{Find, Log, ReadError, Reader};
+use ledger::store::Folder;
+use ledger::verify::{Trusted, verify_all};
+
+use crate::harness::{JSON, Lab, logs_json, post, record_json};
+
+fn send(collector: &Hidden, session: &str, request: &str, count: usize) {
+    let record = record_json(
+        "hello",
+        &[("session.id", session), ("recount.request.id", request)],
+    );
+    let records: Vec<&str> = std::iter::repeat_n(record.as_str(), count).collect();
+    assert_eq!(
+        post(
+            collector,
+            "/v1/logs",
+            &[JSON],
+            logs_json(&records).as_bytes()
+        )
+        .status,
+        200
+    );
+}
+
+fn json(door: &Door, path: &str) -> serde_json::Value {
+    serde_json::from_slice(&door.get(path).unwrap()).unwrap()
+}
+
+#[test]
+fn the_door_and_the_folder_show_the_same() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    send(&collector, "s-1", "47892", 1500);
+    send(&collector, "s-2", "a/b ?&%", 3);
+    let door = Door::socket(&lab.socket());
+    let report = verify_all(&door, &Trusted::FirstSeen, &mut |_| {}).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    assert_eq!(report.records, 1503);
+    let hints = door.find(&Find::All).unwrap();
+    let through: Vec<_> = hints
+        .iter()
+        .map(|hint| door.records(&hint.stream, 0, u64::MAX).unwrap())
+        .collect();
+    let part = door.records(&hints[0].stream, 510, 515).unwrap();
+    assert_eq!(
+        part.iter().map(|record| record.index).collect::<Vec<_>>(),
+        [510, 511, 512, 513, 514]
+    );
+    let tile = door.tile(Log::Stream(hints[0].stream), 0, 1).unwrap();
+    assert_eq!(
+        door.find(&Find::Request("a/b ?&%".into())).unwrap()[0].label,
+        "s-2"
+    );
+    assert_eq!(door.find(&Find::Request("nothing".into())).unwrap(), []);
+    let control = door.control(0, u64::MAX).unwrap();
+    collector.kill().unwrap();
+
+    let folder = Folder::open(&lab.store()).unwrap();
+    let direct: Vec<_> = hints
+        .iter()
+        .map(|hint| folder.records(&hint.stream, 0, u64::MAX).unwrap())
+        .collect();
+    assert_eq!(through, direct);
+    assert_eq!(
+        tile,
+        folder.tile(Log::Stream(hints[0].stream), 0, 1).unwrap()
+    );
+    assert!(folder.control(0, u64::MAX).unwrap().starts_with(&control));
+}
+
+#[test]
+fn views_say_who_checked_them() {
+    let lab = Lab::new();
+    let collector = lab.serve();
+    send(&collector, "s-1", "47892", 2);
+    let door = Door::socket(&lab.socket());
+    let sessions = json(&door, "/v1/sessions");
+    assert_eq!(sessions["checked_by"], "nobody");
+    assert_eq!(
+        (
+            &sessions["sessions"][0]["session"],
+            &sessions["sessions"][0]["records"]
+        ),
+        (&"s-1".into(), &2.into())
+    );
+    let bindings = json(&door, "/v1/bindings/47892");
+    assert_eq!(bindings["bindings"][0]["request"], "47892");
+    let records = json(&door, "/v1/sessions/s-1/records");
+    assert_eq!(
+        records["streams"][0]["records"].as_array().unwrap().len(),
+        2
+    );
+    let account = json(&door, "/v1/account/47892");
+    assert_eq!(
+        (&account["schema"], &account["query"]["checked_by"]),
+        (&"recount.account/1".into(), &"collector".into())
+    );
+    assert_eq!(json(&door, "/healthz")["state"], "recording");
+    let metrics = String::from_utf8(door.get("/metrics").unwrap()).unwrap();
+    assert!(metrics.contains("recount_records_total 2\n"), "{metrics}");
+    assert!(matches!(
+        door.get("/v1/account/unheard-of"),
+        Err(ReadError::Damaged { .. })
+    ));
+}
+
+#[test]
+fn tiles_lie_under_their_c2sp_paths() {
+    let lab = Lab::new();
+    let collector = lab.serve();
+    send(&collector, "s-1", "47892", 300);
+    let door = Door::socket(&lab.socket());
+    let stream = door.find(&Find::All).unwrap()[0].stream;
+    assert_eq!(
+        door.get(&format!("/stream/{stream}/tile/0/000"))
+            .unwrap()
+            .len(),
+        256 * 32
+    );
+    assert_eq!(
+        door.get(&format!("/stream/{stream}/tile/0/001.p/44"))
+            .unwrap()
+            .len(),
+        44 * 32
+    );
+    assert!(
+        door.get(&format!("/stream/{stream}/tile/0/001.p/45"))
+            .is_err()
+    );
+    assert_eq!(door.get("/tile/0/000.p/3").unwrap().len(), 3 * 32);
+    assert!(
+        door.get("/checkpoint")
+            .unwrap()
+            .starts_with(b"recount.local/")
+    );
+}
+
+#[test]
+fn the_socket_is_closed_to_others_and_goes_with_the_collector() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    let mode = std::fs::metadata(lab.socket())
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o007, 0);
+    assert!(collector.stop().unwrap().success());
+    assert!(!lab.socket().exists());
+}
+
+#[test]
+fn a_reader_over_tcp_needs_the_token() {
+    let lab = Lab::new();
+    let token = lab.dir.path().join("token");
+    std::fs::write(&token, "0123456789abcdef\n").unwrap();
+    let collector = lab.serve_with(&[
+        "--reader",
+        "127.0.0.1:0",
+        "--reader-token-file",
+        token.to_str().unwrap(),
+    ]);
+    let address = collector.ready().reader.clone().unwrap();
+    assert!(Door::tcp(&address, "0123456789abcdef").state().is_ok());
+    let refused = Door::tcp(&address, "0123456789abcdeX").state();
+    assert!(
+        matches!(refused, Err(ReadError::NotAllowed { .. })),
+        "{refused:?}"
+    );
+}
