@@ -1,1 +1,686 @@
+//! Recorded requests against real servers on this machine.
 
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use serde_json::json;
+use vocabulary::attribute;
+
+use super::*;
+use crate::{
+    capture::testing::{SECRET, diffs, is_recorded, session, sides},
+    testing::{ActionRecords, Recorded as All, refuse_begins},
+};
+
+/// One account, and every request as it arrived.
+#[derive(Debug, Default, Clone)]
+struct Crm {
+    account: Arc<Mutex<(u32, String)>>,
+    log: Arc<Mutex<Vec<(String, HeaderMap)>>>,
+    reads_fail: bool,
+    /// Somebody else writes between any read and the next write.
+    contended: bool,
+}
+
+impl Crm {
+    fn seen(&self) -> Vec<(String, HeaderMap)> {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+async fn account(
+    State(crm): State<Crm>,
+    Path(_id): Path<u32>,
+    request: axum::extract::Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    crm.log
+        .lock()
+        .unwrap()
+        .push((parts.method.to_string(), parts.headers.clone()));
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let mut account = crm.account.lock().unwrap();
+    let tag = |version: u32| format!("\"v{version}\"");
+    let wanted = parts
+        .headers
+        .get(header::IF_MATCH)
+        .map(|tag| tag.to_str().unwrap().to_owned());
+    match parts.method.as_str() {
+        "GET" if crm.reads_fail => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        "GET" => {
+            let answer = ([(header::ETAG, tag(account.0))], account.1.clone()).into_response();
+            if crm.contended {
+                *account = (account.0 + 1, "theirs".to_owned());
+            }
+            answer
+        }
+        _ if wanted.is_some_and(|wanted| wanted != tag(account.0)) => {
+            StatusCode::PRECONDITION_FAILED.into_response()
+        }
+        "DELETE" => StatusCode::NO_CONTENT.into_response(),
+        _ => {
+            *account = (account.0 + 1, String::from_utf8(body.to_vec()).unwrap());
+            ([(header::ETAG, tag(account.0))], account.1.clone()).into_response()
+        }
+    }
+}
+
+async fn serve(app: Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+async fn crm(crm: &Crm) -> SocketAddr {
+    *crm.account.lock().unwrap() = (1, "old".to_owned());
+    serve(
+        Router::new()
+            .route("/accounts/{id}", any(account))
+            .with_state(crm.clone()),
+    )
+    .await
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    // The second test to come here finds it installed.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder().no_proxy()
+}
+
+fn rule(address: SocketAddr) -> Rule {
+    Rule::for_writes(
+        ["PUT", "DELETE"],
+        &format!("http://{address}/accounts/{{id}}"),
+    )
+    .unwrap()
+}
+
+fn only_own_to(all: &All, own: bool) -> Vec<ActionRecords> {
+    let is_own = |action: &ActionRecords| {
+        action.begin.attributes.get(attribute::RECORDER_OWN) == Some(&json!(true))
+    };
+    all.actions()
+        .into_iter()
+        .filter(|action| is_own(action) == own)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_write_with_a_rule_shows_the_resource_before_and_after() {
+    let (recorder, session) = session();
+    let world = Crm::default();
+    let address = crm(&world).await;
+    let layer = Layer::new(&recorder)
+        .session(&session)
+        .rule(rule(address).answers_with_resource());
+    let client = layer.client(builder()).unwrap();
+    let url = format!("http://{address}/accounts/17?access_token=hush");
+    let response = client
+        .put(&url)
+        .header("authorization", "Bearer tok")
+        .body("new")
+        .send()
+        .await
+        .unwrap();
+    assert!(response.extensions().get::<Recorded>().is_some());
+    assert_eq!(
+        (response.url().as_str(), response.content_length()),
+        (url.as_str(), Some(3))
+    );
+    assert_eq!(response.text().await.unwrap(), "new");
+    let all = All::of(&recorder);
+    let [own] = &only_own_to(&all, true)[..] else {
+        panic!("one own read")
+    };
+    let [write] = &only_own_to(&all, false)[..] else {
+        panic!("one request")
+    };
+    assert_eq!(
+        own.begin.str(attribute::ACTION_PARENT),
+        write.begin.str(attribute::ACTION_ID)
+    );
+    let resource = format!("http:{address}/accounts/17");
+    assert_eq!(write.begin.str(attribute::TARGET), Some(resource.as_str()));
+    let found = diffs(write);
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        sides(found[0]),
+        (
+            resource.as_str(),
+            json!("old"),
+            json!("new"),
+            "unlocked",
+            "response_body"
+        )
+    );
+    assert_eq!(
+        (write.outcome(), write.effect()),
+        (Some("success"), Some("committed"))
+    );
+    let seen = world.seen();
+    assert_eq!(
+        seen.iter()
+            .map(|(method, _)| method.as_str())
+            .collect::<Vec<_>>(),
+        ["GET", "PUT"]
+    );
+    assert_eq!(
+        seen[0].1["recount-own-read"],
+        write.begin.str(attribute::ACTION_ID).unwrap()
+    );
+    assert_eq!(seen[0].1["authorization"], "Bearer tok");
+    for name in ["if-match", "traceparent", "baggage", "recount-own-read"] {
+        assert!(!seen[1].1.contains_key(name), "{name} was added");
+    }
+    assert!(!is_recorded(&recorder, "hush") && !is_recorded(&recorder, "Bearer tok"));
+}
+
+#[tokio::test]
+async fn if_match_is_sent_only_where_a_rule_asks_and_then_before_is_certain() {
+    let (recorder, session) = session();
+    let world = Crm {
+        contended: true,
+        ..Crm::default()
+    };
+    let address = crm(&world).await;
+    let layer = |rule| {
+        Layer::new(&recorder)
+            .session(&session)
+            .rule(rule)
+            .client(builder())
+            .unwrap()
+    };
+    let url = format!("http://{address}/accounts/17");
+    let careful = layer(rule(address).if_match().answers_with_resource());
+    assert_eq!(
+        careful
+            .put(&url)
+            .body("mine")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        412
+    );
+    let plain = layer(rule(address).answers_with_resource());
+    assert_eq!(
+        plain
+            .put(&url)
+            .body("mine")
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap(),
+        "mine"
+    );
+    let quiet = Crm::default();
+    let address = crm(&quiet).await;
+    let careful = layer(rule(address).if_match().read_again());
+    careful
+        .put(format!("http://{address}/accounts/17"))
+        .body("mine")
+        .send()
+        .await
+        .unwrap();
+    let all = All::of(&recorder);
+    let writes = only_own_to(&all, false);
+    assert_eq!(
+        (
+            writes[0].outcome(),
+            writes[0].effect(),
+            diffs(&writes[0]).len()
+        ),
+        (Some("failure"), Some("none"), 0)
+    );
+    assert_eq!(
+        writes[0].end.as_ref().unwrap().str(attribute::ERROR_TYPE),
+        Some("412")
+    );
+    let unlocked = sides(diffs(&writes[1])[0]);
+    assert_eq!((&unlocked.1, unlocked.3), (&json!("theirs"), "unlocked"));
+    let certain = sides(diffs(&writes[2])[0]);
+    assert_eq!(
+        (certain.1, certain.2, certain.3, certain.4),
+        (
+            json!("old"),
+            json!("mine"),
+            "precondition_sent",
+            "etag_matched"
+        )
+    );
+}
+
+#[tokio::test]
+async fn an_own_read_that_fails_changes_nothing_for_the_user() {
+    let (recorder, session) = session();
+    let world = Crm {
+        reads_fail: true,
+        ..Crm::default()
+    };
+    let address = crm(&world).await;
+    let client = Layer::new(&recorder)
+        .session(&session)
+        .rule(rule(address).if_match().read_again())
+        .client(builder())
+        .unwrap();
+    let response = client
+        .put(format!("http://{address}/accounts/17"))
+        .body("new")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (response.status(), response.text().await.unwrap().as_str()),
+        (StatusCode::OK, "new")
+    );
+    let all = All::of(&recorder);
+    let write = &only_own_to(&all, false)[0];
+    assert_eq!(write.outcome(), Some("success"));
+    let (_, before, after, read_before, read_after) = sides(diffs(write)[0]);
+    assert_eq!(
+        (before, after),
+        (json!("not_captured"), json!("not_captured"))
+    );
+    assert_eq!((read_before, read_after), ("not_read", "not_read"));
+}
+
+#[tokio::test]
+async fn own_reads_stop_at_their_budget_and_where_a_rule_forbids_them() {
+    let (recorder, session) = session();
+    let world = Crm::default();
+    let address = crm(&world).await;
+    let budget = Budget {
+        reads: 1,
+        ..Budget::default()
+    };
+    let client = Layer::new(&recorder)
+        .session(&session)
+        .budget(budget)
+        .rule(rule(address))
+        .client(builder())
+        .unwrap();
+    for _ in 0..2 {
+        client
+            .put(format!("http://{address}/accounts/17"))
+            .body("x")
+            .send()
+            .await
+            .unwrap();
+    }
+    let none = Layer::new(&recorder)
+        .session(&session)
+        .rule(rule(address).do_not_read())
+        .client(builder())
+        .unwrap();
+    none.delete(format!("http://{address}/accounts/17"))
+        .send()
+        .await
+        .unwrap();
+    let all = All::of(&recorder);
+    assert_eq!(only_own_to(&all, true).len(), 1);
+    let read: Vec<_> = only_own_to(&all, false)
+        .iter()
+        .map(|write| sides(diffs(write)[0]).3.to_owned())
+        .collect();
+    assert_eq!(read, ["unlocked", "not_read", "not_read"]);
+    let gone = sides(diffs(&only_own_to(&all, false)[2])[0]).2;
+    assert_eq!(gone, json!("absent"));
+}
+
+#[tokio::test]
+async fn only_listed_hosts_are_told_of_the_session_also_behind_redirects() {
+    let (recorder, session) = session();
+    let log: Arc<Mutex<Vec<HeaderMap>>> = Arc::default();
+    let keep = |log: Arc<Mutex<Vec<HeaderMap>>>| {
+        get(move |headers: HeaderMap| async move {
+            log.lock().unwrap().push(headers);
+            "here"
+        })
+    };
+    let elsewhere = serve(Router::new().route("/final", keep(Arc::clone(&log)))).await;
+    let target = format!("http://{elsewhere}/final");
+    let hop = {
+        let log = Arc::clone(&log);
+        get(move |headers: HeaderMap| async move {
+            log.lock().unwrap().push(headers);
+            (StatusCode::FOUND, [(header::LOCATION, target)])
+        })
+    };
+    let peer = serve(Router::new().route("/start", hop)).await;
+    let client = Layer::new(&recorder)
+        .session(&session)
+        .tell(&peer.to_string())
+        .client(builder())
+        .unwrap();
+    let request = client
+        .get(format!("http://{peer}/start"))
+        .bearer_auth("tok");
+    let response = request.send().await.unwrap();
+    assert_eq!(response.url().as_str(), format!("http://{elsewhere}/final"));
+    assert_eq!(response.text().await.unwrap(), "here");
+    let seen = log.lock().unwrap().clone();
+    let trace: String = session
+        .trace_id()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert!(seen[0]["traceparent"].to_str().unwrap().contains(&trace));
+    assert!(
+        seen[0]["baggage"]
+            .to_str()
+            .unwrap()
+            .contains(session.id().as_str())
+    );
+    for name in ["traceparent", "tracestate", "baggage", "authorization"] {
+        assert!(!seen[1].contains_key(name), "{name} went to another host");
+    }
+    let actions = All::of(&recorder).actions();
+    assert_eq!(actions.len(), 2);
+    assert!(
+        actions
+            .iter()
+            .all(|action| action.outcome() == Some("success") && action.effect() == Some("none"))
+    );
+}
+
+#[tokio::test]
+async fn redirects_without_end_stop() {
+    let (recorder, session) = session();
+    let app = Router::new().route(
+        "/",
+        get(|| async { (StatusCode::FOUND, [(header::LOCATION, "/")]) }),
+    );
+    let address = serve(app).await;
+    let client = Layer::new(&recorder)
+        .session(&session)
+        .redirects(3)
+        .client(builder())
+        .unwrap();
+    let error = client
+        .get(format!("http://{address}/"))
+        .send()
+        .await
+        .unwrap_err();
+    assert!(error.is_middleware(), "{error:?}");
+    assert_eq!(All::of(&recorder).actions().len(), 4);
+}
+
+#[tokio::test]
+async fn attempts_are_numbered_and_statuses_become_outcomes_and_security_events() {
+    let (recorder, session) = session();
+    let count = Arc::new(AtomicU32::new(0));
+    let answer = move || {
+        let at = count.fetch_add(1, Ordering::SeqCst);
+        async move {
+            match at {
+                0 => (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "3")]).into_response(),
+                1 => StatusCode::UNAUTHORIZED.into_response(),
+                2 => StatusCode::FORBIDDEN.into_response(),
+                3 => StatusCode::BAD_GATEWAY.into_response(),
+                _ => "done".into_response(),
+            }
+        }
+    };
+    let address = serve(Router::new().route("/", any(answer))).await;
+    let client = Layer::new(&recorder)
+        .session(&session)
+        .client(builder())
+        .unwrap();
+    let retries = Retries::new();
+    for _ in 0..5 {
+        client
+            .post(format!("http://{address}/"))
+            .with_extension(retries.clone())
+            .send()
+            .await
+            .unwrap();
+    }
+    let all = All::of(&recorder);
+    let actions = all.actions();
+    let ends: Vec<_> = actions
+        .iter()
+        .map(|action| (action.outcome().unwrap(), action.effect().unwrap()))
+        .collect();
+    let failed = ("failure", "none");
+    assert_eq!(
+        ends,
+        [
+            failed,
+            failed,
+            failed,
+            ("failure", "unknown"),
+            ("success", "committed")
+        ]
+    );
+    for (at, pair) in actions.windows(2).enumerate() {
+        assert_eq!(pair[1].begin.int(attribute::ATTEMPT), Some(at as i64 + 2));
+        assert_eq!(
+            pair[1].begin.str(attribute::RETRY_OF),
+            pair[0].begin.str(attribute::ACTION_ID)
+        );
+    }
+    let names: Vec<_> = all
+        .names()
+        .filter(|name| name.starts_with("agent.security"))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "agent.security.rate_limited",
+            "agent.security.auth_failed",
+            "agent.security.access_unauthorized"
+        ]
+    );
+    let limited = all.of_event(vocabulary::Event::SecurityRateLimited)[0];
+    assert_eq!(limited.int(attribute::RETRY_AFTER_S), Some(3));
+}
+
+#[tokio::test]
+async fn a_streamed_body_passes_unchanged_and_the_action_ends_with_it() {
+    let (recorder, session) = session();
+    let size = 400 * 1024;
+    let address = serve(Router::new().route(
+        "/",
+        get(move || async move { Body::from(vec![b'x'; size]) }),
+    ))
+    .await;
+    let client = Layer::new(&recorder)
+        .session(&session)
+        .client(builder())
+        .unwrap();
+    let whole = client
+        .get(format!("http://{address}/"))
+        .send()
+        .await
+        .unwrap();
+    assert!(All::of(&recorder).actions()[0].end.is_none());
+    assert_eq!(whole.bytes().await.unwrap().len(), size);
+    let mut part = client
+        .get(format!("http://{address}/"))
+        .send()
+        .await
+        .unwrap();
+    part.chunk().await.unwrap().unwrap();
+    drop(part);
+    let actions = All::of(&recorder).actions();
+    let outputs: Vec<_> = actions
+        .iter()
+        .map(|action| &action.end.as_ref().unwrap().attributes[attribute::OUTPUT])
+        .collect();
+    assert_eq!(
+        (outputs[0]["state"].as_str(), outputs[0]["size"].as_u64()),
+        (Some("truncated"), Some(size as u64))
+    );
+    assert!(outputs[0]["digest"].is_string());
+    assert_eq!(outputs[1]["why"], "not read any further");
+    assert_eq!(actions[1].outcome(), Some("success"));
+}
+
+#[tokio::test]
+async fn no_answer_is_a_failure_whose_effect_depends_on_what_was_sent() {
+    let (recorder, session) = session();
+    let slow = serve(Router::new().route(
+        "/",
+        any(|| async { tokio::time::sleep(Duration::from_secs(60)).await }),
+    ))
+    .await;
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let client = Layer::new(&recorder)
+        .session(&session)
+        .client(builder())
+        .unwrap();
+    let put = |address: SocketAddr| {
+        client
+            .put(format!("http://{address}/"))
+            .timeout(Duration::from_millis(100))
+            .body("x")
+            .send()
+    };
+    assert!(put(slow).await.unwrap_err().is_timeout());
+    assert!(put(closed).await.unwrap_err().is_connect());
+    let dropped = tokio::time::timeout(
+        Duration::from_millis(100),
+        client.put(format!("http://{slow}/")).send(),
+    )
+    .await;
+    assert!(dropped.is_err());
+    let ends: Vec<_> = All::of(&recorder)
+        .actions()
+        .iter()
+        .map(|action| format!("{:?} {:?}", action.outcome(), action.effect()))
+        .collect();
+    let end = |outcome: &str, effect: &str| format!("{:?} {:?}", Some(outcome), Some(effect));
+    assert_eq!(
+        ends,
+        [
+            end("timeout", "unknown"),
+            end("failure", "none"),
+            end("cancelled", "unknown")
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_refused_request_is_not_sent_and_unrecorded_ones_leave_no_record() {
+    let (recorder, session) = session();
+    let world = Crm::default();
+    let address = crm(&world).await;
+    let client = Layer::new(&recorder)
+        .session(&session)
+        .client(builder())
+        .unwrap();
+    client
+        .get(format!("http://{address}/accounts/1"))
+        .with_extension(Unrecorded)
+        .send()
+        .await
+        .unwrap();
+    assert!(All::of(&recorder).actions().is_empty());
+    refuse_begins(&recorder, true);
+    let error = client
+        .delete(format!("http://{address}/accounts/1"))
+        .send()
+        .await
+        .unwrap_err();
+    let reqwest_middleware::Error::Middleware(error) = error else {
+        panic!("{error}")
+    };
+    assert!(error.downcast_ref::<crate::Refused>().is_some());
+    assert_eq!(world.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_can_name_its_own_session_and_access() {
+    let (recorder, session) = session();
+    let other = recorder.session("47893").start().await;
+    let world = Crm::default();
+    let address = crm(&world).await;
+    let client = Layer::new(&recorder)
+        .session(&session)
+        .client(builder())
+        .unwrap();
+    let request = client
+        .post(format!("http://{address}/accounts/1"))
+        .with_extension(other.handle());
+    request
+        .with_extension(vocabulary::action::Access::Send)
+        .send()
+        .await
+        .unwrap();
+    let outside = Layer::new(&recorder).client(builder()).unwrap();
+    outside
+        .get(format!("http://{address}/accounts/1"))
+        .send()
+        .await
+        .unwrap();
+    let actions = All::of(&recorder).actions();
+    assert_eq!(
+        actions[0].begin.str(attribute::SESSION_ID),
+        Some(other.id().as_str())
+    );
+    assert_eq!(actions[0].begin.str(attribute::ACTION_ACCESS), Some("send"));
+    assert_ne!(
+        actions[1].begin.str(attribute::SESSION_ID),
+        Some(session.id().as_str())
+    );
+}
+
+#[tokio::test]
+async fn secrets_in_bodies_headers_and_urls_are_in_no_record() {
+    let (recorder, session) = session();
+    let answer = || async {
+        (
+            [(header::SET_COOKIE, "sid=cookie-secret")],
+            format!("your key is {SECRET}"),
+        )
+    };
+    let address = serve(Router::new().route("/", any(answer))).await;
+    let client = Layer::new(&recorder)
+        .session(&session)
+        .client(builder())
+        .unwrap();
+    let url = format!("http://ann:hunter2@{address}/?api_key=query-secret");
+    let request = client
+        .post(url)
+        .header("x-api-key", "header-secret")
+        .body(format!(r#"{{"a":"{SECRET}"}}"#));
+    assert!(
+        request
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
+            .contains(SECRET)
+    );
+    for secret in [
+        SECRET,
+        "hunter2",
+        "query-secret",
+        "header-secret",
+        "cookie-secret",
+    ] {
+        assert!(!is_recorded(&recorder, secret), "{secret}");
+    }
+}
