@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::crash::run_and_kill;
 use super::maintenance::{filled, findings};
-use super::support::{Place, snapshot};
+use super::support::{Place, Seen, snapshot};
 
 /// Reads all there is, and checks it.
 fn read_everything(dir: &Path) -> (usize, Vec<String>) {
@@ -130,7 +130,7 @@ fn what_is_no_ledger_of_ours_is_refused_by_name_and_left_alone() {
         ),
         "{refused:?}"
     );
-    let names = |snapshot: &[(std::path::PathBuf, u64, (i64, i64, i64, i64), Vec<u8>)]| {
+    let names = |snapshot: &[Seen]| {
         snapshot
             .iter()
             .find(|entry| entry.0.ends_with("ledger.db"))

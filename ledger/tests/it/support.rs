@@ -187,8 +187,11 @@ pub(crate) fn append(ledger: &Ledger, streams: Vec<StreamBatch>) -> Receipt {
     ledger.append_and_wait(batch(streams)).unwrap()
 }
 
-/// Names, lengths, times and bytes of everything in a folder.
-pub(crate) fn snapshot(dir: &Path) -> Vec<(PathBuf, u64, (i64, i64, i64, i64), Vec<u8>)> {
+/// Name, length, times and bytes of something in a folder.
+pub(crate) type Seen = (PathBuf, u64, (i64, i64, i64, i64), Vec<u8>);
+
+/// Everything in a folder.
+pub(crate) fn snapshot(dir: &Path) -> Vec<Seen> {
     use std::os::unix::fs::MetadataExt;
     let mut found = Vec::new();
     let mut folders = vec![dir.to_path_buf()];
