@@ -222,6 +222,10 @@ impl Reading {
         if let Some(told) = own {
             run.row.recording_mode = RecordingMode::read(told.collector.recording_mode.as_str());
             run.row.session_source = source(&told.collector);
+            // The name that an SDK gives to its per-process session of records without one.
+            if run.row.id.starts_with("unattributed") {
+                run.row.session_source = SessionSource::Unattributed;
+            }
             if run.row.evidence.refs.is_empty() {
                 run.row.evidence.refs.push(told.at);
             }

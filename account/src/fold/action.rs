@@ -322,7 +322,10 @@ impl Act {
         fill(&mut row.operation, || told.text(key::ACTION_OPERATION));
         fill(&mut row.target.resource, || told.text(key::TARGET));
         fill(&mut row.call_id, || told.text(key::TOOL_CALL_ID));
-        fill(&mut row.authorization, || told.text(key::AUTHORIZATION_ID));
+        // The word for "none was recorded".
+        fill(&mut row.authorization, || {
+            told.text(key::AUTHORIZATION_ID).filter(|id| id != "none")
+        });
         fill(&mut row.trace_id, || told.item.trace_id.map(|id| hex(&id)));
         fill(&mut row.span_id, || told.item.span_id.map(|id| hex(&id)));
         fill(&mut self.transaction, || told.text(key::TRANSACTION_ID));

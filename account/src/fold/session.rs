@@ -150,7 +150,9 @@ impl Fold {
                 .word(key::PRINCIPAL_KIND)
                 .unwrap_or(PrincipalKind::Unknown),
             issuer: told.text(key::PRINCIPAL_ISSUER),
-            subject: told.text(key::PRINCIPAL_SUBJECT),
+            subject: told
+                .text(key::PRINCIPAL_SUBJECT)
+                .filter(|subject| subject != "unknown"),
             display: told.text(key::PRINCIPAL_DISPLAY),
             proof: PrincipalProof::read(told.collector.principal_proof.as_str()),
         };
@@ -246,7 +248,12 @@ impl Fold {
     }
 
     pub(super) fn loaded(&mut self, told: &Told<'_>, event: Event) {
-        let read = content::read(&told.item.attributes, key::CONTENT);
+        let of = if event == Event::ConfigChange {
+            key::AFTER
+        } else {
+            key::CONTENT
+        };
+        let read = content::read(&told.item.attributes, of);
         self.removed(told, read.as_ref());
         let (kind, name) = match event {
             Event::ConfigChange => (told.text(key::CONFIG_KIND), told.text(key::CONFIG_NAME)),

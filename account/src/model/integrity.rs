@@ -26,10 +26,13 @@ pub struct Integrity {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checked {
     /// Sessions that verify.
+    #[serde(with = "super::wide")]
     pub sessions: u64,
     /// Sessions there are.
+    #[serde(with = "super::wide")]
     pub of: u64,
     /// Records that verify.
+    #[serde(with = "super::wide")]
     pub records: u64,
 }
 
@@ -39,6 +42,7 @@ pub struct LedgerRow {
     /// Its origin line.
     pub id: String,
     /// Leaves in the ledger now; `null` when only the checkpoint is known.
+    #[serde(with = "super::wide::option")]
     pub size: Option<u64>,
     /// Root hash over these leaves, hex.
     pub root: Option<String>,
@@ -52,6 +56,7 @@ pub struct LedgerRow {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// Leaves it covers.
+    #[serde(with = "super::wide")]
     pub size: u64,
     /// Root hash over them, hex.
     pub root: String,
@@ -67,6 +72,7 @@ pub struct Loss {
     /// The session concerned.
     pub session: Option<SessionRef>,
     /// How many records; `null` when the sender could not count.
+    #[serde(with = "super::wide::option")]
     pub records: Option<u64>,
     /// The sender's reason.
     pub why: String,
@@ -82,8 +88,10 @@ pub struct Gap {
     /// The stream concerned.
     pub stream: Option<StreamRef>,
     /// First missing number.
+    #[serde(with = "super::wide")]
     pub from: u64,
     /// Last missing number; `null` when it is not known.
+    #[serde(with = "super::wide::option")]
     pub to: Option<u64>,
     /// What shows that something is missing.
     pub why: String,

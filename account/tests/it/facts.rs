@@ -1,0 +1,159 @@
+//! The same facts in every form, the schema, and hostile text.
+
+use account::model::Account;
+use account::render;
+use account::shown::line;
+
+use crate::story::told;
+
+/// What every form must tell.
+fn facts(account: &Account) -> Vec<String> {
+    let mut facts = vec![account.request.id.clone(), account.outcome.summary.clone()];
+    facts.extend(account.request.aliases.clone());
+    facts.extend(account.sessions.iter().map(|row| row.id.clone()));
+    facts.extend(
+        account
+            .asked
+            .iter()
+            .filter_map(|row| row.intent.as_text().map(str::to_owned)),
+    );
+    facts.extend(
+        account
+            .asked
+            .iter()
+            .filter_map(|row| row.principal.subject.clone()),
+    );
+    facts.extend(account.diffs.iter().map(|row| row.resource.clone()));
+    for row in &account.scope {
+        facts.extend(row.entries.clone());
+        facts.extend(row.outside.iter().map(|outside| outside.resource.clone()));
+    }
+    for row in &account.problems {
+        facts.extend([
+            row.kind.to_string(),
+            row.severity.to_string(),
+            row.what.clone(),
+            row.why.clone(),
+        ]);
+    }
+    for row in &account.decisions {
+        facts.extend(row.question.clone());
+        facts.extend(row.chosen.clone());
+        facts.extend(row.rationale.clone());
+        facts.extend(row.discarded.iter().map(|one| one.option.clone()));
+        facts.extend(row.discarded.iter().filter_map(|one| one.reason.clone()));
+    }
+    for row in &account.who {
+        facts.extend(row.identity.clone());
+        facts.push(row.proof.clone());
+    }
+    facts.extend(account.integrity.not_proven.clone());
+    facts.extend(account.integrity.ledgers.iter().map(|row| row.id.clone()));
+    facts.extend(account.unknown.iter().map(|row| row.why.clone()));
+    facts
+}
+
+/// Markdown without the signs that keep it inert.
+fn unescaped(markdown: &str) -> String {
+    let mut chars = markdown.chars();
+    let mut out = String::new();
+    while let Some(c) = chars.next() {
+        out.extend(if c == '\\' { chars.next() } else { Some(c) });
+    }
+    out
+}
+
+#[test]
+fn text_markdown_and_json_tell_the_same_facts() {
+    let account = told();
+    let text = render::text(&account, true);
+    let markdown = unescaped(&render::markdown(&account, true));
+    let json: Account = serde_json::from_str(&render::json(&account, true).unwrap()).unwrap();
+    assert_eq!(facts(&json), facts(&account));
+    for fact in facts(&account) {
+        let shown = line(&fact).into_string();
+        assert!(text.contains(&shown), "text lacks {shown}");
+        assert!(markdown.contains(&shown), "markdown lacks {shown}");
+    }
+    for (word, form) in [
+        ("PARTIAL", &text),
+        ("EXCEEDED", &text),
+        ("INTACT", &text),
+        ("PARTIAL", &markdown),
+    ] {
+        assert!(form.contains(word));
+    }
+}
+
+#[test]
+fn every_line_starts_with_the_name_of_its_field() {
+    let fields = [
+        "request", "session", "asked", "result", "read", "changed", "scope", "problem", "why",
+        "who", "record", "unknown",
+    ];
+    let text = render::text(&told(), true);
+    let mut order: Vec<usize> = Vec::new();
+    for line in text.lines() {
+        let field = line.split(' ').next().unwrap();
+        order.push(
+            fields
+                .iter()
+                .position(|known| *known == field)
+                .unwrap_or_else(|| panic!("{line}")),
+        );
+    }
+    assert!(order.is_sorted());
+}
+
+#[test]
+fn nothing_hostile_reaches_a_terminal() {
+    let account = told();
+    assert!(
+        account.asked[0]
+            .intent
+            .as_text()
+            .unwrap()
+            .contains('\u{1b}')
+    );
+    for form in [
+        render::text(&account, true),
+        render::markdown(&account, true),
+    ] {
+        assert!(form.contains("<ESC>[31m") || form.contains("\\<ESC\\>\\[31m"));
+        assert!(!account::shown::has_hidden(&form));
+    }
+}
+
+/// Readers must accept keys that are added later; what is written today has none that the schema does not list.
+fn strict(schema: &mut serde_json::Value) {
+    match schema {
+        serde_json::Value::Object(map) => {
+            map.values_mut().for_each(strict);
+            if map.contains_key("properties") {
+                map.insert("additionalProperties".to_owned(), false.into());
+            }
+        }
+        serde_json::Value::Array(list) => list.iter_mut().for_each(strict),
+        _ => {}
+    }
+}
+
+#[test]
+fn real_accounts_keep_to_the_schema() {
+    let text = include_str!("../../schema/recount.account-1.json");
+    let mut schema: serde_json::Value = serde_json::from_str(text).unwrap();
+    strict(&mut schema);
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let account = told();
+    let mut cut = account.paged(2);
+    cut.sessions.items_mut()[0].records = 1 << 60;
+    let sample = serde_json::from_str(include_str!("../../samples/renewal.json")).unwrap();
+    for one in [account, cut, sample] {
+        let value = serde_json::to_value(&one).unwrap();
+        let errors = validator.iter_errors(&value);
+        let errors: Vec<String> = errors
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{}", errors.join("\n"));
+    }
+}

@@ -1,0 +1,14 @@
+//! Accounts of records that a real store sealed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may panic"
+)]
+
+mod broken;
+mod facts;
+mod plain;
+mod queries;
+mod story;
+mod support;

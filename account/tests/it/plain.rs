@@ -1,0 +1,312 @@
+//! Plain OpenTelemetry, lines from outside, and other producers' claims.
+
+use ledger::envelope::SessionRule;
+use ledger::otlp::Signal;
+use serde_json::{Value, json};
+use vocabulary::action::{Access, Kind, Outcome};
+use vocabulary::problem::ProblemKind;
+use vocabulary::session::{OutcomeStatus, SessionSource};
+
+use crate::support::{Sender, World, attributes};
+use account::model::Standing;
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+fn span(id: u64, parent: Option<u64>, name: &str, of: Value) -> Value {
+    let start = crate::support::START_NS + id * 1_000_000;
+    let mut span = json!({
+        "traceId": TRACE, "spanId": format!("{id:016x}"), "name": name, "kind": 3,
+        "startTimeUnixNano": start.to_string(), "endTimeUnixNano": (start + 500_000).to_string(),
+        "attributes": attributes(&of),
+    });
+    if let Some(parent) = parent {
+        span["parentSpanId"] = json!(format!("{parent:016x}"));
+    }
+    span
+}
+
+fn spans() -> Sender {
+    let mut sender = Sender::sdk(&format!("trace:{TRACE}"), "req-otel");
+    sender.rule = SessionRule::Trace;
+    sender.signal = Signal::Traces;
+    sender.resource = json!({ "service.name": "py-agent", "user.id": "u-7" });
+    sender.raw(span(
+        1,
+        None,
+        "invoke_agent py",
+        json!({ "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "py" }),
+    ));
+    sender.raw(span(2, Some(1), "chat m", json!({
+        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "m",
+        "gen_ai.usage.input_tokens": 11,
+    })));
+    sender.raw(span(3, Some(1), "execute_tool search", json!({
+        "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search", "gen_ai.tool.call.id": "c1",
+        "gen_ai.tool.call.arguments": "{\"q\":1}",
+    })));
+    sender.raw(span(
+        4,
+        Some(3),
+        "GET",
+        json!({
+            "http.request.method": "GET", "url.full": "https://u:p@API.example.test/x?token=1#f",
+            "http.response.status_code": 404,
+        }),
+    ));
+    sender.raw(span(5, Some(3), "INSERT t", json!({
+        "db.system.name": "sqlite", "db.namespace": "app", "db.collection.name": "t", "db.operation.name": "INSERT",
+    })));
+    sender
+}
+
+#[test]
+fn spans_become_actions_and_what_they_lack_is_listed() {
+    let mut world = World::new();
+    world.seal(&mut spans(), false);
+    let account = world.account("req-otel");
+    let seen: Vec<(&Kind, Option<Access>, Outcome, Option<&str>)> = account
+        .actions
+        .iter()
+        .map(|row| {
+            (
+                &row.kind,
+                row.access,
+                row.outcome,
+                row.target.resource.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (
+                &Kind::Agent,
+                Some(Access::Send),
+                Outcome::Success,
+                Some("agent:py")
+            ),
+            (
+                &Kind::Llm,
+                Some(Access::Send),
+                Outcome::Success,
+                Some("llm:openai/m")
+            ),
+            (
+                &Kind::Tool,
+                Some(Access::Execute),
+                Outcome::Success,
+                Some("tool:search")
+            ),
+            (
+                &Kind::Http,
+                Some(Access::Read),
+                Outcome::Failure,
+                Some("http:api.example.test/x")
+            ),
+            (
+                &Kind::Db,
+                Some(Access::Write),
+                Outcome::Success,
+                Some("db:app/t")
+            ),
+        ]
+    );
+    assert_eq!(
+        account.actions[3].parent.as_deref(),
+        Some("span:0000000000000003")
+    );
+    assert_eq!(account.sessions[0].session_source, SessionSource::Derived);
+    assert_eq!(account.asked[0].principal.subject.as_deref(), Some("u-7"));
+    assert_eq!(account.outcome.status, OutcomeStatus::Unknown);
+    for fact in [
+        "/actions/4/effect",
+        "/actions/4/authorization",
+        "/actions/4/decision",
+        "/scope",
+        "/outcome/status",
+    ] {
+        assert!(account.unknown.iter().any(|row| row.fact == fact), "{fact}");
+    }
+}
+
+#[test]
+fn a_span_that_arrives_twice_is_one_action() {
+    let mut world = World::new();
+    let mut sender = spans();
+    world.seal(&mut sender, false);
+    sender.raw(span(
+        2,
+        Some(1),
+        "chat m",
+        json!({ "gen_ai.operation.name": "chat" }),
+    ));
+    world.seal(&mut sender, false);
+    let account = world.account("req-otel");
+    assert_eq!(account.actions.len(), 5);
+    assert_eq!(account.actions[1].evidence.refs.len(), 2);
+}
+
+#[test]
+fn a_line_from_outside_is_said_and_not_attempted() {
+    let mut world = World::new();
+    let mut sender = Sender::sdk("lines-0001", "backup-1");
+    sender.tell(
+        &world,
+        "agent.log.line",
+        json!({ "recount.content": crate::support::content("backup done", "text/plain") }),
+    );
+    world.seal(&mut sender, false);
+    let account = world.account("backup-1");
+    assert_eq!(account.actions[0].result.as_deref(), Some("backup done"));
+    assert_eq!(account.outcome.counts.actions, 0);
+    assert_eq!(account.outcome.summary, "1 line");
+    assert!(account.problems.is_empty(), "{:?}", account.problems);
+}
+
+#[test]
+fn another_producer_that_names_a_session_only_claims() {
+    let mut world = World::new();
+    let mut own = Sender::sdk("s-claimed-1", "r-1");
+    own.tell(
+        &world,
+        "agent.session.start",
+        json!({ "recount.principal.kind": "person", "recount.principal.subject": "u-1" }),
+    );
+    own.begin(
+        &world,
+        "a-1",
+        ["http", "write", "POST", "http:x.example/1"],
+        json!({}),
+    );
+    own.end(&world, "a-1", "success", "committed", json!({}));
+    world.seal(&mut own, false);
+    let mut other = Sender::sdk("s-claimed-1", "r-1");
+    other.producer = "unauthenticated:grpc".to_owned();
+    other.tell(
+        &world,
+        "agent.tool.result",
+        json!({ "recount.action.id": "a-1", "recount.outcome": "failure" }),
+    );
+    other.tell(
+        &world,
+        "agent.session.end",
+        json!({ "recount.session.end_reason": "completed" }),
+    );
+    world.seal(&mut other, false);
+    let account = world.account("r-1");
+    assert_eq!(account.sessions.len(), 1);
+    let standings: Vec<Standing> = account.sessions[0]
+        .streams
+        .iter()
+        .map(|row| row.standing)
+        .collect();
+    assert_eq!(standings, [Standing::Own, Standing::Claims]);
+    let own: Vec<Outcome> = account.actions.iter().map(|row| row.outcome).collect();
+    assert_eq!(own, [Outcome::Success, Outcome::Failure]);
+    assert_eq!(
+        account.actions[1].evidence.source,
+        vocabulary::Source::Stated
+    );
+    assert_eq!(account.outcome.status, OutcomeStatus::Running);
+    assert_eq!(account.problems[0].kind, ProblemKind::IdentityClaimed);
+}
+
+#[test]
+fn a_late_begin_of_what_did_not_run_does_not_dangle() {
+    let mut world = World::new();
+    let mut sender = Sender::sdk("s-late-0001", "r-2");
+    sender.end(&world, "a-1", "not_executed", "none", json!({}));
+    sender.begin(
+        &world,
+        "a-1",
+        ["http", "write", "POST", "http:x.example/1"],
+        json!({}),
+    );
+    world.seal(&mut sender, false);
+    let account = world.account("r-2");
+    assert_eq!(account.actions[0].outcome, Outcome::NotExecuted);
+    assert!(account.problems.is_empty(), "{:?}", account.problems);
+}
+
+#[test]
+fn a_denied_action_that_is_tried_again_is_worse_than_a_denied_one() {
+    let mut world = World::new();
+    let mut sender = Sender::sdk("s-again-0001", "r-3");
+    sender.begin(
+        &world,
+        "a-1",
+        ["http", "send", "POST", "http:mail.example/send"],
+        json!({}),
+    );
+    sender.end(&world, "a-1", "denied", "none", json!({}));
+    sender.begin(
+        &world,
+        "a-2",
+        ["http", "send", "POST", "http:mail.example/send"],
+        json!({}),
+    );
+    sender.end(&world, "a-2", "success", "committed", json!({}));
+    world.seal(&mut sender, false);
+    let account = world.account("r-3");
+    assert_eq!(account.problems[0].kind, ProblemKind::DeniedThenRetried);
+}
+
+#[test]
+fn a_reconciliation_settles_what_was_dangling() {
+    let mut world = World::new();
+    let mut sender = Sender::sdk("s-settle-001", "r-4");
+    sender.begin(
+        &world,
+        "a-1",
+        ["http", "write", "POST", "http:x.example/1"],
+        json!({}),
+    );
+    sender.tell(&world, "agent.tool.reconcile", json!({
+        "recount.action.id": "a-1", "recount.outcome": "success", "recount.effect": "committed", "recount.reason": "looked",
+    }));
+    world.seal(&mut sender, false);
+    let account = world.account("r-4");
+    assert_eq!(account.actions[0].outcome, Outcome::Success);
+    assert_eq!(account.actions[0].ended_at, None);
+    assert!(
+        account
+            .problems
+            .iter()
+            .all(|row| row.kind != ProblemKind::DanglingAction)
+    );
+}
+
+#[test]
+fn diffs_that_do_not_fit_together_are_a_problem() {
+    let mut world = World::new();
+    let mut sender = Sender::sdk("s-gap-00001", "r-5");
+    for (n, before, after) in [("1", "a", "b"), ("2", "c", "d")] {
+        let action = format!("a-{n}");
+        sender.begin(
+            &world,
+            &action,
+            ["file", "write", "edit", "file:x"],
+            json!({}),
+        );
+        let side = |text: &str| crate::support::content(text, "text/plain");
+        sender.diff(
+            &world,
+            &format!("x-{n}"),
+            &action,
+            "file:x",
+            [side(before), side(after)],
+            json!({}),
+        );
+        sender.end(
+            &world,
+            &action,
+            "success",
+            "committed",
+            json!({ "recount.diffs": 1 }),
+        );
+    }
+    world.seal(&mut sender, false);
+    let account = world.account("r-5");
+    assert_eq!(account.problems[0].kind, ProblemKind::WriteConflict);
+    assert_eq!(account::replay::check(account.diffs.iter()).len(), 1);
+}

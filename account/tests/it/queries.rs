@@ -1,0 +1,88 @@
+//! What a query names, and what it does when it names nothing or too much.
+
+use account::model::QueryKind;
+use account::{AccountError, Options, build};
+use ledger::verify::Trusted;
+use serde_json::json;
+
+use crate::support::{Sender, World};
+
+fn world() -> World {
+    let world = World::new();
+    for (label, request) in [
+        ("s-aaaa1111", "47892"),
+        ("s-aaaa2222", "47893"),
+        ("s-bbbb1111", "47892"),
+    ] {
+        let mut sender = Sender::sdk(label, request);
+        sender.tell(
+            &world,
+            "agent.session.start",
+            json!({ "recount.principal.kind": "person" }),
+        );
+        sender.tell(
+            &world,
+            "agent.session.end",
+            json!({ "recount.session.end_reason": "completed" }),
+        );
+        world.seal(&mut sender, true);
+    }
+    world
+}
+
+#[test]
+fn a_request_gives_all_its_sessions_and_a_session_only_itself() {
+    let mut world = world();
+    let account = world.account("47892");
+    let ids: Vec<&str> = account.sessions.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!(ids, ["s-aaaa1111", "s-bbbb1111"]);
+    let account = world.account("s-bbbb");
+    assert_eq!(account.query.kind, QueryKind::Session);
+    assert_eq!(account.query.matched, ["s-bbbb1111"]);
+    assert_eq!(account.request.id, "47892");
+    let log = account.sessions[0].streams[0].log.clone();
+    let account = world.account(&log[..12]);
+    assert_eq!(account.query.kind, QueryKind::Stream);
+    assert_eq!(account.sessions[0].id, "s-bbbb1111");
+}
+
+#[test]
+fn several_meanings_are_listed_and_none_is_guessed() {
+    let mut world = world();
+    let folder = world.read();
+    let error = build(&folder, &Trusted::FirstSeen, "s-aaaa", &Options::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`s-aaaa` could be session s-aaaa1111 or session s-aaaa2222"
+    );
+}
+
+#[test]
+fn an_unknown_request_is_refused_with_near_names() {
+    let mut world = world();
+    let folder = world.read();
+    let error = build(&folder, &Trusted::FirstSeen, "47891", &Options::default()).unwrap_err();
+    let AccountError::NotFound { near, .. } = error else {
+        panic!("{error}")
+    };
+    assert_eq!(near, ["47892", "47893"]);
+}
+
+#[test]
+fn with_all_bindings_read_it_is_proven_that_no_other_session_names_the_request() {
+    let mut world = world();
+    let folder = world.read();
+    let not_proven = |all_bindings| {
+        let options = Options {
+            all_bindings,
+            ..Options::default()
+        };
+        build(&folder, &Trusted::FirstSeen, "47892", &options)
+            .unwrap()
+            .integrity
+            .not_proven
+    };
+    let other = "that no other session names this request".to_owned();
+    assert!(not_proven(false).contains(&other));
+    assert!(!not_proven(true).contains(&other));
+}

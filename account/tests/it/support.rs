@@ -1,0 +1,291 @@
+//! A store in a temporary folder, and records written by hand as OTLP/JSON.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use account::Options;
+use account::model::Account;
+use ledger::envelope::{
+    CollectorPart, Delivery, Encoding, Envelope, PrincipalProof, ProducerProof, RecordingMode,
+    SessionRule, Signal,
+};
+use ledger::store::{
+    Batch, Close, Folder, InitOptions, Ledger, Named, Prepared, Record, StreamBatch, StreamKey,
+    init,
+};
+use ledger::verify::Trusted;
+use serde_json::{Value, json};
+
+/// 2026-03-14T09:12:04Z.
+pub(crate) const START_NS: u64 = 1_773_479_524_000_000_000;
+
+/// A store, and the clock of everything in it.
+pub(crate) struct World {
+    temp: tempfile::TempDir,
+    ledger: Option<Ledger>,
+    clock: Arc<AtomicU64>,
+}
+
+/// What one sender sends for one session.
+pub(crate) struct Sender {
+    pub(crate) label: String,
+    pub(crate) request: Option<String>,
+    pub(crate) producer: String,
+    pub(crate) resource: Value,
+    pub(crate) rule: SessionRule,
+    pub(crate) principal: PrincipalProof,
+    pub(crate) signal: Signal,
+    items: Vec<(Value, u32)>,
+    seq: u64,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("store");
+        init(
+            &dir,
+            &InitOptions {
+                origin: Some("ledger.example.test/one".to_owned()),
+                now_ns: START_NS,
+            },
+        )
+        .unwrap();
+        let clock = Arc::new(AtomicU64::new(START_NS));
+        let told = Arc::clone(&clock);
+        let mut options =
+            ledger::store::Options::new(Arc::new(move || told.fetch_add(1_000, Ordering::SeqCst)));
+        options.sign_soon = Duration::from_millis(1);
+        options.sign_late = Duration::from_millis(1);
+        let ledger = Some(Ledger::open(&dir, options).unwrap());
+        Self {
+            temp,
+            ledger,
+            clock,
+        }
+    }
+
+    /// The next moment, 10 ms on.
+    pub(crate) fn tick(&self) -> u64 {
+        self.clock.fetch_add(10_000_000, Ordering::SeqCst)
+    }
+
+    /// Seals what a sender has, and closes its stream if `close`.
+    pub(crate) fn seal(&self, sender: &mut Sender, close: bool) {
+        let resource = json!({ "attributes": attributes(&sender.resource) }).to_string();
+        let part = CollectorPart {
+            session_rule: sender.rule,
+            producer_proof: ProducerProof::None,
+            recording_mode: RecordingMode::SelfRecorded,
+            delivery: Delivery::Plain,
+            principal_proof: sender.principal,
+            session_label: sender.label.clone(),
+            producer: sender.producer.clone(),
+            claimed_producer: String::new(),
+            masks: vec![],
+        };
+        let part = part.encode().unwrap();
+        let items: Vec<(String, u32)> = sender
+            .items
+            .drain(..)
+            .map(|(item, flags)| (item.to_string(), flags))
+            .collect();
+        let received_ns = self.tick();
+        let records: Vec<Record<'_>> = items
+            .iter()
+            .map(|(item, flags)| Record {
+                envelope: Envelope {
+                    encoding: Encoding::Json,
+                    signal: sender.signal,
+                    collector: &part,
+                    resource: resource.as_bytes(),
+                    resource_schema_url: b"",
+                    scope: b"{}",
+                    scope_schema_url: b"",
+                    item: item.as_bytes(),
+                },
+                flags: *flags,
+                received_ns,
+            })
+            .collect();
+        let requests = sender.request.iter().map(|name| Named {
+            name: name.clone(),
+            rule: 1,
+            evidence: 0,
+        });
+        let stream = StreamBatch {
+            key: StreamKey {
+                label: sender.label.clone(),
+                rule: sender.rule,
+                producer: sender.producer.clone(),
+                proof: ProducerProof::None,
+                claim: String::new(),
+            },
+            records: Prepared::new(&records).unwrap(),
+            run: None,
+            requests: requests.collect(),
+            links: vec![],
+            close: close.then_some(Close {
+                reason: 1,
+                declared: u64::MAX,
+            }),
+        };
+        let batch = Batch {
+            streams: vec![stream],
+            ..Batch::default()
+        };
+        self.ledger
+            .as_ref()
+            .unwrap()
+            .append_and_wait(batch)
+            .unwrap();
+    }
+
+    /// Stops the writer, so that everything is signed, and opens the folder to read.
+    pub(crate) fn read(&mut self) -> Folder {
+        if let Some(ledger) = self.ledger.take() {
+            ledger.close().unwrap();
+        }
+        Folder::open(&self.temp.path().join("store")).unwrap()
+    }
+
+    pub(crate) fn account(&mut self, query: &str) -> Account {
+        account::build(
+            &self.read(),
+            &Trusted::FirstSeen,
+            query,
+            &Options::default(),
+        )
+        .unwrap()
+    }
+}
+
+impl Sender {
+    pub(crate) fn sdk(label: &str, request: &str) -> Self {
+        Self {
+            label: label.to_owned(),
+            request: Some(request.to_owned()),
+            producer: "unauthenticated:http".to_owned(),
+            resource: json!({
+                "service.name": "renewal-agent", "gen_ai.agent.name": "renewal-agent",
+                "gen_ai.agent.version": "1.4.0", "host.name": "host-a",
+                "recount.producer": format!("p-{label}"), "recount.run": format!("r-{label}"),
+            }),
+            rule: SessionRule::SessionAttribute,
+            principal: PrincipalProof::None,
+            signal: Signal::Logs,
+            items: Vec::new(),
+            seq: 0,
+        }
+    }
+
+    /// One record of the catalogue.
+    pub(crate) fn tell(&mut self, world: &World, event: &str, attributes_of: Value) -> &mut Self {
+        let mut all = json!({ "session.id": self.label, "recount.seq": self.seq });
+        if let Some(request) = &self.request {
+            all["recount.request.id"] = json!(request);
+        }
+        self.seq += 1;
+        all.as_object_mut()
+            .unwrap()
+            .extend(attributes_of.as_object().unwrap().clone());
+        self.raw(json!({
+            "timeUnixNano": world.tick().to_string(),
+            "eventName": event,
+            "attributes": attributes(&all),
+        }))
+    }
+
+    /// One item as it is.
+    pub(crate) fn raw(&mut self, item: Value) -> &mut Self {
+        self.items.push((item, 0));
+        self
+    }
+
+    /// The begin of an action.
+    pub(crate) fn begin(
+        &mut self,
+        world: &World,
+        id: &str,
+        what: [&str; 4],
+        more: Value,
+    ) -> &mut Self {
+        let [kind, access, operation, target] = what;
+        let mut all = json!({
+            "recount.action.id": id, "recount.action.kind": kind, "recount.action.access": access,
+            "recount.action.name": format!("{kind} {operation}"), "recount.action.operation": operation,
+            "recount.target": target, "recount.input": { "state": "not_captured", "why": "not asked for" },
+            "recount.durability": if access == "read" { "spool" } else { "strict" }, "recount.attempt": 1,
+        });
+        all.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        self.tell(world, "agent.tool.invoke", all)
+    }
+
+    /// The end of an action.
+    pub(crate) fn end(
+        &mut self,
+        world: &World,
+        id: &str,
+        outcome: &str,
+        effect: &str,
+        more: Value,
+    ) -> &mut Self {
+        let mut all = json!({
+            "recount.action.id": id, "recount.outcome": outcome, "recount.effect": effect,
+            "recount.output": { "state": "not_captured", "why": "not asked for" },
+        });
+        all.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        self.tell(world, "agent.tool.result", all)
+    }
+
+    /// A diff of an action.
+    pub(crate) fn diff(
+        &mut self,
+        world: &World,
+        id: &str,
+        action: &str,
+        resource: &str,
+        sides: [Value; 2],
+        more: Value,
+    ) -> &mut Self {
+        let [before, after] = sides;
+        let mut all = json!({
+            "recount.diff.id": id, "recount.action.id": action, "recount.resource": resource,
+            "recount.before": before, "recount.after": after, "recount.read_before": "precondition_sent",
+            "recount.read_after": "response_body", "recount.effect": "committed",
+        });
+        all.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        self.tell(world, "agent.diff", all)
+    }
+}
+
+/// Content that is all there.
+pub(crate) fn content(text: &str, media_type: &str) -> Value {
+    json!({ "state": "present", "size": text.len(), "media_type": media_type, "inline": text })
+}
+
+/// JSON as OTLP/JSON attributes.
+pub(crate) fn attributes(map: &Value) -> Value {
+    let of = |(key, value): (&String, &Value)| json!({ "key": key, "value": value_of(value) });
+    Value::Array(map.as_object().unwrap().iter().map(of).collect())
+}
+
+fn value_of(value: &Value) -> Value {
+    match value {
+        Value::String(text) => json!({ "stringValue": text }),
+        Value::Bool(value) => json!({ "boolValue": value }),
+        Value::Number(number) => json!({ "intValue": number.to_string() }),
+        Value::Array(members) => {
+            json!({ "arrayValue": { "values": members.iter().map(value_of).collect::<Vec<_>>() } })
+        }
+        Value::Object(_) => json!({ "kvlistValue": { "values": attributes(value) } }),
+        Value::Null => json!({}),
+    }
+}
