@@ -11,7 +11,7 @@ use crate::attributes::{Attributes, int};
 use crate::clock::Clock;
 use crate::error::RefusedWhy;
 use crate::item::{self, Place};
-use crate::spool::{NoRoom, Spool, lock};
+use crate::spool::{How, NoRoom, Spool, lock};
 use crate::wait::{self, Giver, Taker};
 
 /// How often what was written is flushed to the device.
@@ -147,7 +147,7 @@ impl Engine {
         place: &Place<'_>,
         attributes: &Attributes,
     ) -> Result<u64, NoRoom> {
-        let kept = self.write(event, place, attributes, false);
+        let kept = self.write(event, place, attributes, How::Spool);
         match kept {
             Ok(_) if self.has_losses.load(Ordering::Relaxed) => self.tell_losses(),
             Ok(_) => {}
@@ -173,7 +173,7 @@ impl Engine {
         // The lock is held over both steps, so that the shipper cannot read
         // the record and miss that somebody waits for it.
         let mut waiting = lock(&self.waiting);
-        let seq = self.write(event, place, attributes, true)?;
+        let seq = self.write(event, place, attributes, How::Strict)?;
         let taker = enter(&mut waiting, seq, at_most, Until::Strict);
         drop(waiting);
         self.hurry();
@@ -185,7 +185,7 @@ impl Engine {
         event: &str,
         place: &Place<'_>,
         attributes: &Attributes,
-        strict: bool,
+        how: How,
     ) -> Result<u64, NoRoom> {
         if self.closed.load(Ordering::Acquire) {
             return Err(NoRoom::Closed);
@@ -194,7 +194,7 @@ impl Engine {
         let mut body = Attributes::new();
         item::write_head(body.buffer(), event, place, now);
         body.append(attributes);
-        let seq = self.spool.append(strict, body.encoded(), now.mono_ns)?;
+        let seq = self.spool.append(how, body.encoded(), now.mono_ns)?;
         if self.sync {
             let _ = self.spool.flush();
         }
@@ -245,12 +245,11 @@ impl Engine {
 
     /// No records after this; the files go if nothing is unsent.
     pub(crate) fn close(&self) {
+        self.tell_losses_as(How::BeyondLimit);
+        self.closed.store(true, Ordering::Release);
         self.closing.store(true, Ordering::Release);
         if self.unsent() == 0 {
-            self.closed.store(true, Ordering::Release);
-            if self.unsent() == 0 {
-                self.spool.remove();
-            }
+            self.spool.remove();
         }
         let _ = self.spool.flush();
         self.hurry();
@@ -345,6 +344,10 @@ impl Engine {
 
     /// Writes an `agent.loss` for each loss that was not told yet.
     pub(crate) fn tell_losses(&self) {
+        self.tell_losses_as(How::Spool);
+    }
+
+    fn tell_losses_as(&self, how: How) {
         let mut losses = lock(&self.losses);
         while let Some(lost) = losses.sessions.pop() {
             let place = Place {
@@ -359,7 +362,7 @@ impl Engine {
                 .str(attribute::LOSS_CAUSE, lost.cause)
                 .text(attribute::REASON, &lost.why);
             if self
-                .write(Event::Loss.name(), &place, &attributes, false)
+                .write(Event::Loss.name(), &place, &attributes, how)
                 .is_err()
             {
                 losses.sessions.push(lost);

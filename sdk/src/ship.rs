@@ -52,9 +52,18 @@ impl Shipper {
         }
     }
 
-    /// Runs until the recorder closes.
+    /// Runs until the recorder closes; then the files that are left may be
+    /// taken over by others.
     pub(crate) fn run(mut self, engine: &Engine) {
+        self.ship(engine);
+        engine.spool.release();
+    }
+
+    fn ship(&mut self, engine: &Engine) {
         loop {
+            // Taken before the spool is read: who begins to wait during an
+            // attempt that fails gets another one at once.
+            engine.take_hurry();
             let sent = match self.own.batch(BATCH_RECORDS, BATCH_BYTES) {
                 Some(batch) => self.send_own(engine, &batch),
                 None if engine.is_closing() => return,
@@ -67,7 +76,6 @@ impl Shipper {
                     }
                     None => {
                         engine.left_done();
-                        engine.take_hurry();
                         if engine.unsent() == 0 {
                             std::thread::park_timeout(SEARCH_EVERY);
                         }
@@ -201,7 +209,6 @@ impl Shipper {
         let pause = after.unwrap_or(if waited_for { FIRST_PAUSE } else { self.pause });
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         let until = Instant::now() + pause;
-        engine.take_hurry();
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let hurried = after.is_none() && engine.take_hurry();

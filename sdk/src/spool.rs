@@ -48,6 +48,18 @@ impl NoRoom {
     }
 }
 
+/// How a record is appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// Nobody waits for it.
+    Spool,
+    /// Its sender waits for the collector.
+    Strict,
+    /// The last word of a recorder, about what it lost: kept even where the
+    /// limit is reached.
+    BeyondLimit,
+}
+
 /// The files of one run; many threads append, one ships.
 #[derive(Debug)]
 pub(crate) struct Spool {
@@ -65,7 +77,6 @@ struct Writer {
     prepared: Option<Arc<Segment>>,
     next_seq: u64,
     tail: Vec<u8>,
-    refused: Option<NoRoom>,
 }
 
 impl Spool {
@@ -82,7 +93,6 @@ impl Spool {
             prepared: None,
             next_seq: 0,
             tail: Vec::with_capacity(256),
-            refused: None,
         };
         Ok(Self {
             plan,
@@ -94,38 +104,43 @@ impl Spool {
     }
 
     /// Appends one record; gives its sequence.
-    pub(crate) fn append(&self, strict: bool, body: &[u8], mono_ns: u64) -> Result<u64, NoRoom> {
-        let flags = if strict { STRICT } else { 0 };
+    pub(crate) fn append(&self, how: How, body: &[u8], mono_ns: u64) -> Result<u64, NoRoom> {
+        let flags = if how == How::Strict { STRICT } else { 0 };
         let nonce = crate::random::bytes();
         let mut writer = lock(&self.writer);
         let seq = writer.next_seq;
         writer.tail.clear();
         item::write_tail(&mut writer.tail, &nonce, mono_ns, seq);
         if !writer.current.append(flags, [body, &writer.tail]) {
-            let needed = body.len() + writer.tail.len();
-            if let Err(refused) = self.next_file(&mut writer, needed) {
-                writer.refused = Some(refused);
-                return Err(refused);
-            }
+            let needed = body.len() + writer.tail.len() + segment::FRAME;
+            self.next_file(&mut writer, needed, how == How::BeyondLimit)?;
             if !writer.current.append(flags, [body, &writer.tail]) {
                 return Err(NoRoom::Full);
             }
         }
         writer.next_seq = seq + 1;
-        writer.refused = None;
         self.appended.store(seq + 1, Ordering::Release);
         Ok(seq)
     }
 
     /// Goes on in the file that was prepared, or in a new one.
-    fn next_file(&self, writer: &mut Writer, needed: usize) -> Result<(), NoRoom> {
-        let header_and_frame = 64 * 1024;
-        let fits = |segment: &Segment| segment.len() - segment.data() >= needed + segment::FRAME;
+    fn next_file(
+        &self,
+        writer: &mut Writer,
+        needed: usize,
+        beyond_limit: bool,
+    ) -> Result<(), NoRoom> {
+        let fits = |segment: &Segment| segment.len() - segment.data() >= needed;
         let next = match writer.prepared.take().filter(|next| fits(next)) {
             Some(next) => next,
             None => {
-                let len = self.plan.file_bytes.max(needed + header_and_frame);
-                self.new_file(writer.current.identity.number + 1, len)?
+                let number = writer.current.identity.number + 1;
+                let least = writer.current.data() + needed;
+                if beyond_limit {
+                    self.make_file(number, least)?
+                } else {
+                    self.new_file(number, self.plan.file_bytes.max(least))?
+                }
             }
         };
         next.set_first_seq(writer.next_seq);
@@ -135,14 +150,21 @@ impl Spool {
         Ok(())
     }
 
+    /// A new file, if the unsent records leave room for it.
     fn new_file(&self, number: u64, len: usize) -> Result<Arc<Segment>, NoRoom> {
+        let unsent = |segment: &&Arc<Segment>| segment.acked() < segment.end();
         let used: u64 = lock(&self.segments)
             .iter()
+            .filter(unsent)
             .map(|one| one.len() as u64)
             .sum();
         if used + len as u64 > self.plan.limit {
             return Err(NoRoom::Full);
         }
+        self.make_file(number, len)
+    }
+
+    fn make_file(&self, number: u64, len: usize) -> Result<Arc<Segment>, NoRoom> {
         let identity = Identity {
             number,
             first_seq: 0,
@@ -204,6 +226,17 @@ impl Spool {
         for segment in lock(&self.segments).drain(..) {
             let _ = segment.delete();
         }
+    }
+
+    /// Lets other processes take over what is left; nothing may be appended
+    /// afterwards.
+    pub(crate) fn release(&self) {
+        if let Some(prepared) = lock(&self.writer).prepared.take() {
+            let _ = prepared.delete();
+        }
+        lock(&self.segments)
+            .iter()
+            .for_each(|segment| segment.unlock());
     }
 
     pub(crate) fn folder(&self) -> &Path {

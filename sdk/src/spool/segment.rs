@@ -257,6 +257,11 @@ impl Segment {
         self.flushed.load(Ordering::Acquire) as usize >= self.end()
     }
 
+    /// Gives the file up, as it is.
+    pub(crate) fn unlock(&self) {
+        let _ = self.file.unlock();
+    }
+
     /// Deletes the file.
     pub(crate) fn delete(&self) -> io::Result<()> {
         std::fs::remove_file(&self.path)?;

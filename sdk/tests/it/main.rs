@@ -1,0 +1,16 @@
+//! What the SDK promises to the programs that use it, against a collector made for the purpose.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+mod collector;
+
+mod begin;
+mod context;
+mod delivery;
+mod ending;
+mod records;
+mod survival;
