@@ -11,8 +11,8 @@ mod proof;
 
 pub use frontier::Frontier;
 pub use proof::{
-    NodeSource, ProofError, consistency, inclusion, root_of, subtree, verify_consistency,
-    verify_inclusion,
+    NodeSource, ProofError, consistency, frontier_at, inclusion, root_of, subtree,
+    verify_consistency, verify_inclusion,
 };
 
 /// A SHA-256 value.

@@ -11,6 +11,7 @@ use crate::reader::{ReadError, Reader, StreamHint};
 mod all;
 mod facts;
 mod finding;
+mod later;
 mod ledger;
 mod locate;
 mod nodes;

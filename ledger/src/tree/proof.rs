@@ -1,7 +1,7 @@
 //! Inclusion and consistency: making the proofs of RFC 6962 §2.1 and checking them.
 #![forbid(unsafe_code)]
 
-use super::{Hash, empty_root, hash_node};
+use super::{Frontier, Hash, empty_root, hash_node};
 
 /// A proof that does not show what it claims.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,6 +98,21 @@ pub fn subtree<S: NodeSource>(nodes: &mut S, from: u64, to: u64) -> Result<Hash,
 /// Those of the source.
 pub fn root_of<S: NodeSource>(nodes: &mut S, size: u64) -> Result<Hash, S::Error> {
     subtree(nodes, 0, size)
+}
+
+/// The frontier of the tree over the first `size` leaves.
+///
+/// # Errors
+/// Those of the source.
+pub fn frontier_at<S: NodeSource>(nodes: &mut S, size: u64) -> Result<Frontier, S::Error> {
+    let mut roots = Vec::new();
+    let mut from = 0;
+    for level in (0..64).rev().filter(|level| size & (1 << level) != 0) {
+        roots.push(nodes.node(level as u8, from >> level)?);
+        from += 1 << level;
+    }
+    // One root per set bit: the parts always fit.
+    Ok(Frontier::from_parts(size, roots).unwrap_or_default())
 }
 
 /// The inclusion proof of leaf `index` in the tree over the first `size` leaves, leaf end first.

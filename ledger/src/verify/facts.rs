@@ -78,7 +78,7 @@ pub struct VerifiedStream {
     pub head: Option<VerifiedHead>,
     /// Records after that head: what is there is intact, and nothing signed covers it yet.
     pub tail: u64,
-    /// Whether every leaf of the ledger log was looked at, so that no newer head exists.
+    /// Whether every signed leaf that could be a newer head was looked at, so that none exists.
     pub newest: bool,
     /// What is wrong.
     pub findings: Vec<Finding>,

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::finding::Findings;
+use super::later::Later;
 use super::nodes::Nodes;
 use super::scan::Scan;
 use super::{Finding, FindingKind, KeyState, Place, Sealed, VerifiedLedger};
@@ -31,6 +32,7 @@ pub struct Verifier<'r> {
     pub(super) state: State,
     pub(super) ledger: VerifiedLedger,
     pub(super) scan: Option<Scan>,
+    pub(super) later: Option<Later>,
 }
 
 impl fmt::Debug for Verifier<'_> {
@@ -75,6 +77,7 @@ impl<'r> Verifier<'r> {
             state,
             ledger,
             scan: None,
+            later: None,
         };
         this.check_checkpoint(&mut findings);
         this.check_genesis(&mut findings);

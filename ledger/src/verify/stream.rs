@@ -2,12 +2,13 @@
 #![forbid(unsafe_code)]
 
 use super::finding::Findings;
+use super::later::NEAR;
 use super::ledger::Verifier;
 use super::{
     Finding, FindingKind, Place, Sealed, VerifiedHead, VerifiedRecord, VerifiedStream, locate,
 };
 use crate::leaf::{self, ControlBody, NO_HEAD, RECORD_LEAF, RecordLeaf, StreamId};
-use crate::reader::{LentBody, LentRecord, StreamHint};
+use crate::reader::{Find, LentBody, LentRecord, StreamHint};
 use crate::tree::{Frontier, hash_leaf};
 
 /// Recomputes a stream while its records pass by.
@@ -209,19 +210,108 @@ struct Known {
     bare: bool,
 }
 
+impl Known {
+    /// The first leaf after everything that is known of the stream's heads.
+    fn after(&self, hint: &StreamHint) -> u64 {
+        let newest = self.heads.iter().map(|head| head.index).max();
+        newest
+            .or(hint.open_index)
+            .map_or(0, |index| index.saturating_add(1))
+    }
+}
+
 impl Verifier<'_> {
     /// Reads every record of a stream and checks it up to the newest signed head that is known.
     ///
-    /// Without [`Verifier::scan`] the index says where the stream's control leaves are; each is proven, but a
-    /// newer one could be hidden (`newest` is false then).
+    /// Without [`Verifier::scan`] the index says where the stream's control leaves are, and each is proven. That
+    /// no newer head exists is proven as well if the one the index points at is recent, or if records lie beyond
+    /// it; otherwise `newest` is false.
     pub fn read_stream(&mut self, hint: &StreamHint) -> VerifiedStream {
         let mut findings = Findings::default();
         let mut known = self.known(hint, &mut findings);
-        if known.bare {
+        if known.bare && self.scan.is_none() {
             self.scan();
-            known = self.known(hint, &mut Findings::default());
+            findings = Findings::default();
+            known = self.known(hint, &mut findings);
         }
-        let mut check = Check::new(hint.stream, known.heads);
+        let mut newest = self.scan.is_some();
+        let after = known.after(hint);
+        if !newest && self.leaves_after(after) <= NEAR {
+            newest = self.later_heads(hint, after, &mut known, &mut findings);
+        }
+        let (mut check, mut records) = self.read_records(hint, known.heads.clone());
+        let mut tail = check.finish();
+        if tail > 0 && !newest {
+            let heads = known.heads.len();
+            newest = self.later_heads(hint, after, &mut known, &mut findings);
+            if known.heads.len() > heads {
+                (check, records) = self.read_records(hint, known.heads.clone());
+                tail = check.finish();
+            }
+        }
+        self.explain_erased(&hint.stream, &mut check);
+        let opening = known.opening.as_ref().map(|opening| &opening.value);
+        compare_hint(
+            hint,
+            opening,
+            &known.links,
+            &known.bindings,
+            check.first_ns,
+            &mut findings,
+        );
+        findings.extend(check.findings.into_vec());
+        VerifiedStream {
+            stream: hint.stream,
+            opening: known.opening,
+            links: known.links,
+            bindings: known.bindings,
+            records,
+            head: check.reached,
+            tail,
+            newest,
+            findings: findings.into_vec(),
+        }
+    }
+
+    /// Adds the heads that the index did not point at. Gives whether all of them are known now.
+    fn later_heads(
+        &mut self,
+        hint: &StreamHint,
+        after: u64,
+        known: &mut Known,
+        findings: &mut Findings,
+    ) -> bool {
+        match self.heads_after(&hint.stream, after) {
+            Ok(hidden) => {
+                if let Some(head) = hidden.last()
+                    && !self.index_knows(&hint.stream, head.index)
+                {
+                    let what = format!("the index does not know the head at {}", head.index);
+                    findings.add(FindingKind::Index, Place::Stream(hint.stream), what);
+                }
+                known.heads.extend(hidden);
+                true
+            }
+            Err(finding) => {
+                findings.extend(vec![finding]);
+                false
+            }
+        }
+    }
+
+    /// Whether the hint was merely older than the checkpoint: a collector may have gone on in between.
+    fn index_knows(&self, stream: &StreamId, head: u64) -> bool {
+        let now = self.reader.find(&Find::Stream(*stream)).unwrap_or_default();
+        now.iter()
+            .any(|hint| hint.head_index.is_some_and(|index| index >= head))
+    }
+
+    fn read_records(
+        &self,
+        hint: &StreamHint,
+        heads: Vec<VerifiedHead>,
+    ) -> (Check, Vec<VerifiedRecord>) {
+        let mut check = Check::new(hint.stream, heads);
         let mut records = Vec::new();
         let read = self.reader.scan(&hint.stream, 0, u64::MAX, &mut |record| {
             if let Some(leaf) = check.record(&record) {
@@ -237,31 +327,7 @@ impl Verifier<'_> {
                 .findings
                 .unreadable(Place::Stream(hint.stream), &error);
         }
-        let tail = check.finish();
-        self.explain_erased(&hint.stream, &mut check);
-        let mut stream = VerifiedStream {
-            stream: hint.stream,
-            opening: known.opening,
-            links: known.links,
-            bindings: known.bindings,
-            records,
-            head: check.reached,
-            tail,
-            newest: self.scan.is_some(),
-            findings: Vec::new(),
-        };
-        let opening = stream.opening.as_ref().map(|opening| &opening.value);
-        compare_hint(
-            hint,
-            opening,
-            &stream.links,
-            &stream.bindings,
-            check.first_ns,
-            &mut findings,
-        );
-        findings.extend(check.findings.into_vec());
-        stream.findings = findings.into_vec();
-        stream
+        (check, records)
     }
 
     /// From the scan, if there was one, and from the leaves that were appended since.

@@ -46,7 +46,7 @@ fn a_whole_ledger_has_no_findings_whatever_its_sizes() {
                 read.head.map(|head| (head.head.size, head.closed)),
                 Some((stream.hint.records, true))
             );
-            assert_eq!((read.tail, read.newest), (0, false));
+            assert_eq!((read.tail, read.newest), (0, true));
             assert_eq!(
                 read.opening.map(|opening| opening.value.label),
                 Some(stream.hint.label.clone())
@@ -108,19 +108,93 @@ fn bindings_come_from_every_leaf_and_not_from_the_index() {
     assert!(kinds(&all(&memory)).contains(&FindingKind::Index));
 }
 
+/// Points the index at the head before the newest one and cuts the records off there.
+fn hide_newest_head(memory: &mut Memory) {
+    let stream = &mut memory.streams[0];
+    stream.hint.head_index = Some(stream.hint.head_index.unwrap() - 1);
+    stream.hint.closed = false;
+    stream.hint.records = 100;
+    stream.records.truncate(100);
+}
+
+fn fill(memory: &mut Memory, leaves: u64) {
+    for records in 0..leaves {
+        let body = ControlBody::Heartbeat {
+            instance: [0; 16],
+            boot_ns: 0,
+            commit: 0,
+            records,
+        };
+        memory.append(body, None);
+    }
+    memory.sign();
+}
+
 #[test]
-fn an_index_that_hides_the_newest_head_is_caught_by_a_scan() {
+fn an_index_that_hides_a_recent_head_is_caught() {
     let mut memory = Memory::of(&[150]);
-    let hint = &mut memory.streams[0].hint;
-    hint.head_index = Some(hint.head_index.unwrap() - 1);
-    hint.records = 100;
-    memory.streams[0].records.truncate(100);
+    fill(&mut memory, 1000);
+    let read = read_stream(&memory, &pinned(), &memory.streams[0].hint).unwrap();
+    assert!(read.newest);
+    assert_eq!(read.findings, []);
+    hide_newest_head(&mut memory);
+    let read = read_stream(&memory, &pinned(), &memory.streams[0].hint).unwrap();
+    assert_eq!(
+        kinds(&read.findings),
+        [FindingKind::Index, FindingKind::Missing]
+    );
+}
+
+#[test]
+fn an_index_that_hides_an_old_head_is_caught_by_a_scan() {
+    let mut memory = Memory::of(&[150]);
+    fill(&mut memory, 3000);
+    let read = read_stream(&memory, &pinned(), &memory.streams[0].hint).unwrap();
+    assert!(!read.newest, "nobody looked at every leaf");
+    assert_eq!(read.findings, []);
+    hide_newest_head(&mut memory);
     let hint = memory.streams[0].hint.clone();
     assert!(!read_stream(&memory, &pinned(), &hint).unwrap().newest);
     let mut verifier = Verifier::open(&memory, &pinned()).unwrap();
     verifier.scan();
     let read = verifier.read_stream(&hint);
     assert!(read.newest && kinds(&read.findings).contains(&FindingKind::Missing));
+}
+
+#[test]
+fn an_index_without_heads_does_not_make_changed_records_look_open() {
+    for leaves in [10, 3000] {
+        let mut memory = Memory::of(&[150]);
+        fill(&mut memory, leaves);
+        let changed = Memory::of(&[1]).streams[0].records[0].clone();
+        memory.streams[0].records[0] = changed;
+        memory.streams[0].hint.head_index = None;
+        memory.streams[0].hint.closed = false;
+        // The forged record is consistent in itself; only a head shows that it is another one.
+        memory.streams[0].records[0].leaf[17] ^= 1;
+        let read = read_stream(&memory, &pinned(), &memory.streams[0].hint).unwrap();
+        assert!(read.newest);
+        let kinds = kinds(&read.findings);
+        assert!(
+            kinds.contains(&FindingKind::Index) && kinds.contains(&FindingKind::Head),
+            "{kinds:?}"
+        );
+    }
+}
+
+#[test]
+fn a_hint_that_is_older_than_the_checkpoint_is_no_contradiction() {
+    let mut memory = Memory::of(&[150]);
+    let mut hint = memory.streams[0].hint.clone();
+    hint.head_index = None;
+    let read = read_stream(&memory, &pinned(), &hint).unwrap();
+    assert_eq!(read.findings, []);
+    assert_eq!(read.head.map(|head| head.head.size), Some(150));
+    memory.streams[0].hint.head_index = None;
+    assert_eq!(
+        kinds(&read_stream(&memory, &pinned(), &hint).unwrap().findings),
+        [FindingKind::Index]
+    );
 }
 
 #[test]
