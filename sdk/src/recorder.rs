@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use vocabulary::action::{Access, Durability};
 use vocabulary::digest::SessionKey;
-use vocabulary::id::{ProducerId, RunId, SessionId};
+use vocabulary::id::{ProducerId, RequestId, RunId, SessionId};
 use vocabulary::{Event, attribute, wire};
 
 use crate::attributes::int;
@@ -163,6 +163,20 @@ impl Recorder {
     /// inherited, else the session's name stands for it.
     pub fn session_without_request(&self) -> SessionBuilder {
         SessionBuilder::new(self, None)
+    }
+
+    /// Says that a session of another process will not be ended by it: the
+    /// process died, and whoever watched it says so.
+    pub fn abandoned(&self, session: &SessionId, request: Option<&RequestId>, note: &str) {
+        let shared = Shared::new(
+            session.clone(),
+            request.cloned(),
+            crate::random::bytes(),
+            SessionKey::new(crate::random::bytes()),
+        );
+        let mut attributes = Attributes::new();
+        attributes.text(attribute::SESSION_NOTE, note);
+        self.append(Event::SessionAbandoned, &shared.place(None), &attributes);
     }
 
     /// The session for what is recorded without any: one per process, started

@@ -158,6 +158,13 @@ impl SessionBuilder {
         self
     }
 
+    /// Takes the id that a delegation announced, where the session starts in
+    /// another process than the one that delegated.
+    pub fn announced_as(mut self, id: SessionId) -> Self {
+        self.id = id;
+        self
+    }
+
     /// The key of its HMAC digests, where another process must make equal ones.
     pub fn key(mut self, key: [u8; 32]) -> Self {
         self.key = SessionKey::new(key);
