@@ -10,3 +10,8 @@ mod screen;
 
 pub mod command;
 pub mod runtime;
+
+/// Runs the program with these arguments, its name first, and this process's environment.
+pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> std::process::ExitCode {
+    command::run(arguments, source::place::Environment::of_process()).into()
+}
