@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A collector that runs as a child process. Dropping it kills it, as a crash would.
 #[derive(Debug)]
@@ -29,13 +30,14 @@ impl Running {
         Self::on(store, &socket, (any.clone(), any))
     }
 
-    /// Kills it and starts another on the same store, ports and socket, as a supervisor would.
+    /// Kills it and, after `outage`, starts another on the same store, ports and socket, as a supervisor would.
     ///
     /// # Errors
     /// It cannot be killed, or the other does not start.
-    pub fn kill_and_start_again(&mut self) -> io::Result<()> {
+    pub fn kill_and_start_again(&mut self, outage: Duration) -> io::Result<()> {
         let ports = (self.otlp_http()?.to_string(), self.otlp_grpc()?.to_string());
         self.process.kill()?;
+        std::thread::sleep(outage);
         let (store, socket) = (self.store.clone(), self.socket.clone());
         *self = Self::on(&store, &socket, ports)?;
         Ok(())

@@ -78,11 +78,12 @@ impl Crm {
         })
     }
 
-    /// `GET /accounts`, `GET` and `PATCH /accounts/{id}`, `GET /permissions`.
+    /// `GET /accounts`, `GET` and `PATCH /accounts/{id}`, `GET` and `PUT /accounts/{id}/discount`, `GET /permissions`.
     pub fn routes(&self) -> Router {
         Router::new()
             .route("/accounts", get(list))
             .route("/accounts/{id}", get(read).patch(change))
+            .route("/accounts/{id}/discount", get(discount).put(set_discount))
             .route("/permissions", get(permissions))
             .with_state(self.clone())
     }
@@ -146,6 +147,11 @@ impl Account {
         format!("\"{}\"", self.version)
     }
 
+    fn discount(self) -> Response {
+        let body = json!({"account": self.body["id"], "percent": self.body["discount"]});
+        Self { body, ..self }.reply()
+    }
+
     fn reply(self) -> Response {
         let etag = HeaderValue::from_str(&self.etag()).unwrap_or(HeaderValue::from_static("\"0\""));
         ([(header::ETAG, etag)], Json(self.body)).into_response()
@@ -187,6 +193,39 @@ async fn read(
 ) -> Result<Response, Refusal> {
     crm.check(&headers, "accounts:read")?;
     Ok(crm.account(id)?.ok_or(Refusal::Missing)?.reply())
+}
+
+async fn discount(
+    State(crm): State<Crm>,
+    headers: HeaderMap,
+    Path(id): Path<u32>,
+) -> Result<Response, Refusal> {
+    crm.check(&headers, "accounts:read")?;
+    Ok(crm.account(id)?.ok_or(Refusal::Missing)?.discount())
+}
+
+#[derive(Deserialize)]
+struct Discount {
+    percent: i64,
+}
+
+async fn set_discount(
+    State(crm): State<Crm>,
+    headers: HeaderMap,
+    Path(id): Path<u32>,
+    Json(wanted): Json<Discount>,
+) -> Result<Response, Refusal> {
+    crm.check(&headers, "accounts:discount")?;
+    let changed = crm.with(|database| {
+        database.execute(
+            "UPDATE account SET discount = ?2, version = version + 1 WHERE id = ?1",
+            params![id, wanted.percent],
+        )
+    })?;
+    if changed == 0 {
+        return Err(Refusal::Missing);
+    }
+    Ok(crm.account(id)?.ok_or(Refusal::Missing)?.discount())
 }
 
 async fn permissions(State(crm): State<Crm>, headers: HeaderMap) -> Result<Response, Refusal> {

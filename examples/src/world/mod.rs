@@ -14,7 +14,20 @@ pub mod tickets;
 
 use jiff::civil::Date;
 use service::Service;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+
+/// The CRM's host name.
+pub const CRM_HOST: &str = "crm.example.test";
+
+/// The support desk's host name.
+pub const DESK_HOST: &str = "desk.example.test";
+
+/// The mail gateway's host name.
+pub const MAIL_HOST: &str = "mail.example.test";
+
+/// The local language model's host name.
+pub const LLM_HOST: &str = "llm.example.test";
 
 /// The services while they run; dropping it stops them.
 #[derive(Debug)]
@@ -72,6 +85,17 @@ impl World {
     #[must_use]
     pub fn llm(&self) -> String {
         format!("{}/v1", self.llm.url())
+    }
+
+    /// The services by the names that the agent knows them by, and where they really listen.
+    #[must_use]
+    pub fn hosts(&self) -> [(&'static str, SocketAddr); 4] {
+        [
+            (CRM_HOST, self.crm.address()),
+            (DESK_HOST, self.tickets.address()),
+            (MAIL_HOST, self.mail.address()),
+            (LLM_HOST, self.llm.address()),
+        ]
     }
 
     /// The contracts database.
