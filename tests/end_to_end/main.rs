@@ -1,8 +1,25 @@
 //! The whole product as processes: what a user does, what a crash does, what another language sends.
 
-use libtest_mimic::{Arguments, Trial};
+mod demo;
+mod home_lab;
+mod other_languages;
+mod readers;
 
-fn main() {
-    let tests: Vec<Trial> = Vec::new();
-    libtest_mimic::run(&Arguments::from_args(), tests).exit();
+use libtest_mimic::{Arguments, Trial};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if let Some(code) = tests::program::run_if_asked() {
+        return code;
+    }
+    let trials: Vec<Trial> = [
+        demo::trials(),
+        home_lab::trials(),
+        other_languages::trials(),
+        readers::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

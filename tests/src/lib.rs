@@ -2,6 +2,7 @@
 
 pub mod need;
 pub mod outcome;
+pub mod program;
 
 use std::path::{Path, PathBuf};
 
