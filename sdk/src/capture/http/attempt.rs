@@ -7,25 +7,25 @@ use http::{
 use reqwest::{Request, Response, ResponseBuilderExt as _, Url};
 use reqwest_middleware::Next;
 use vocabulary::{
-    action::{Access, Effect, Kind, Outcome, ReadAfter, ReadBefore},
+    action::{Access, Effect, Kind, ReadAfter, ReadBefore},
     attribute,
     content::Content,
     id::ActionId,
-    record::ContentState,
     redaction,
 };
 
 use super::{
     Layer, Recorded,
     address::{self, Address},
+    finish::{Changed, finish},
     outcome,
     own::{self, State, media_type},
     rule::Rule,
-    tee::{Ended, Passed, Tee},
+    tee::Tee,
 };
 use crate::{
     Action, ActionHandle, Ambient, Attributes, Diff,
-    capture::step::{self, End, Fault, Plan},
+    capture::step::{self, End, Plan},
 };
 
 /// What is known before a request is sent.
@@ -43,16 +43,6 @@ struct Watched<'a> {
     url: Url,
     before: State,
     read_before: ReadBefore,
-}
-
-/// What of a diff is known when the answer's head has arrived.
-struct Changed {
-    resource: String,
-    before: Content,
-    read_before: ReadBefore,
-    /// What was read after; `None` if the answer's body is the resource.
-    after: Option<(Content, ReadAfter)>,
-    effect: Effect,
 }
 
 impl Attempt<'_> {
@@ -330,79 +320,6 @@ impl Attempt<'_> {
             },
         );
     }
-}
-
-/// The body is at its end: the diff if there is one, then the end of the action.
-fn finish(
-    action: Action,
-    mut end: End,
-    changed: Option<Changed>,
-    passed: Passed,
-    media_type: &str,
-) {
-    let body = output(&passed, media_type);
-    if let Some(Changed {
-        resource,
-        before,
-        read_before,
-        after,
-        effect,
-    }) = changed
-    {
-        let (after, read_after) = after.unwrap_or_else(|| match passed.ended {
-            Ended::Whole => (body.clone(), ReadAfter::ResponseBody),
-            _ => (
-                Content::not_captured(None, "the answer was not read to its end"),
-                ReadAfter::NotRead,
-            ),
-        });
-        let diff = Diff::of(resource).before(before).after(after);
-        action.diff(
-            diff.read_before(read_before)
-                .read_after(read_after)
-                .effect(effect),
-        );
-    }
-    if let Ended::Failed(message) = &passed.ended {
-        end.outcome = Outcome::Failure;
-        end.fault = Some(Fault {
-            class: "body".to_owned(),
-            native: None,
-            message: message.clone(),
-        });
-    }
-    end.output = Some(body);
-    step::end(action, end);
-}
-
-/// What passed as content.
-fn output(passed: &Passed, media_type: &str) -> Content {
-    if passed.size == 0 && passed.ended == Ended::Whole {
-        return Content::absent();
-    }
-    let mut content = Content::redacted(&passed.beginning, media_type);
-    if passed.size > passed.beginning.len() as u64 {
-        content.state = ContentState::Truncated;
-        content.size = Some(passed.size);
-        // With something removed, the digest of all that passed would be one of a credential too.
-        content.digest = content
-            .redactions
-            .is_empty()
-            .then_some(vocabulary::digest::Digest::Sha256(passed.digest));
-    }
-    match &passed.ended {
-        Ended::Whole => {}
-        Ended::Failed(_) => incomplete(&mut content, "the connection failed here"),
-        Ended::Dropped => incomplete(&mut content, "not read any further"),
-    }
-    content
-}
-
-fn incomplete(content: &mut Content, why: &str) {
-    content.state = ContentState::Truncated;
-    content.why = Some(why.to_owned());
-    content.size = None;
-    content.digest = None;
 }
 
 /// What a method does, as RFC 9110 has it.

@@ -27,6 +27,7 @@
 
 mod address;
 mod attempt;
+mod finish;
 mod outcome;
 mod own;
 mod propagate;

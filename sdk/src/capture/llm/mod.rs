@@ -9,6 +9,7 @@
 //! action that executes it cite that decision. Credentials are removed from everything before it is encoded, and are
 //! in no digest.
 
+mod call;
 #[cfg(feature = "http")]
 mod client;
 mod request;
@@ -18,23 +19,23 @@ mod response;
 mod tests;
 
 use vocabulary::{
-    Event,
-    action::{Access, Effect, Kind, Outcome},
+    action::{Access, Kind},
     attribute,
     content::Content,
-    decision::{ContextKind, Point, Trust},
+    decision::{ContextKind, Trust},
     id::{ActionId, DecisionId},
 };
 
+pub use self::call::ChatCall;
 #[cfg(feature = "http")]
 pub use self::client::{Chat, ChatError, Client};
+use self::request::Request;
 pub use self::response::Usage;
-use self::{request::Request, response::Response};
 use super::{
     Retries,
-    step::{self, End, Fault, Plan},
+    step::{self, Plan},
 };
-use crate::{Action, ActionBuilder, Attributes, Handle, Refused};
+use crate::{ActionBuilder, Attributes, Handle, Refused};
 
 /// Media type of a call's input: the request with digests in place of messages and tool definitions.
 const REQUEST_TYPE: &str = "application/vnd.recount.chat+json";
@@ -87,14 +88,6 @@ impl Reply {
         body.pointer_mut("/choices/0/message")
             .map(serde_json::Value::take)
     }
-}
-
-/// A call that has begun and is waiting for its answer. Dropped without one, it is recorded as cancelled.
-#[derive(Debug)]
-pub struct ChatCall {
-    begun: Action,
-    /// What the session offered to the model, by name.
-    tools: Vec<String>,
 }
 
 impl Handle {
@@ -246,237 +239,4 @@ fn summary(request: &Request<'_>, tools: &[String], messages: &[String]) -> Stri
 /// Texts as JSON, which cannot fail.
 fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
     serde_json::to_string(value).unwrap_or_default()
-}
-
-impl ChatCall {
-    fn begun(begun: Action, tools: Vec<String>, retries: Option<&Retries>) -> Self {
-        if let Some(retries) = retries {
-            retries.made(begun.id());
-        }
-        Self { begun, tools }
-    }
-
-    /// The action that the call is.
-    pub fn action(&self) -> ActionId {
-        self.begun.id()
-    }
-
-    /// An answer came, with this status and body (of a streamed reply: all its events). `retry_after` is in seconds.
-    pub fn answered(self, status: u16, retry_after: Option<i64>, body: &str) -> Reply {
-        let response = if (200..300).contains(&status) {
-            Response::parse(body)
-        } else {
-            None
-        };
-        let mut attributes = Attributes::new();
-        attributes.int(attribute::HTTP_STATUS, i64::from(status));
-        let output = Content::redacted(
-            body.as_bytes(),
-            if body.starts_with("data:") {
-                "text/event-stream"
-            } else {
-                "application/json"
-            },
-        );
-        let Some(response) = response else {
-            return self.not_a_reply(status, retry_after, body, output, attributes);
-        };
-        describe(&response, &mut attributes);
-        if let Some(refused) = &response.refused {
-            self.security(Event::SecurityOutputFiltered, refused, &Attributes::new());
-        }
-        let calls = self.decide(&response);
-        let result = match calls.len() {
-            0 => response
-                .finish_reasons
-                .first()
-                .cloned()
-                .unwrap_or_else(|| "answered".to_owned()),
-            1 => "1 tool call".to_owned(),
-            count => format!("{count} tool calls"),
-        };
-        let end = End {
-            outcome: Outcome::Success,
-            effect: Effect::Committed,
-            result,
-            output: Some(output),
-            fault: None,
-            attributes,
-        };
-        let action = self.begun.id();
-        step::end(self.begun, end);
-        let Response {
-            text,
-            finish_reasons,
-            usage,
-            refused,
-            ..
-        } = response;
-        Reply {
-            action,
-            text,
-            calls,
-            finish_reasons,
-            usage,
-            refused,
-            body: body.to_owned(),
-        }
-    }
-
-    /// No answer came. `sent` tells whether the request may have arrived.
-    pub fn failed(self, class: &str, message: &str, sent: bool) {
-        let outcome = if class == "timeout" {
-            Outcome::Timeout
-        } else {
-            Outcome::Failure
-        };
-        let effect = if sent { Effect::Unknown } else { Effect::None };
-        let fault = Some(Fault {
-            class: class.to_owned(),
-            native: None,
-            message: message.to_owned(),
-        });
-        step::end(
-            self.begun,
-            End {
-                outcome,
-                effect,
-                result: "no answer".to_owned(),
-                output: None,
-                fault,
-                attributes: Attributes::new(),
-            },
-        );
-    }
-
-    /// An error of the provider, or a body of another shape.
-    fn not_a_reply(
-        self,
-        status: u16,
-        retry_after: Option<i64>,
-        body: &str,
-        output: Content,
-        attributes: Attributes,
-    ) -> Reply {
-        let mut more = Attributes::new();
-        more.int(attribute::HTTP_STATUS, i64::from(status));
-        if let Some(seconds) = retry_after {
-            more.int(attribute::RETRY_AFTER_S, seconds);
-        }
-        let (class, message, refused) = provider_error(status, body);
-        let event = match status {
-            401 => Some(Event::SecurityAuthFailed),
-            403 => Some(Event::SecurityAccessUnauthorized),
-            429 => Some(Event::SecurityRateLimited),
-            _ if refused => Some(Event::SecurityOutputFiltered),
-            _ => None,
-        };
-        if let Some(event) = event {
-            self.security(event, &message, &more);
-        }
-        let action = self.begun.id();
-        let effect = match status {
-            400..=499 => Effect::None,
-            _ => Effect::Unknown,
-        };
-        let fault = Some(Fault {
-            class,
-            native: Some(status.to_string()),
-            message: message.clone(),
-        });
-        let end = End {
-            outcome: Outcome::Failure,
-            effect,
-            result: format!("status {status}"),
-            output: Some(output),
-            fault,
-            attributes,
-        };
-        step::end(self.begun, end);
-        let refused = refused.then_some(message);
-        Reply {
-            action,
-            text: None,
-            calls: Vec::new(),
-            finish_reasons: Vec::new(),
-            usage: None,
-            refused,
-            body: body.to_owned(),
-        }
-    }
-
-    /// Records each tool call as the decision that it is.
-    fn decide(&self, response: &Response) -> Vec<ToolCall> {
-        let model = response.model.as_deref().unwrap_or("unknown");
-        let decide = |call: &response::Call| {
-            let arguments = Content::redacted(call.arguments.as_bytes(), "application/json");
-            let mut decision = self
-                .begun
-                .session()
-                .decide("which tool to call, and with what?")
-                .point(Point::ToolSelect)
-                .by_model(model)
-                .considered(&self.tools)
-                .tool_call(&call.id, &call.name, &arguments)
-                .in_reply_of(self.begun.id());
-            if let Some(text) = response.text.as_deref().filter(|text| !text.is_empty()) {
-                decision = decision.rationale(text);
-            }
-            let decision = decision.record().id();
-            ToolCall {
-                id: call.id.clone(),
-                name: call.name.clone(),
-                arguments: call.arguments.clone(),
-                decision,
-            }
-        };
-        response.calls.iter().map(decide).collect()
-    }
-
-    fn security(&self, event: Event, reason: &str, more: &Attributes) {
-        self.begun.security(event, reason, more);
-    }
-}
-
-/// The names that OpenTelemetry has for what a reply says.
-fn describe(response: &Response, attributes: &mut Attributes) {
-    attributes
-        .text_if(attribute::GEN_AI_RESPONSE_MODEL, response.model.as_deref())
-        .text_if(attribute::GEN_AI_RESPONSE_ID, response.id.as_deref())
-        .texts(attribute::GEN_AI_FINISH_REASONS, &response.finish_reasons);
-    if let Some(usage) = response.usage {
-        let int = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
-        attributes
-            .int(attribute::GEN_AI_INPUT_TOKENS, int(usage.input))
-            .int(attribute::GEN_AI_OUTPUT_TOKENS, int(usage.output));
-    }
-}
-
-/// Class and message of a provider's error, and whether a filter refused the request.
-fn provider_error(status: u16, body: &str) -> (String, String, bool) {
-    let error = serde_json::from_str::<serde_json::Value>(body).ok();
-    let text = |name: &str| {
-        error
-            .as_ref()?
-            .pointer(&format!("/error/{name}"))?
-            .as_str()
-            .map(str::to_owned)
-    };
-    let code = text("code").or_else(|| text("type"));
-    let refused = code
-        .as_deref()
-        .is_some_and(|code| matches!(code, "content_filter" | "content_policy_violation"));
-    let shape = || {
-        if (200..300).contains(&status) {
-            "not a chat reply"
-        } else {
-            "no message"
-        }
-        .to_owned()
-    };
-    (
-        code.unwrap_or_else(|| status.to_string()),
-        text("message").unwrap_or_else(shape),
-        refused,
-    )
 }

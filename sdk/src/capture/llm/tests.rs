@@ -1,7 +1,7 @@
 //! Recorded model calls.
 
 use serde_json::{Value, json};
-use vocabulary::attribute;
+use vocabulary::{Event, attribute};
 
 use super::*;
 use crate::{
@@ -201,7 +201,7 @@ fn a_credential_in_a_prompt_is_in_no_record_and_no_digest() {
     let (recorder, session) = session();
     let message = json!({"role": "user", "content": format!("use {SECRET} please")});
     let call = session
-        .chat_blocking(LOCAL, &request(&[message.clone()]), None)
+        .chat_blocking(LOCAL, &request(std::slice::from_ref(&message)), None)
         .unwrap();
     call.answered(
         200,

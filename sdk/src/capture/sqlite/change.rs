@@ -2,7 +2,7 @@
 
 use super::{
     schema::Table,
-    watch::{Cell, Row, Step},
+    seen::{Cell, Row, Step},
 };
 
 /// What one statement did to one row: an absent side means that the row did not exist.

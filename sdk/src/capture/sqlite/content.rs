@@ -9,7 +9,7 @@ use vocabulary::{
 
 use super::{
     schema::Table,
-    watch::{Cell, Row},
+    seen::{Cell, Row},
 };
 
 impl From<&Cell> for row::Cell {

@@ -18,6 +18,7 @@ mod change;
 mod content;
 mod run;
 mod schema;
+mod seen;
 mod statement;
 mod transaction;
 mod watch;

@@ -13,8 +13,8 @@ use super::{
     Sqlite, SqliteError, change,
     content::{self, Returned},
     schema::{self, Touched},
+    seen::{BYTES, ROWS, Seen},
     statement,
-    watch::{BYTES, ROWS, Seen},
 };
 use crate::{
     Action, Attributes, Diff,
@@ -111,7 +111,7 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
         sql: &str,
         kind: statement::Kind,
         touched: &rusqlite::Result<Touched>,
-        parameters: &[(String, super::watch::Cell)],
+        parameters: &[(String, super::seen::Cell)],
     ) -> Plan {
         let verb = match kind {
             statement::Kind::Rows(verb) => verb.to_owned(),

@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use super::{
     change::{Change, changes},
     schema::{Table, touched},
-    watch::{Cell, Row, Watcher},
+    seen::{Cell, Row},
+    watch::Watcher,
 };
 
 /// Runs one statement watched, the way the wrapper does.

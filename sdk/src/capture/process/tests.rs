@@ -1,0 +1,105 @@
+//! Recorded processes.
+
+use super::*;
+use crate::{
+    capture::testing::{SECRET, is_recorded, session},
+    testing::{Recorded, refuse_begins},
+};
+
+#[test]
+fn a_process_is_told_who_runs_it_and_recorded_with_what_it_wrote() {
+    let (recorder, session) = session();
+    let script = r#"cat; echo " $RECOUNT_SESSION $TRACEPARENT"; echo oops >&2; exit 3"#;
+    let done = session
+        .command("/bin/sh")
+        .args(["-c", script])
+        .stdin("in")
+        .output_blocking()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(3));
+    let action = Recorded::of(&recorder).action("sh");
+    let span: String = crate::span_id(
+        action
+            .begin
+            .str(attribute::ACTION_ID)
+            .unwrap()
+            .parse()
+            .unwrap(),
+    )
+    .iter()
+    .map(|byte| format!("{byte:02x}"))
+    .collect();
+    let written = String::from_utf8(done.stdout).unwrap();
+    assert!(
+        written.starts_with(&format!("in {} 00-", session.id())) && written.contains(&span),
+        "{written}"
+    );
+    let end = action.end.as_ref().unwrap();
+    assert_eq!(
+        (action.outcome(), action.effect()),
+        (Some("failure"), Some("unknown"))
+    );
+    assert_eq!(
+        (
+            end.int(attribute::PROCESS_EXIT_CODE),
+            end.str(attribute::ERROR_MESSAGE)
+        ),
+        (Some(3), Some("oops"))
+    );
+    assert!(
+        end.text(attribute::OUTPUT)
+            .unwrap()
+            .contains(r#""stderr":"oops\n""#)
+    );
+}
+
+#[test]
+fn much_in_and_out_at_once_does_not_stop_either() {
+    let (_recorder, session) = session();
+    let input = vec![b'x'; 1 << 20];
+    let done = session
+        .command("cat")
+        .stdin(input.clone())
+        .output_blocking()
+        .unwrap();
+    assert_eq!(done.stdout, input);
+}
+
+#[test]
+fn what_cannot_be_started_or_may_not_run_does_not() {
+    let (recorder, session) = session();
+    let missing = session.command("/nowhere/at-all").output_blocking();
+    assert_eq!(
+        missing.unwrap_err().own().map(io::Error::kind),
+        Some(io::ErrorKind::NotFound)
+    );
+    let action = Recorded::of(&recorder).action("at-all");
+    assert_eq!(
+        (action.outcome(), action.effect()),
+        (Some("failure"), Some("none"))
+    );
+    refuse_begins(&recorder, true);
+    assert!(matches!(
+        session.command("true").output_blocking(),
+        Err(Error::Refused(_))
+    ));
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn arguments_are_recorded_without_credentials() {
+    let (recorder, session) = session();
+    let command = session
+        .command("true")
+        .args(["--password", "hunter2", SECRET])
+        .env("TOKEN", "from-the-environment");
+    let done = command.output().await.unwrap();
+    assert!(done.status.success());
+    for secret in ["hunter2", SECRET, "from-the-environment"] {
+        assert!(!is_recorded(&recorder, secret), "{secret}");
+    }
+    assert_eq!(
+        Recorded::of(&recorder).action("true").outcome(),
+        Some("success")
+    );
+}
