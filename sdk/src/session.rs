@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use vocabulary::action::{Access, Kind, TransactionOutcome};
 use vocabulary::attribute;
@@ -16,7 +17,9 @@ use vocabulary::session::EndReason;
 use vocabulary::{Event, verdict};
 
 use crate::attributes::{Value, int, write_pair};
+use crate::error::RefusedWhy;
 use crate::item::Place;
+use crate::recorder::Begun;
 use crate::spool::lock;
 use crate::{ActionBuilder, Ambient, Attributes, DecisionBuilder, Recorder, SessionBuilder};
 
@@ -293,6 +296,37 @@ impl Handle {
         }
     }
 
+    /// Records any event and waits, at most so long, until a collector has
+    /// sealed it: for programs whose whole purpose is the record. Unlike
+    /// [`Handle::record`] it can fail; the record may then be sealed later.
+    ///
+    /// # Errors
+    ///
+    /// When no receipt came in time, or the collector refused the record.
+    pub fn seal_blocking(
+        &self,
+        event: Event,
+        attributes: &Attributes,
+        at_most: Duration,
+    ) -> Result<(), RefusedWhy> {
+        let place = self.shared.place(None);
+        match self
+            .recorder
+            .begin(event, &place, attributes, Some(at_most))
+        {
+            Begun::Kept => Ok(()),
+            Begun::Refused(why) => Err(why),
+            Begun::Waits(answer) => match answer.wait(at_most) {
+                Some(answer) => answer.map(|_| ()),
+                None => Err(RefusedWhy::NoReceipt {
+                    endpoint: "the collector".to_owned(),
+                    waited: at_most,
+                    last: self.recorder.last_error().unwrap_or_default(),
+                }),
+            },
+        }
+    }
+
     /// How many records of this session could not be kept.
     pub fn losses(&self) -> u64 {
         self.shared.losses.load(Ordering::Relaxed)
@@ -428,9 +462,29 @@ impl Session {
         self.end_blocking(how);
     }
 
+    /// As [`Session::end`], waiting until a collector has sealed the end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Handle::seal_blocking`]; the session has ended either way.
+    pub fn end_sealed_blocking(
+        self,
+        how: impl Into<End>,
+        at_most: Duration,
+    ) -> Result<(), RefusedWhy> {
+        let attributes = self.end_attributes(&how.into());
+        self.shared.ended.store(true, Ordering::Release);
+        self.seal_blocking(Event::SessionEnd, &attributes, at_most)
+    }
+
     /// As [`Session::end`], without a future.
     pub fn end_blocking(self, how: impl Into<End>) {
-        let how = how.into();
+        let attributes = self.end_attributes(&how.into());
+        self.shared.ended.store(true, Ordering::Release);
+        self.record(Event::SessionEnd, &attributes);
+    }
+
+    fn end_attributes(&self, how: &End) -> Attributes {
         let mut attributes = Attributes::new();
         attributes
             .str(attribute::SESSION_END_REASON, how.reason.as_str())
@@ -439,8 +493,7 @@ impl Session {
         if losses > 0 {
             attributes.int(attribute::LOSS_COUNT, int(losses));
         }
-        self.shared.ended.store(true, Ordering::Release);
-        self.record(Event::SessionEnd, &attributes);
+        attributes
     }
 }
 
