@@ -180,6 +180,9 @@ pub struct Show {
     /// Only what had happened at this record (14, s1a#14)
     #[arg(long, value_name = "REF")]
     pub at: Option<String>,
+    /// Every item of every list, not only the first thousand
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// The forms of an account.
@@ -316,7 +319,7 @@ pub struct LogLine {
     #[arg(
         long,
         value_name = "URL",
-        env = "RECOUNT_ENDPOINT",
+        env = "RECOUNT_COLLECTOR",
         default_value = "http://127.0.0.1:4318"
     )]
     pub endpoint: String,

@@ -76,7 +76,8 @@ pub fn of_action(action: &Action) -> Mark {
         (_, Outcome::Cancelled) => mark("CANCEL", Token::Ask),
         (_, Outcome::NotExecuted) => mark("NOTRUN", Token::Ask),
         (_, Outcome::Escalated) => mark("ASKED", Token::Ask),
-        (_, Outcome::Unknown) => mark("NOEND", Token::Lost),
+        // A begin without an end is a problem, and the problem's mark says so; a log line has no outcome at all.
+        (_, Outcome::Unknown) => NONE,
         (_, Outcome::Success) if action.effect == Effect::RolledBack => mark("UNDONE", Token::Ask),
         (Some(Verdict::Ask), Outcome::Success) => mark("APPR", Token::Ask),
         (_, Outcome::Success) => mark("ok", Token::Good),

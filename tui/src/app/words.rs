@@ -167,7 +167,10 @@ fn outcome(action: &Action) -> Option<String> {
         .and_then(|error| error.message.as_ref().or(error.class.as_ref()));
     match action.outcome {
         Outcome::Success => None,
-        Outcome::Unknown => Some("no end was recorded".to_owned()),
+        Outcome::Unknown if action.access.is_some() && action.ended_at.is_none() => {
+            Some("no end was recorded".to_owned())
+        }
+        Outcome::Unknown => None,
         other => Some(match error {
             Some(error) => format!("{}: {error}", other.as_str().replace('_', " ")),
             None => other.as_str().replace('_', " "),

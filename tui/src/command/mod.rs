@@ -156,6 +156,7 @@ fn look(
                 query,
                 output: form.unwrap_or_default(),
                 at: None,
+                all: false,
             },
         ),
         (None, None | Some(AccountForm::Text)) => log::run(context, &crate::args::Log::default()),

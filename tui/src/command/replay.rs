@@ -49,6 +49,12 @@ pub(super) fn run(context: &Context, args: &Replay) -> Result<Exit, Failure> {
 fn steps(account: &Account) -> String {
     let index = Rows::of(account);
     let mut text = String::new();
+    let mut changes: std::collections::HashMap<&str, Vec<&Diff>> = std::collections::HashMap::new();
+    for diff in &account.diffs {
+        if let Some(action) = &diff.action {
+            changes.entry(action).or_default().push(diff);
+        }
+    }
     for row in index.iter() {
         let shown_by = row
             .shown_by
@@ -64,11 +70,7 @@ fn steps(account: &Account) -> String {
         );
         if let Item::Action(n) = row.item {
             let id = &account.actions[n].id;
-            for diff in account
-                .diffs
-                .iter()
-                .filter(|diff| diff.action.as_ref() == Some(id))
-            {
+            for diff in changes.get(id.as_str()).into_iter().flatten() {
                 let by = diff
                     .evidence
                     .refs

@@ -13,15 +13,16 @@ pub(super) fn run(context: &Context, args: &Show) -> Result<Exit, Failure> {
         account = at::cut(&account, upto)?;
     }
     match args.output {
-        AccountForm::Text => out::text(&format!("{account:?}"))?,
-        AccountForm::Json => {
-            out::text(&serde_json::to_string_pretty(&account).unwrap_or_default())?
-        }
-        AccountForm::Md => out::text(&format!("{account:?}"))?,
+        AccountForm::Text => out::text(&account::render::text(&account, args.all))?,
+        AccountForm::Json => out::text(
+            &account::render::json(&account, args.all)
+                .map_err(|error| Failure::Output(error.into()))?,
+        )?,
+        AccountForm::Md => out::text(&account::render::markdown(&account, args.all))?,
     }
     if args.output == AccountForm::Text {
         out::text(&format!(
-            "store      {}",
+            "store    {}",
             crate::app::line::shown(&source.place())
         ))?;
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use account::model::Account;
 use ledger::door::Door;
 use ledger::note::VerifierKey;
-use ledger::reader::Reader;
+use ledger::reader::{Find, Reader};
 use ledger::store::{Folder, StoreError};
 use ledger::verify::{KeyState, Trusted, Verifier};
 
@@ -92,6 +92,33 @@ impl Source {
             &account::Options::default(),
         )
         .map_err(|error| failure::of_account(&self.place(), query, error))
+        .map_err(|failure| self.with_near(failure))
+    }
+
+    /// Adds requests that look like the one asked for, where nothing begins like it: a transposed digit, a letter
+    /// too many. The index is good enough for a suggestion.
+    fn with_near(&self, failure: Failure) -> Failure {
+        let Failure::NoMatch {
+            query,
+            place,
+            mut near,
+        } = failure
+        else {
+            return failure;
+        };
+        if near.is_empty()
+            && let Ok(hints) = self.reader.find(&Find::Recent(LOOKED_AT))
+        {
+            let names = hints.into_iter().flat_map(|hint| hint.requests);
+            let mut close: Vec<(usize, String)> = names
+                .map(|name| (distance(&query, &name), name))
+                .filter(|(far, _)| *far <= 2)
+                .collect();
+            close.sort();
+            close.dedup();
+            near = close.into_iter().take(NEAR).map(|(_, name)| name).collect();
+        }
+        Failure::NoMatch { query, place, near }
     }
 
     /// Opens a verifier on the place.
@@ -125,6 +152,35 @@ impl Source {
     }
 }
 
+/// How many streams are looked at for a name that looks like the one asked for.
+const LOOKED_AT: usize = 2_000;
+/// How many such names are suggested.
+const NEAR: usize = 5;
+
+/// How many characters have to be changed, left out, added or swapped with their neighbour.
+fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (
+        one.chars().take(64).collect(),
+        other.chars().take(64).collect(),
+    );
+    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
+    for i in 1..=one.len() {
+        let mut row = vec![i];
+        for j in 1..=other.len() {
+            let differs = usize::from(one[i - 1] != other[j - 1]);
+            let mut best = (rows[i - 1][j] + 1)
+                .min(row[j - 1] + 1)
+                .min(rows[i - 1][j - 1] + differs);
+            if i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[one.len()][other.len()]
+}
+
 /// The reader door of the collector that writes to a folder: beside the ledger, or where collectors listen.
 ///
 /// Another collector's door would answer about another ledger, so the door must show the folder's key.
@@ -139,4 +195,17 @@ fn door_of(folder: &Path, environment: &Environment) -> Option<PathBuf> {
             Verifier::open(&door, &Trusted::Pinned(key.clone()))
                 .is_ok_and(|verifier| verifier.ledger().key_state == KeyState::Pinned)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distance;
+
+    #[test]
+    fn swapped_digits_are_near() {
+        assert_eq!(distance("47982", "47892"), 1);
+        assert_eq!(distance("4789", "47892"), 1);
+        assert_eq!(distance("", "ab"), 2);
+        assert!(distance("47892", "PAY-118") > 2);
+    }
 }

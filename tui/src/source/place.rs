@@ -148,14 +148,18 @@ pub fn choose(common: &Common, environment: &Environment) -> Result<Chosen, Fail
         place,
         because: because.to_owned(),
     };
+    let absolute = |folder: PathBuf| std::path::absolute(&folder).unwrap_or(folder);
     if let Some(folder) = &common.store {
-        return Ok(chosen(Place::Folder(folder.clone()), "--store"));
+        return Ok(chosen(Place::Folder(absolute(folder.clone())), "--store"));
     }
     if let Some(door) = &common.collector {
         return Ok(chosen(door_of(door, token)?, "--collector"));
     }
     if let Some(folder) = environment.get("RECOUNT_STORE") {
-        return Ok(chosen(Place::Folder(folder.into()), "RECOUNT_STORE"));
+        return Ok(chosen(
+            Place::Folder(absolute(folder.into())),
+            "RECOUNT_STORE",
+        ));
     }
     if let Some((place, file)) = configured(environment, token)? {
         return Ok(chosen(place, &file.display().to_string()));
