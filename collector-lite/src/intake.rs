@@ -147,7 +147,15 @@ impl Intake {
                 body,
             ));
         }
-        let digest = (!sdk).then(|| Sha256::digest(body).into());
+        // The same bytes to another service are another export.
+        let form = [export.encoding as u8, export.signal as u8];
+        let digest = (!sdk).then(|| {
+            Sha256::new()
+                .chain_update(form)
+                .chain_update(body)
+                .finalize()
+                .into()
+        });
         Ok(Ready {
             batch: Batch {
                 streams,

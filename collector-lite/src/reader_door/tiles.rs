@@ -79,11 +79,11 @@ async fn serve(door: std::sync::Arc<super::ReaderDoor>, log: Log, path: &str) ->
 /// The hashes of a tile, as many as its path says; level 0 of a tile that is not full is hashed from its leaves.
 fn hashes(reader: &dyn Reader, log: Log, named: Named) -> Result<Option<Vec<u8>>, ReadError> {
     let length = named.width as usize * 32;
-    if let Some(mut stored) = reader.tile(log, named.level, named.n)? {
-        if stored.len() >= length {
-            stored.truncate(length);
-            return Ok(Some(stored));
-        }
+    if let Some(mut stored) = reader.tile(log, named.level, named.n)?
+        && stored.len() >= length
+    {
+        stored.truncate(length);
+        return Ok(Some(stored));
     }
     if named.level > 0 {
         return Ok(None);

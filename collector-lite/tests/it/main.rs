@@ -8,5 +8,10 @@
 
 mod harness;
 
+mod commands;
+mod crashing;
+mod grpc;
 mod reading;
+mod refusing;
 mod sealing;
+mod sessions;

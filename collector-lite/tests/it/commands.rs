@@ -1,0 +1,147 @@
+//! The commands around a ledger: what they print, and how they end.
+
+use crate::harness::{JSON, Lab, logs_json, post, record_json};
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_ledger_is_created_once_and_never_over_something_else() {
+    let lab = Lab::new();
+    let first = lab.run(&["init", "--origin", "recount.example.test/lab"]);
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    assert!(text(&first.stdout).contains("recount.example.test/lab"));
+    let second = lab.run(&["init"]);
+    assert_eq!(second.status.code(), Some(2));
+    assert!(text(&second.stderr).contains("hint:"));
+}
+
+#[test]
+fn a_missing_store_is_named_with_what_to_do() {
+    let lab = Lab::new();
+    for command in ["status", "verify", "checkpoint", "reindex", "compact"] {
+        let output = lab.run(&[command]);
+        assert_eq!(
+            output.status.code(),
+            Some(5),
+            "{command}: {}",
+            text(&output.stderr)
+        );
+        assert!(
+            text(&output.stderr).contains("recount-collector init --store"),
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn a_whole_ledger_is_looked_after() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    for n in 0..20 {
+        let record = record_json(
+            &format!("hello {n}"),
+            &[("session.id", "s"), ("recount.request.id", "47892")],
+        );
+        assert_eq!(
+            post(
+                &collector,
+                "/v1/logs",
+                &[JSON],
+                logs_json(&[&record]).as_bytes()
+            )
+            .status,
+            200
+        );
+    }
+    let socket = lab.socket();
+    let socket = socket.to_str().unwrap();
+    // While the collector runs, its reader door is asked.
+    let status = lab.run(&["status", "--reader", socket, "-o", "json"]);
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(
+        (&status["records"], &status["running_reader"]),
+        (&20.into(), &socket.into())
+    );
+    assert_eq!(
+        lab.run(&["status", "--reader", "none"]).status.code(),
+        Some(5)
+    );
+    collector.stop().unwrap();
+
+    let known = lab.dir.path().join("known");
+    let checkpoint = lab.run(&["checkpoint"]);
+    assert!(text(&checkpoint.stdout).starts_with("recount.local/"));
+    std::fs::write(&known, &checkpoint.stdout).unwrap();
+    let key = std::fs::read_to_string(lab.store().join("ledger.pub")).unwrap();
+    lab.serve().stop().unwrap();
+    for command in [&["compact"][..], &["reindex"], &["status"]] {
+        let output = lab.run(command);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{command:?}: {}",
+            text(&output.stderr)
+        );
+    }
+    let verified = lab.run(&[
+        "verify",
+        "--known-checkpoint",
+        known.to_str().unwrap(),
+        "--key",
+        key.trim(),
+    ]);
+    assert_eq!(
+        verified.status.code(),
+        Some(0),
+        "{}{}",
+        text(&verified.stdout),
+        text(&verified.stderr)
+    );
+    assert!(text(&verified.stdout).contains("20 recomputed"));
+}
+
+#[test]
+fn another_key_and_a_foreign_checkpoint_are_told() {
+    let lab = Lab::new();
+    let other = Lab::new();
+    assert!(lab.run(&["init"]).status.success() && other.run(&["init"]).status.success());
+    let key = std::fs::read_to_string(other.store().join("ledger.pub")).unwrap();
+    let verified = lab.run(&["verify", "--key", key.trim()]);
+    assert_eq!(
+        verified.status.code(),
+        Some(3),
+        "{}",
+        text(&verified.stdout)
+    );
+    let foreign = other.store().join("last_signed");
+    let verified = lab.run(&["verify", "--known-checkpoint", foreign.to_str().unwrap()]);
+    assert_eq!(
+        verified.status.code(),
+        Some(3),
+        "{}",
+        text(&verified.stdout)
+    );
+}
+
+#[test]
+fn every_setting_shows_where_it_came_from() {
+    let lab = Lab::new();
+    let config = lab.dir.path().join("collector.toml");
+    std::fs::write(&config, "otlp_http = \"127.0.0.1:9999\"\n").unwrap();
+    let output = lab.run(&["config", "--config", config.to_str().unwrap()]);
+    let shown = text(&output.stdout);
+    assert!(
+        shown.contains("flag --store") && shown.contains("127.0.0.1:9999"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains(&format!("file {}", config.display())) && shown.contains("# default"),
+        "{shown}"
+    );
+    assert_eq!(
+        lab.run(&["config", "--reader", "nonsense"]).status.code(),
+        Some(2)
+    );
+}

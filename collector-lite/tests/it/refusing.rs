@@ -1,0 +1,196 @@
+//! What bad input gets: the answer that OTLP prescribes, a leaf that says so, and nothing half done.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use collector_lite::Hidden;
+use ledger::leaf::{ControlBody, ControlLeaf, Private, RefusedPayload};
+use ledger::reader::Reader;
+use ledger::store::Folder;
+
+use crate::harness::{Answer, JSON, Lab, PROTOBUF, logs_json, post, record_json};
+
+/// The refusals that the ledger of a stopped collector tells of.
+fn refused(lab: &Lab) -> Vec<RefusedPayload> {
+    let folder = Folder::open(&lab.store()).unwrap();
+    let leaves = folder.control(0, u64::MAX).unwrap();
+    leaves
+        .iter()
+        .filter(|leaf| {
+            matches!(
+                ControlLeaf::decode(&leaf.leaf).unwrap().body,
+                ControlBody::RefusedPayload { .. }
+            )
+        })
+        .map(|leaf| RefusedPayload::decode(&leaf.private.as_ref().unwrap().body).unwrap())
+        .collect()
+}
+
+fn json(collector: &Hidden, body: &str) -> Answer {
+    post(collector, "/v1/logs", &[JSON], body.as_bytes())
+}
+
+#[test]
+fn a_malformed_export_is_refused_with_its_place_and_leaves_a_leaf() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    let answer = post(&collector, "/v1/logs", &[PROTOBUF], b"\x0a\x05\x0a");
+    assert_eq!(answer.status, 400);
+    assert!(
+        answer.text().contains("goes beyond the end at byte 2"),
+        "{}",
+        answer.text()
+    );
+    assert!(answer.headers.get("retry-after").is_none());
+    assert_eq!(json(&collector, "{\"resourceLogs\":7}").status, 400);
+    assert_eq!(json(&collector, "").status, 400);
+    collector.stop().unwrap();
+    let refused = refused(&lab);
+    assert_eq!(refused.len(), 3);
+    assert!(refused[0].why.contains("goes beyond the end"));
+    assert_eq!((refused[0].size, refused[0].door), (3, 1));
+    assert!(lab.records().is_empty());
+}
+
+#[test]
+fn a_record_that_will_never_be_acceptable_is_counted_and_the_others_are_kept() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    let good = record_json("fine", &[("session.id", "s")]);
+    let bad = r#"{"traceId":"xyz"}"#;
+    let answer = json(&collector, &logs_json(&[&good, bad, &good]));
+    assert_eq!(answer.status, 200);
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(body["partialSuccess"]["rejectedLogRecords"], 1);
+    collector.stop().unwrap();
+    assert_eq!(lab.records().len(), 2);
+    assert_eq!(refused(&lab).len(), 1);
+}
+
+#[test]
+fn an_sdk_export_is_taken_whole_or_not_at_all() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    let record = |attributes: &str| {
+        format!(
+            r#"{{"attributes":[{attributes}{{"key":"session.id","value":{{"stringValue":"s"}}}}]}}"#
+        )
+    };
+    let export = |records: &str| {
+        format!(
+            r#"{{"resourceLogs":[{{"resource":{{"attributes":[{{"key":"recount.producer","value":{{"stringValue":"p"}}}},{{"key":"recount.run","value":{{"stringValue":"r"}}}}]}},"scopeLogs":[{{"logRecords":[{records}]}}]}}]}}"#
+        )
+    };
+    let numbered = |seq: u64| {
+        record(&format!(
+            r#"{{"key":"recount.seq","value":{{"intValue":"{seq}"}}}},"#
+        ))
+    };
+    let half = export(&format!("{},{}", numbered(0), record("")));
+    let answer = json(&collector, &half);
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert_eq!(
+        json(
+            &collector,
+            &export(&format!("{},{}", numbered(0), numbered(1)))
+        )
+        .status,
+        200
+    );
+    // A retry that overlaps seals only what is new.
+    let answer = json(
+        &collector,
+        &export(&format!("{},{}", numbered(1), numbered(2))),
+    );
+    assert_eq!(answer.status, 200);
+    let receipt: serde_json::Value =
+        serde_json::from_slice(answer.headers["recount-receipt"].as_bytes()).unwrap();
+    assert_eq!(receipt["duplicates"], 1);
+    collector.stop().unwrap();
+    assert_eq!(lab.records().len(), 3);
+}
+
+#[test]
+fn the_same_body_again_gets_the_old_receipt() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    let body = logs_json(&[&record_json("once", &[("session.id", "s")])]);
+    let first = json(&collector, &body).headers["recount-receipt"].clone();
+    let second = json(&collector, &body).headers["recount-receipt"].clone();
+    let read = |header: &ureq::http::HeaderValue| -> serde_json::Value {
+        serde_json::from_slice(header.as_bytes()).unwrap()
+    };
+    let (first, second) = (read(&first), read(&second));
+    assert_eq!(
+        (&first["commit"], &first["ledger_root"]),
+        (&second["commit"], &second["ledger_root"])
+    );
+    assert_eq!(second["duplicates"], 1);
+    collector.stop().unwrap();
+    assert_eq!(lab.records().len(), 1);
+}
+
+#[test]
+fn bombs_oversize_and_unknown_types_are_refused_for_good() {
+    let lab = Lab::new();
+    let mut collector = lab.serve_with(&["--max-body-bytes", "100000"]);
+    let zeros = vec![b' '; 100_000_000];
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    writer.write_all(&zeros).unwrap();
+    // A gzip of a gzip would be smaller still; this one fits the limit only before decompression.
+    let gzip = writer.finish().unwrap();
+    let zstd = zstd::encode_all(&zeros[..], 1).unwrap();
+    drop(zeros);
+    let status =
+        |headers: &[(&str, &str)], body: &[u8]| post(&collector, "/v1/logs", headers, body).status;
+    assert_eq!(status(&[JSON, ("content-encoding", "zstd")], &zstd), 413);
+    assert_eq!(status(&[JSON, ("content-encoding", "gzip")], &gzip), 413);
+    assert_eq!(status(&[JSON], &vec![b' '; 100_001]), 413);
+    assert_eq!(status(&[("content-type", "text/plain")], b"{}"), 415);
+    assert_eq!(status(&[JSON, ("content-encoding", "br")], b"{}"), 415);
+    assert_eq!(
+        status(&[JSON, ("content-encoding", "gzip")], b"not gzip"),
+        400
+    );
+    assert_eq!(status(&[JSON], b"{}"), 200);
+    let pid = collector.ready().pid;
+    let memory = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 200_000, "{peak} kB after the bombs");
+    collector.stop().unwrap();
+    assert_eq!(refused(&lab).len(), 6);
+}
+
+#[test]
+fn a_flood_of_refusals_does_not_fill_the_ledger() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    for _ in 0..200 {
+        assert_eq!(json(&collector, "nonsense").status, 400);
+    }
+    collector.stop().unwrap();
+    let leaves = refused(&lab).len();
+    assert!((20..60).contains(&leaves), "{leaves}");
+}
+
+#[test]
+fn a_body_that_breaks_off_is_neither_kept_nor_acknowledged() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    let address = collector.ready().otlp_http.clone().unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.write_all(b"POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"res").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    assert!(!answer.starts_with("HTTP/1.1 2"), "{answer}");
+    collector.stop().unwrap();
+    assert!(lab.records().is_empty());
+}
