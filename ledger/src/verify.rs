@@ -9,6 +9,7 @@
 use crate::reader::{ReadError, Reader, StreamHint};
 
 mod all;
+mod check;
 mod facts;
 mod finding;
 mod later;

@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 
+use super::check::Check;
 use super::finding::Findings;
 use super::ledger::{Trusted, Verifier};
-use super::stream::{Check, compare_hint};
+use super::stream::compare_hint;
 use super::{FindingKind, Place, Progress, Report, locate};
 use crate::leaf::StreamId;
 use crate::reader::{Find, Log, ReadError, Reader, StreamHint};
