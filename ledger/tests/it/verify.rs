@@ -408,7 +408,7 @@ fn target() -> impl Strategy<Value = Target> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
     fn a_flipped_bit_anywhere_is_found(target in target(), which in 0usize..100_000, bit in 0usize..100_000) {
