@@ -1,7 +1,7 @@
 //! The account of a query: resolve, verify, read, fold, judge.
 
 use ledger::envelope::CollectorPart;
-use ledger::reader::Reader;
+use ledger::reader::{Find, Reader};
 use ledger::verify::{Trusted, VerifiedStream, Verifier};
 use std::collections::{BTreeSet, HashMap};
 use vocabulary::id::{RecordRef, SessionRef, StreamRef};
@@ -11,6 +11,7 @@ use vocabulary::source::Source;
 
 use crate::error::AccountError;
 use crate::fold::{Fold, Run};
+use crate::gaps::{self, Hole, Numbers};
 use crate::gather::{self, Gatherer, Part, Resolved};
 use crate::judge::problems::Problems;
 use crate::judge::{integrity, outcome, problems, scope, unknown, who};
@@ -87,6 +88,7 @@ pub fn build(
     });
     let mut reading = Reading::default();
     reading.tell(&parts, &integrity::origin(verifier.ledger()));
+    reading.holes = reading.look_for(reader, &mut verifier, &parts)?;
     Ok(reading.account(&parts, verifier.ledger(), &index, resolved, options))
 }
 
@@ -134,8 +136,9 @@ struct Reading {
     fold: Fold,
     lost: Vec<(RecordRef, String)>,
     spooled: u64,
-    /// Numbers seen, by producer's run.
-    runs: HashMap<Vec<u8>, Vec<u64>>,
+    numbers: Numbers,
+    /// Numbers that are in no record, and whether every stream they could be in was looked at.
+    holes: (Vec<Hole>, bool),
 }
 
 impl Reading {
@@ -182,7 +185,7 @@ impl Reading {
             };
             match telling.read(at, standing, record.leaf, envelope) {
                 Ok(told) => {
-                    self.number(&told);
+                    self.numbers.note(&told);
                     all.push(told);
                 }
                 Err(why) => self.lost.push((at, why)),
@@ -190,27 +193,45 @@ impl Reading {
         }
     }
 
-    fn number(&mut self, told: &Told<'_>) {
-        use vocabulary::attribute::{RUN, SEQ};
-        if let (Some(run), Some(seq)) = (told.resource.str(RUN), told.count(SEQ)) {
-            match self.runs.get_mut(run.as_bytes()) {
-                Some(seen) => seen.push(seq),
-                None => drop(self.runs.insert(run.as_bytes().to_vec(), vec![seq])),
-            }
+    /// Numbers that are missing here and in every stream that was active at the same time.
+    fn look_for<'r>(
+        &mut self,
+        reader: &'r dyn Reader,
+        verifier: &mut Verifier<'r>,
+        parts: &[Part],
+    ) -> Result<(Vec<Hole>, bool), AccountError> {
+        let holes = self.numbers.holes();
+        if holes.is_empty() {
+            return Ok((holes, true));
         }
-    }
-
-    /// Numbers between a run's first and last that are in no record read here.
-    fn holes(&mut self) -> u64 {
-        let holes = self.runs.values_mut().map(|seen| {
-            seen.sort_unstable();
-            seen.dedup();
-            match (seen.first(), seen.last()) {
-                (Some(first), Some(last)) => last - first + 1 - seen.len() as u64,
-                _ => 0,
-            }
-        });
-        holes.sum()
+        let streams = || {
+            parts
+                .iter()
+                .flat_map(|part| &part.streams)
+                .map(|(_, stream)| stream)
+        };
+        let times = || {
+            streams()
+                .flat_map(|stream| &stream.records)
+                .map(|record| record.leaf.received_unix_ns)
+        };
+        let from_ns = times()
+            .min()
+            .unwrap_or_default()
+            .saturating_sub(gaps::AROUND_NS);
+        let to_ns = times()
+            .max()
+            .unwrap_or_default()
+            .saturating_add(gaps::AROUND_NS);
+        let read = streams().map(|stream| stream.stream).collect();
+        let hints = reader.find(&Find::Received { from_ns, to_ns })?;
+        let Some(others) = gaps::candidates(hints, &read) else {
+            return Ok((holes, false));
+        };
+        for hint in others {
+            self.numbers.fill(&verifier.read_stream(&hint));
+        }
+        Ok((self.numbers.holes(), true))
     }
 
     /// What the collector decided about a session, from its first own record.
@@ -242,7 +263,11 @@ impl Reading {
             .fold
             .runs
             .iter()
-            .flat_map(|run| run.delegates.iter().map(|to| (to.clone(), run.row.name)))
+            .flat_map(|run| {
+                run.delegates
+                    .iter()
+                    .map(|to| (to.session.clone(), run.row.name))
+            })
             .collect();
         for run in &mut self.fold.runs {
             let named = run
@@ -278,7 +303,7 @@ impl Reading {
             index,
             bindings_checked: options.all_bindings,
             spooled: self.spooled,
-            holes: self.holes(),
+            holes: std::mem::take(&mut self.holes),
         };
         let fold = &mut self.fold;
         in_force(fold);
@@ -304,7 +329,7 @@ impl Reading {
             request: request(&resolved, parts, fold),
             query: resolved.query,
             sessions: fold.runs.iter().map(|run| run.row.clone()).collect(),
-            asked: fold.runs.iter().map(asked).collect(),
+            asked: fold.runs.iter().map(|run| asked(run, &fold.runs)).collect(),
             scope: fold
                 .runs
                 .iter_mut()
@@ -564,10 +589,19 @@ fn origin(rule: Option<u8>) -> String {
     .to_owned()
 }
 
-fn asked(run: &Run) -> Asked {
-    let (intent, at) = match &run.intent {
-        Some((intent, at)) => (intent.clone(), Some(*at)),
-        None => (Content::unknown("no record says what was asked"), None),
+/// What was asked of a session: its own record of it, else what the session that handed the work over says.
+fn asked(run: &Run, runs: &[Run]) -> Asked {
+    let handed = runs
+        .iter()
+        .flat_map(|other| &other.delegates)
+        .find(|handed| handed.session == run.row.id && handed.intent.is_some());
+    let (intent, at) = match (&run.intent, handed) {
+        (Some((intent, at)), _) => (intent.clone(), Some(*at)),
+        (None, Some(handed)) => (
+            handed.intent.clone().unwrap_or_else(Content::absent),
+            Some(handed.at),
+        ),
+        (None, None) => (Content::unknown("no record says what was asked"), None),
     };
     Asked {
         session: run.row.name,

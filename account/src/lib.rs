@@ -15,6 +15,7 @@ mod gather;
 
 mod content;
 mod fold;
+mod gaps;
 mod judge;
 mod patch;
 mod told;

@@ -88,6 +88,26 @@ impl Act {
         }
     }
 
+    /// Gives the row its weakest source: why it was done, and what policy said, is the agent's own word, while a
+    /// recorder saw the rest.
+    pub(super) fn weigh(&mut self) {
+        const SEEN: [&str; 9] = [
+            "target", "began_at", "ended_at", "outcome", "effect", "input", "output", "result",
+            "error",
+        ];
+        let row = &mut self.row;
+        let said = row.decision.is_some() || row.verdict.is_some();
+        if said && row.evidence.source == Source::Observed {
+            row.evidence.source = Source::Stated;
+            for field in SEEN {
+                row.evidence
+                    .source_of
+                    .entry(field.to_owned())
+                    .or_insert(Source::Observed);
+            }
+        }
+    }
+
     /// The first record that tells of it.
     pub(crate) fn first(&self) -> Option<RecordRef> {
         self.row.evidence.refs.first().copied()

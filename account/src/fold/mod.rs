@@ -116,6 +116,8 @@ impl Fold {
         let own = told.standing != Standing::Claims;
         match event {
             Event::SessionStart if own => self.start(told),
+            Event::SessionResume if own => self.resumed(told),
+            Event::SessionCheckpoint if own => self.stands(told),
             Event::SessionEnd if own => self.end(told),
             Event::SessionAbandoned if own => self.abandoned(told),
             Event::Intent if own => self.intent(told),
@@ -141,11 +143,13 @@ impl Fold {
 
     /// Joins what was told.
     pub(crate) fn finish(mut self) -> Self {
+        self.lost_at_end();
         self.join_verdicts();
         self.join_spans();
         self.order_acts();
         self.settle();
         self.join_decisions();
+        self.acts.iter_mut().for_each(Act::weigh);
         self.order();
         self
     }

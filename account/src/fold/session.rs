@@ -34,13 +34,25 @@ pub(crate) struct Run {
     /// Kinds whose effects a recorder says it sees, e.g. `process:diffs`.
     pub(crate) captures: Vec<String>,
     /// Sessions that work was handed to.
-    pub(crate) delegates: Vec<String>,
+    pub(crate) delegates: Vec<Delegated>,
+    /// How many records its end says were lost.
+    pub(crate) lost: u64,
     /// First and last time of any own record.
     pub(crate) span: Option<(Timestamp, Timestamp)>,
     /// Records sealed after the end.
     pub(crate) late: Vec<RecordRef>,
     /// Records whose clock is far from the collector's: the first, how many, how far at most.
     pub(crate) clock: Option<(RecordRef, u64, i128)>,
+}
+
+/// Work handed to another session.
+#[derive(Debug)]
+pub(crate) struct Delegated {
+    /// The other session's id.
+    pub(crate) session: String,
+    /// What was asked of it.
+    pub(crate) intent: Option<Content>,
+    pub(crate) at: RecordRef,
 }
 
 /// How far the sender's clock may be ahead of the collector's, and behind it where the sender waits for the
@@ -74,6 +86,7 @@ impl Run {
             authorizations: Vec::new(),
             captures: Vec::new(),
             delegates: Vec::new(),
+            lost: 0,
             span: None,
             late: Vec::new(),
             clock: None,
@@ -169,7 +182,8 @@ impl Fold {
             .word(key::SESSION_END_REASON)
             .unwrap_or(EndReason::Unknown);
         run.row.evidence.refs.push(told.at);
-        run.summary = told.text(key::SESSION_SUMMARY);
+        run.summary = told.text(key::SESSION_SUMMARY).or(run.summary.take());
+        run.lost = told.count(key::LOSS_COUNT).unwrap_or_default();
     }
 
     pub(super) fn abandoned(&mut self, told: &Told<'_>) {
@@ -182,6 +196,49 @@ impl Fold {
             run.row.end_reason = EndReason::Abandoned;
         }
         run.summary = run.summary.take().or_else(|| told.text(key::SESSION_NOTE));
+    }
+
+    /// Where a running session says it stands.
+    pub(super) fn stands(&mut self, told: &Told<'_>) {
+        let Some(run) = self.run(told.at.stream.session) else {
+            return;
+        };
+        if run.ended.is_none() {
+            run.summary = told.text(key::SESSION_SUMMARY).or(run.summary.take());
+        }
+    }
+
+    /// A session that goes on was not abandoned.
+    pub(super) fn resumed(&mut self, told: &Told<'_>) {
+        let Some(run) = self.run(told.at.stream.session) else {
+            return;
+        };
+        run.abandoned = false;
+        run.row.evidence.refs.push(told.at);
+        if run.ended.is_none() {
+            run.row.end_reason = EndReason::Unknown;
+        }
+    }
+
+    /// What an end counts as lost beyond the losses that records declare.
+    pub(super) fn lost_at_end(&mut self) {
+        for run in &self.runs {
+            let of = |loss: &&model::Loss| loss.session == Some(run.row.name);
+            let declared: u64 = self
+                .losses
+                .iter()
+                .filter(of)
+                .filter_map(|loss| loss.records)
+                .sum();
+            if run.lost > declared {
+                self.losses.push(model::Loss {
+                    session: Some(run.row.name),
+                    records: Some(run.lost - declared),
+                    why: "counted by the session's end".to_owned(),
+                    refs: run.ended.into_iter().collect(),
+                });
+            }
+        }
     }
 
     pub(super) fn intent(&mut self, told: &Told<'_>) {
@@ -244,7 +301,14 @@ impl Fold {
         let Some(run) = self.run(told.at.stream.session) else {
             return;
         };
-        run.delegates.extend(told.text(key::DELEGATE_SESSION));
+        if let Some(session) = told.text(key::DELEGATE_SESSION) {
+            let intent = content::read(&told.item.attributes, key::INTENT);
+            run.delegates.push(Delegated {
+                session,
+                intent,
+                at: told.at,
+            });
+        }
     }
 
     pub(super) fn loaded(&mut self, told: &Told<'_>, event: Event) {

@@ -10,6 +10,7 @@ use vocabulary::record::{IntegrityStatus, KeyTrust, RecordingMode};
 
 use super::problems::Problems;
 use crate::fold::Fold;
+use crate::gaps::Hole;
 use crate::model::{Checked, Checkpoint, Gap, Integrity, LedgerRow};
 
 /// What was checked, and what it showed.
@@ -23,8 +24,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) bindings_checked: bool,
     /// Records that came out of a spool.
     pub(crate) spooled: u64,
-    /// Holes in the numbering of producers' runs.
-    pub(crate) holes: u64,
+    /// Holes in the numbering of producers' runs, and whether all streams they could be in were read.
+    pub(crate) holes: (Vec<Hole>, bool),
 }
 
 impl Evidence<'_> {
@@ -38,6 +39,19 @@ impl Evidence<'_> {
         ledger.chain(self.streams.iter().flat_map(|(name, stream)| {
             stream.findings.iter().map(|finding| (Some(*name), finding))
         }))
+    }
+
+    /// The holes that are gaps: of sessions that are over, not told of as a loss, and found nowhere else.
+    fn missing(&self, fold: &Fold) -> Vec<&Hole> {
+        let (holes, looked) = &self.holes;
+        let over = |session: SessionRef| {
+            let run = fold.runs.get(session.0 as usize - 1);
+            run.is_some_and(|run| run.ended.is_some() || run.abandoned)
+        };
+        let lost =
+            |session: SessionRef| fold.losses.iter().any(|loss| loss.session == Some(session));
+        let gap = |hole: &&Hole| *looked && over(hole.session) && !lost(hole.session);
+        holes.iter().filter(gap).collect()
     }
 
     /// Whether something may be missing from a session.
@@ -57,7 +71,8 @@ impl Evidence<'_> {
             .losses
             .iter()
             .any(|loss| loss.session.is_none_or(|lost| lost == session));
-        found || erased || lost
+        let hole = self.holes.0.iter().any(|hole| hole.session == session);
+        found || erased || lost || hole
     }
 }
 
@@ -83,6 +98,31 @@ pub(crate) fn collect(evidence: &Evidence<'_>, fold: &Fold, problems: &mut Probl
         };
         let text = (place(name, finding), finding.what.clone());
         problems.add(kind, name.map(|name| name.session), None, text, Vec::new());
+    }
+    for hole in evidence.missing(fold) {
+        let count = hole.to - hole.from + 1;
+        let what = format!(
+            "{count} of {}'s records from number {}",
+            hole.stream, hole.from
+        );
+        let why = format!(
+            "run {} numbers its records and these are in no stream of that time",
+            hole.run
+        );
+        gaps.push(Gap {
+            session: Some(hole.session),
+            stream: Some(hole.stream),
+            from: hole.from,
+            to: Some(hole.to),
+            why: why.clone(),
+        });
+        problems.add(
+            ProblemKind::RecordMissing,
+            Some(hole.session),
+            None,
+            (what, why),
+            Vec::new(),
+        );
     }
     let whole = evidence
         .streams
@@ -260,7 +300,9 @@ fn not_proven(evidence: &Evidence<'_>, fold: &Fold) -> Vec<String> {
         spooled > 0,
         format!("when {spooled} records were written: they came out of a spool"),
     );
-    let holes = evidence.holes;
+    let gaps = evidence.missing(fold);
+    let open = evidence.holes.0.iter().filter(|hole| !gaps.contains(hole));
+    let holes: u64 = open.map(|hole| hole.to - hole.from + 1).sum();
     add(
         holes > 0,
         format!(

@@ -195,7 +195,8 @@ fn judge_change(fold: &mut Fold, index: usize, sessions: &mut [InForce], found: 
     };
     scopes.exceeded(scope, outside.clone());
     let verb = act.and_then(|act| act.row.operation.clone());
-    let what = format!("{} {resource}", verb.unwrap_or_else(|| access.to_string()));
+    let verb = verb.unwrap_or_else(|| access.to_string());
+    let what = format!("{verb} {resource}{}", sides(&change.row));
     found.beyond.push(Beyond {
         session,
         act: change.act,
@@ -250,6 +251,17 @@ fn touches(act: &Act) -> bool {
     let done = act.row.outcome == Outcome::Success && act.row.effect != Effect::RolledBack;
     let without_effect = matches!(act.row.effect, Effect::None | Effect::RolledBack);
     act.ran() && (done || !without_effect)
+}
+
+/// Both sides of a change, where they are short enough to be read in a line.
+fn sides(row: &crate::model::Diff) -> String {
+    const SHORT: usize = 24;
+    match (row.before.as_text(), row.after.as_text()) {
+        (Some(old), Some(new)) if old.len() <= SHORT && new.len() <= SHORT => {
+            format!(" {} -> {}", old.trim(), new.trim())
+        }
+        _ => String::new(),
+    }
 }
 
 fn change_access(change: &Change) -> Access {

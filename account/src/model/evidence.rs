@@ -28,6 +28,12 @@ impl Evidence {
         }
     }
 
+    /// Who says one field of the row.
+    #[must_use]
+    pub fn of(&self, field: &str) -> Source {
+        self.source_of.get(field).copied().unwrap_or(self.source)
+    }
+
     /// The same evidence, with fields that have another source.
     #[must_use]
     pub fn with(mut self, fields: &[(&str, Source)]) -> Self {

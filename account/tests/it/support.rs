@@ -197,6 +197,12 @@ impl Sender {
         }))
     }
 
+    /// A record that gets a number and is never sent.
+    pub(crate) fn skip(&mut self) -> &mut Self {
+        self.seq += 1;
+        self
+    }
+
     /// One item as it is.
     pub(crate) fn raw(&mut self, item: Value) -> &mut Self {
         self.items.push((item, 0));

@@ -332,7 +332,7 @@ fn evidence(model: &Model, opened: &Opened, row: &Row, width: usize) -> Vec<Line
         width,
     ));
     let source = match row.item {
-        Item::Action(n) => Some(opened.account.actions[n].evidence.source),
+        Item::Action(n) => Some(opened.account.actions[n].evidence.of("outcome")),
         Item::Decision(n) => Some(opened.account.decisions[n].evidence.source),
         Item::Asked(n) => Some(opened.account.asked[n].evidence.source),
         _ => None,
