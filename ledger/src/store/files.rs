@@ -138,8 +138,24 @@ pub(crate) fn read_small(path: &Path, limit: u64) -> Result<Vec<u8>, StoreError>
 /// The exclusive lock of the one writer; released when dropped, and by the system when the process dies.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+    exclusive: bool,
 }
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if self.exclusive {
+            // Whoever fails to get the lock from now on must not be told our number.
+            let _ = self.file.write_all_at(&[b' '; PID_WIDTH], 0);
+        }
+        // Closing would do, were it not for a child process that another thread has just forked: until it starts its
+        // program it holds the file open, too.
+        let _ = self.file.unlock();
+    }
+}
+
+/// Width of the process number that the owner of the lock leaves in it.
+const PID_WIDTH: usize = 10;
 
 impl Lock {
     /// Takes the lock, or says who has it. A reader holds it for the length of one read, so a short wait is allowed.
@@ -162,9 +178,12 @@ impl Lock {
             }
         }
         // The process number is a hint for messages; failing to leave it must not keep a ledger from opening.
-        let pid = format!("{:<10}\n", std::process::id());
+        let pid = format!("{:<PID_WIDTH$}\n", std::process::id());
         let _ = file.write_all_at(pid.as_bytes(), 0);
-        Ok(Self { _file: file })
+        Ok(Self {
+            file,
+            exclusive: true,
+        })
     }
 
     /// Takes the lock for a moment of reading, beside other readers; fails while a writer is there.
@@ -172,7 +191,10 @@ impl Lock {
         let mut file =
             File::open(&paths.lock).map_err(|error| StoreError::io("open", &paths.lock, error))?;
         match file.try_lock_shared() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self {
+                file,
+                exclusive: false,
+            }),
             Err(TryLockError::WouldBlock) => Err(locked(paths, &mut file)),
             Err(TryLockError::Error(error)) => Err(StoreError::io("lock", &paths.lock, error)),
         }
@@ -180,12 +202,16 @@ impl Lock {
 }
 
 fn locked(paths: &Paths, file: &mut File) -> StoreError {
-    let mut text = [0_u8; 10];
+    let mut text = [0_u8; PID_WIDTH];
     let read = file.read_at(&mut text, 0).unwrap_or(0);
     let pid = text
         .get(..read)
         .and_then(|text| std::str::from_utf8(text).ok())
-        .and_then(|text| text.trim().parse().ok());
+        .and_then(|text| text.trim().parse().ok())
+        // A killed owner leaves its number behind; then it is a reader that holds the lock.
+        .filter(|pid| {
+            !Path::new("/proc/self").exists() || Path::new(&format!("/proc/{pid}")).exists()
+        });
     StoreError::Locked {
         dir: paths.dir.clone(),
         pid,

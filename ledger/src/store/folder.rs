@@ -35,6 +35,9 @@ pub struct Folder {
     idle: Mutex<Vec<Connection>>,
 }
 
+/// Connections kept open for the next reads.
+const IDLE: usize = 8;
+
 enum Source {
     /// Nobody writes, no log is left.
     Quiet(Stamp),
@@ -172,10 +175,10 @@ impl Folder {
     }
 
     fn give_back(&self, connection: Connection) {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(connection);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE {
+            idle.push(connection);
+        }
     }
 
     /// Runs one read. Nobody may start to write during it, and nobody may have written since the folder was opened.

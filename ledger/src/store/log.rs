@@ -4,10 +4,20 @@ use crate::tile::{self, Tile, Tiler};
 use crate::tree::{Frontier, Hash, hash_node};
 
 /// A log of the ledger or of a stream, as far as appending needs it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Log {
     frontier: Frontier,
-    tiler: Tiler,
+    /// `None` once it was let go: then the log can say its root and cannot grow.
+    tiler: Option<Tiler>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            frontier: Frontier::new(),
+            tiler: Some(Tiler::new()),
+        }
+    }
 }
 
 impl Log {
@@ -26,7 +36,7 @@ impl Log {
         }
         Some(Self {
             frontier: Frontier::from_parts(size, roots)?,
-            tiler: Tiler::resume(size, open)?,
+            tiler: Some(Tiler::resume(size, open)?),
         })
     }
 
@@ -40,7 +50,7 @@ impl Log {
 
     /// The tile of level 0 that is not full; `None` if it has no hash yet.
     pub(crate) fn partial_tile(&self) -> Option<Tile> {
-        let hashes = self.tiler.open(0);
+        let hashes = self.tiler.as_ref().map_or(&[][..], |tiler| tiler.open(0));
         let n = self.size() / tile::WIDTH;
         (!hashes.is_empty()).then(|| Tile {
             level: 0,
@@ -53,10 +63,22 @@ impl Log {
         &self.frontier
     }
 
+    /// Lets go of the hashes of partial tiles: most of what a log holds in memory.
+    pub(crate) fn slim(&mut self) {
+        self.tiler = None;
+    }
+
+    /// Whether it can grow: it must be read again if not.
+    pub(crate) fn is_slim(&self) -> bool {
+        self.tiler.is_none()
+    }
+
     /// Appends a leaf hash; tiles that are due now go to `due`.
     pub(crate) fn append(&mut self, leaf_hash: Hash, due: &mut Vec<Tile>) {
         self.frontier.append(leaf_hash);
-        self.tiler.append(leaf_hash, |tile| due.push(tile));
+        if let Some(tiler) = &mut self.tiler {
+            tiler.append(leaf_hash, |tile| due.push(tile));
+        }
     }
 }
 
@@ -98,7 +120,7 @@ mod tests {
             if [0, 1, 255, 256, 257, 4096, 65_535, 65_536, 65_537].contains(&i) {
                 let size = u64::from(i);
                 let open = (0..levels(size))
-                    .map(|level| whole.tiler.open(level).to_vec())
+                    .map(|level| whole.tiler.as_ref().unwrap().open(level).to_vec())
                     .collect();
                 let resumed = Log::resume(size, open).unwrap();
                 assert_eq!(resumed.frontier, whole.frontier, "at {i}");

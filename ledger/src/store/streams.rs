@@ -10,8 +10,8 @@ use super::log::Log;
 use super::tables::{self, TableError, hash, to_sql, unsigned};
 use crate::leaf::{ControlBody, LedgerId, RecordLeaf, StreamId, StreamOpening};
 
-/// Streams kept in memory; others are read again when a record comes for them.
-const KEPT: usize = 2048;
+/// Streams kept in memory ready to grow; others are read again when a record comes for them.
+const KEPT: usize = 1024;
 
 /// One stream as the writer knows it.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub(crate) struct Streams {
     open: HashMap<i64, Stream>,
     numbers: HashMap<String, i64>,
     clock: u64,
+    /// At most so many of `open` are ready to grow.
+    ready: usize,
 }
 
 /// One text per (label, producer).
@@ -72,7 +74,14 @@ impl Streams {
                 n
             }
         };
-        self.get(connection, n)
+        if self.peek(n).is_some_and(|stream| stream.log.is_slim()) {
+            self.ready += 1;
+        }
+        let stream = self.get(connection, n)?;
+        if stream.log.is_slim() {
+            stream.log = tables::right_edge(connection, n)?;
+        }
+        Ok(stream)
     }
 
     /// Whether a stream of this key was ever opened.
@@ -103,7 +112,7 @@ impl Streams {
         Ok(found)
     }
 
-    /// A stream by its number.
+    /// A stream by its number; perhaps not ready to grow.
     pub(crate) fn get(
         &mut self,
         connection: &Connection,
@@ -113,7 +122,10 @@ impl Streams {
         let used = self.clock;
         let stream = match self.open.entry(n) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(load(connection, n)?),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                self.ready += 1;
+                entry.insert(load(connection, n)?)
+            }
         };
         stream.used = used;
         Ok(stream)
@@ -162,6 +174,7 @@ impl Streams {
             &key.claim,
         ))?;
         let n = connection.last_insert_rowid();
+        self.ready += 1;
         self.open.insert(
             n,
             Stream {
@@ -181,15 +194,31 @@ impl Streams {
         Ok(n)
     }
 
-    /// Forgets the streams used longest ago, if there are too many. Between transactions only.
+    /// Lets go of the streams used longest ago, if there are too many; those that wait for a head keep what the head
+    /// needs. Between transactions only.
     pub(crate) fn trim(&mut self) {
-        if self.open.len() <= KEPT {
+        if self.ready <= KEPT {
             return;
         }
-        let mut used: Vec<u64> = self.open.values().map(|stream| stream.used).collect();
+        let mut used: Vec<u64> = self
+            .open
+            .values()
+            .filter(|stream| !stream.log.is_slim())
+            .map(|stream| stream.used)
+            .collect();
+        self.ready = used.len();
+        if used.len() <= KEPT {
+            return;
+        }
         used.sort_unstable();
         let oldest = used.get(used.len() - KEPT / 2).copied().unwrap_or(0);
-        self.open.retain(|_, stream| stream.used >= oldest);
+        self.open.retain(|_, stream| {
+            if stream.used < oldest {
+                stream.log.slim();
+            }
+            stream.used >= oldest || stream.uncovered() > 0
+        });
+        self.ready = KEPT / 2;
         let open = &self.open;
         self.numbers.retain(|_, n| open.contains_key(n));
     }
@@ -198,6 +227,7 @@ impl Streams {
     pub(crate) fn forget(&mut self) {
         self.open.clear();
         self.numbers.clear();
+        self.ready = 0;
     }
 }
 

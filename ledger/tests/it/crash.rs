@@ -31,10 +31,12 @@ fn child_that_is_killed() {
             let ledger = &ledger;
             scope.spawn(move || {
                 let label = format!("thread {thread}");
-                for seq in (from..).step_by(20) {
-                    ledger
-                        .append_and_wait(batch(vec![numbered(&label, &label, seq, seq + 20)]))
-                        .unwrap();
+                for seq in (from..from + 20_000).step_by(20) {
+                    let part = numbered(&label, &label, seq, seq + 20);
+                    if ledger.append_and_wait(batch(vec![part])).is_err() {
+                        // As a collector does when its ledger has stopped.
+                        std::process::exit(3);
+                    }
                     let mut out = std::io::stdout().lock();
                     writeln!(out, "acked {thread} {}", seq + 20).unwrap();
                     out.flush().unwrap();
@@ -42,6 +44,93 @@ fn child_that_is_killed() {
             });
         }
     });
+}
+
+/// Reads the child's answers until it ends; it ends by itself at the first error.
+fn read_to_the_end(child: &mut std::process::Child, acked: &mut [u64; 4]) -> usize {
+    let mut seen = 0;
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        let Some((_, rest)) = line.split_once("acked ") else {
+            continue;
+        };
+        let (thread, until) = rest.split_once(' ').unwrap();
+        acked[thread.parse::<usize>().unwrap()] = until.parse().unwrap();
+        seen += 1;
+    }
+    child.wait().unwrap();
+    seen
+}
+
+#[test]
+fn a_system_call_that_fails_loses_nothing_that_was_acknowledged() {
+    let strace = |dir: &Path, inject: &str| {
+        Command::new("strace")
+            .args([
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                &format!("inject={inject}"),
+            ])
+            .arg(std::env::current_exe().unwrap())
+            .args([
+                "crash::child_that_is_killed",
+                "--exact",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env(CHILD, dir)
+            .env(FROM, "0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+    };
+    let mut faults = Vec::new();
+    for when in [1, 2, 4, 5, 6, 9, 20] {
+        faults.push(format!("fsync,fdatasync:error=EIO:when={when}"));
+    }
+    for when in [3, 17, 31, 60] {
+        faults.push(format!("pwrite64:error=EIO:when={when}"));
+        faults.push(format!("pwrite64:error=ENOSPC:when={when}"));
+    }
+    for when in [1, 3] {
+        faults.push(format!("rename:error=EIO:when={when}"));
+    }
+    let mut failed_late = 0;
+    for fault in faults {
+        let place = Place::new();
+        let Ok(mut child) = strace(&place.dir(), &fault) else {
+            eprintln!("skipped: failing system calls needs strace");
+            return;
+        };
+        let mut acked = [0; 4];
+        failed_late += usize::from(read_to_the_end(&mut child, &mut acked) > 0);
+        // What a failed sync left is found out by the next start, and by readers before it.
+        assert_eq!(findings(&place.read()), Vec::<String>::new(), "{fault}");
+        let ledger = place.open();
+        let reader = ledger.reader().unwrap();
+        for (thread, acked) in acked.iter().enumerate() {
+            let label = format!("thread {thread}");
+            let sealed = reader
+                .find(&Find::Session(label))
+                .unwrap()
+                .first()
+                .map_or(0, |hint| hint.records);
+            assert!(
+                sealed >= *acked,
+                "{fault}: {sealed} of {acked} acknowledged records are there"
+            );
+        }
+        drop(reader);
+        ledger.close().unwrap();
+        assert_eq!(findings(&place.read()), Vec::<String>::new(), "{fault}");
+    }
+    assert!(
+        failed_late > 5,
+        "only {failed_late} faults came after an acknowledgement"
+    );
 }
 
 /// Runs the child until `acks` answers were read, kills it, and returns how far each thread was acknowledged.

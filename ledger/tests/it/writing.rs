@@ -265,3 +265,29 @@ fn a_full_queue_says_so_at_once() {
     assert_eq!(busy.get() + ok.get(), 200);
     assert!(ok.get() > 0);
 }
+
+#[test]
+fn more_streams_than_are_kept_at_hand_go_on_where_they_were() {
+    let place = Place::new();
+    let ledger = place.open();
+    for round in 0..2 {
+        for some in 0..26 {
+            let streams = (0..50)
+                .map(|i| part(&format!("{some}/{i}"), 3 * round, 3 * round + 3))
+                .collect();
+            append(&ledger, streams);
+        }
+    }
+    place.clock.advance(Duration::from_secs(11));
+    append(&ledger, vec![part("0/0", 6, 7)]);
+    ledger.close().unwrap();
+    let folder = place.read();
+    assert_eq!(super::maintenance::findings(&folder), Vec::<String>::new());
+    assert!(
+        folder
+            .find(&Find::All)
+            .unwrap()
+            .iter()
+            .all(|hint| hint.records >= 6)
+    );
+}
