@@ -46,17 +46,20 @@ fn child_that_is_killed() {
     });
 }
 
+/// Takes note of one answer; the last line of a killed child may be torn.
+fn note(line: &str, acked: &mut [u64; 4]) -> Option<()> {
+    let (_, rest) = line.split_once("acked ")?;
+    let (thread, until) = rest.split_once(' ')?;
+    *acked.get_mut(thread.parse::<usize>().ok()?)? = until.parse().ok()?;
+    Some(())
+}
+
 /// Reads the child's answers until it ends; it ends by itself at the first error.
 fn read_to_the_end(child: &mut std::process::Child, acked: &mut [u64; 4]) -> usize {
     let mut seen = 0;
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
-        let Some((_, rest)) = line.split_once("acked ") else {
-            continue;
-        };
-        let (thread, until) = rest.split_once(' ').unwrap();
-        acked[thread.parse::<usize>().unwrap()] = until.parse().unwrap();
-        seen += 1;
+        seen += usize::from(note(&line, acked).is_some());
     }
     child.wait().unwrap();
     seen
@@ -156,12 +159,7 @@ pub(crate) fn run_and_kill(dir: &Path, from: u64, acks: usize) -> [u64; 4] {
             child.kill().unwrap();
         }
         let Some(Ok(line)) = lines.next() else { break };
-        let Some((_, rest)) = line.split_once("acked ") else {
-            continue;
-        };
-        let (thread, until) = rest.split_once(' ').unwrap();
-        acked[thread.parse::<usize>().unwrap()] = until.parse().unwrap();
-        seen += 1;
+        seen += usize::from(note(&line, &mut acked).is_some());
     }
     child.wait().unwrap();
     assert!(
