@@ -1,5 +1,6 @@
 //! The commands, each on settings that were checked.
 
+mod adopt;
 mod checkpoint;
 mod doctor;
 mod maintain;
@@ -23,7 +24,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
     let file = config_file(cli.common.config.clone(), &env);
     let raw = Raw::gather(&cli.flags(), &env, file.as_deref())?;
     let access = match &cli.command {
-        Command::Init(_) | Command::Serve(_) => Access::Write,
+        Command::Init(_) | Command::Serve(_) | Command::Adopt(_) => Access::Write,
         _ => Access::Read,
     };
     let settings = Settings::check(&raw, &env, access)?;
@@ -40,7 +41,9 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
         Command::Compact => maintain::make_compact(&settings),
         Command::Checkpoint => checkpoint::checkpoint(&settings),
         Command::Doctor => doctor::doctor(&settings),
-        Command::Adopt(_) => Ok(exit::USAGE),
+        Command::Adopt(options) => {
+            adopt::adopt(&settings, &options.dir, options.collector.as_deref())
+        }
     }
 }
 

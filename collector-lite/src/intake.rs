@@ -306,11 +306,7 @@ fn collector_part(export: &Export, key: &StreamKey, rule: SessionRule) -> Collec
     CollectorPart {
         session_rule: rule,
         producer_proof: key.proof,
-        recording_mode: if export.door == Door::Adopt {
-            RecordingMode::Imported
-        } else {
-            RecordingMode::SelfRecorded
-        },
+        recording_mode: RecordingMode::SelfRecorded,
         delivery: export.delivery,
         principal_proof: PrincipalProof::None,
         session_label: key.label.clone(),

@@ -14,6 +14,7 @@ mod hidden;
 mod intake;
 mod reader_door;
 mod serve;
+mod spool;
 
 use std::ffi::OsString;
 use std::io::Write;

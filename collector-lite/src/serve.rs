@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use ledger::store::{InitOptions, Ledger, Options, StoreError, init};
+use ledger::store::{Fatal, InitOptions, Ledger, Options, StoreError, init};
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
@@ -62,16 +62,15 @@ fn create_if_missing(settings: &Settings) -> Result<bool, Error> {
     Ok(true)
 }
 
-fn open(
+/// Opens the ledger for writing.
+pub(crate) fn open_ledger(
     settings: &Settings,
-    fatal: watch::Sender<Option<String>>,
+    on_fatal: Box<dyn Fn(&Fatal) + Send + Sync>,
 ) -> Result<Arc<Ledger>, StoreError> {
     let mut options = Options::new(Arc::new(clock::now_ns));
     options.version = env!("CARGO_PKG_VERSION").to_owned();
     options.config = Sha256::digest(format!("{settings:?}")).into();
-    options.on_fatal = Box::new(move |why| {
-        fatal.send_replace(Some(why.to_string()));
-    });
+    options.on_fatal = on_fatal;
     Ledger::open(&settings.store, options).map(Arc::new)
 }
 
@@ -81,7 +80,10 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     // Doors first: a port that is taken is told before the ledger is touched.
     let http_listener = listen(settings.otlp_http, settings::OTLP_HTTP.flag).await?;
     let grpc_listener = listen(settings.otlp_grpc, settings::OTLP_GRPC.flag).await?;
-    let ledger = open(settings, fatal)?;
+    let halt = move |why: &Fatal| {
+        fatal.send_replace(Some(why.to_string()));
+    };
+    let ledger = open_ledger(settings, Box::new(halt))?;
     let door = Arc::new(AgentDoor::new(
         Arc::clone(&ledger),
         settings.max_body,
@@ -191,7 +193,7 @@ fn open_reader(
     agent: &Arc<AgentDoor>,
 ) -> Result<Router, Error> {
     let token = match settings.reader {
-        ReaderPlace::Tcp(_) => settings.reader_token.clone(),
+        ReaderPlace::Tcp(_) => settings.reader_token.clone().map(|token| token.0),
         ReaderPlace::Socket(_) | ReaderPlace::Closed => None,
     };
     let folder = ledger.reader()?;

@@ -192,6 +192,16 @@ pub(crate) enum ReaderPlace {
     Closed,
 }
 
+/// What a reader over TCP has to present. Its `Debug` keeps it to itself, since settings are logged and hashed.
+#[derive(Clone)]
+pub(crate) struct Token(pub(crate) String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
 /// The settings, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -202,7 +212,7 @@ pub(crate) struct Settings {
     pub(crate) reader: ReaderPlace,
     pub(crate) reader_origin: Origin,
     /// The token that a reader over TCP has to present.
-    pub(crate) reader_token: Option<String>,
+    pub(crate) reader_token: Option<Token>,
     /// Name of the ledger at its creation; empty: derived from the ledger's id.
     pub(crate) origin: Option<String>,
     pub(crate) max_body: usize,
@@ -306,7 +316,7 @@ fn reader_place(given: &Given, env: &dyn Fn(&str) -> Option<String>) -> Result<R
     }
 }
 
-fn token(given: &Given) -> Result<Option<String>, Error> {
+fn token(given: &Given) -> Result<Option<Token>, Error> {
     if given.value.is_empty() {
         return Ok(None);
     }
@@ -320,7 +330,7 @@ fn token(given: &Given) -> Result<Option<String>, Error> {
             "the token in it is shorter than 16 characters",
         ));
     }
-    Ok(Some(token.to_owned()))
+    Ok(Some(Token(token.to_owned())))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use ledger::store::{AppendError, Batch, Ledger, Receipt};
+use ledger::store::{AppendError, Batch, Fatal, Ledger, Receipt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, oneshot};
 
 use super::answer::Partial;
@@ -158,6 +158,11 @@ impl AgentDoor {
         }
         drop(held);
         self.room(bytes).await
+    }
+
+    /// Closes the ledger behind the door.
+    pub(crate) fn close(&self) -> Result<(), Fatal> {
+        self.ledger.close()
     }
 
     /// Receipts of everything committed from now on.

@@ -132,6 +132,7 @@ pub(super) fn delivery(header: Option<&str>) -> Delivery {
     match header {
         Some("strict") => Delivery::Strict,
         Some("spooled") => Delivery::Spooled,
+        Some("adopted") => Delivery::Adopted,
         _ => Delivery::Plain,
     }
 }

@@ -8,6 +8,7 @@
 
 mod harness;
 
+mod adopting;
 mod commands;
 mod crashing;
 mod grpc;

@@ -1,0 +1,163 @@
+//! `adopt`: bring in the spool of an agent that is gone.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ledger::store::StoreError;
+use vocabulary::wire;
+
+use crate::agent_door::door::AgentDoor;
+use crate::clock;
+use crate::error::{Error, exit};
+use crate::intake::{Door, Export};
+use crate::serve;
+use crate::settings::Settings;
+use crate::spool::left_behind;
+use ledger::envelope::{Delivery, Encoding, Signal};
+
+/// How long a running collector may take for one export.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where the records go: into the ledger itself, or to the collector that writes to it.
+enum Target {
+    Ledger {
+        door: AgentDoor,
+        runtime: tokio::runtime::Runtime,
+    },
+    Collector {
+        agent: ureq::Agent,
+        url: String,
+    },
+}
+
+/// Ships every run whose process is gone. 0: everything is sealed; 6: some bytes could not be read back.
+pub(super) fn adopt(
+    settings: &Settings,
+    folder: &Path,
+    collector: Option<&str>,
+) -> Result<u8, Error> {
+    let mut living = 0;
+    let runs = left_behind(folder, &mut living)?;
+    let mut target = None;
+    let (mut records, mut damaged, count) = (0, 0, runs.len());
+    for mut run in runs {
+        while let Some(export) = run.export() {
+            let target = match &mut target {
+                Some(target) => target,
+                None => target.insert(Target::open(settings, collector)?),
+            };
+            target.send(&export.body, folder)?;
+            run.acknowledge(&export)?;
+            records += export.records;
+        }
+        damaged += run.damaged();
+        run.remove()?;
+    }
+    if let Some(target) = target {
+        target.close()?;
+    }
+    println!(
+        "adopted {records} records of {count} runs from {}",
+        folder.display()
+    );
+    if living > 0 {
+        println!("left {living} files alone: their processes live and ship them themselves");
+    }
+    if damaged > 0 {
+        println!(
+            "{damaged} bytes cannot be read back: the host went down before they were on the device"
+        );
+        return Ok(exit::INCOMPLETE);
+    }
+    Ok(exit::DONE)
+}
+
+impl Target {
+    fn open(settings: &Settings, collector: Option<&str>) -> Result<Self, Error> {
+        if let Some(url) = collector {
+            return Ok(Self::collector(url));
+        }
+        match serve::open_ledger(settings, Box::new(|_| {})) {
+            Ok(ledger) => {
+                let runtime = tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(1)
+                    .enable_all()
+                    .build()
+                    .map_err(|source| Error::System {
+                        doing: "start the runtime",
+                        source,
+                    })?;
+                let door = AgentDoor::new(ledger, settings.max_body, settings.max_in_flight);
+                Ok(Self::Ledger { door, runtime })
+            }
+            Err(error @ StoreError::Locked { .. }) => match settings.otlp_http {
+                Some(address) => Ok(Self::collector(&format!("http://{address}"))),
+                None => Err(error.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn collector(url: &str) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .max_redirects(0);
+        let agent = config.timeout_global(Some(PATIENCE)).build().new_agent();
+        Self::Collector {
+            agent,
+            url: format!("{}/v1/logs", url.trim_end_matches('/')),
+        }
+    }
+
+    /// Sends one export; back once it is sealed.
+    fn send(&self, body: &[u8], folder: &Path) -> Result<(), Error> {
+        let failed = |why: String| Error::Spool {
+            path: folder.to_path_buf(),
+            why,
+        };
+        match self {
+            Self::Ledger { door, runtime } => {
+                let export = Export {
+                    door: Door::Adopt,
+                    encoding: Encoding::Protobuf,
+                    signal: Signal::Logs,
+                    delivery: Delivery::Adopted,
+                    peer: folder.display().to_string(),
+                    received_ns: clock::now_ns(),
+                };
+                let body = Bytes::copy_from_slice(body);
+                // On a worker, because large exports are prepared with `block_in_place`.
+                runtime
+                    .block_on(door.take(export, body))
+                    .map_err(|refusal| failed(refusal.to_string()))?;
+                Ok(())
+            }
+            Self::Collector { agent, url } => {
+                let request = agent
+                    .post(url)
+                    .header("content-type", "application/x-protobuf")
+                    .header(wire::DELIVERY_HEADER, "adopted");
+                let answer = request
+                    .send(body)
+                    .map_err(|error| failed(format!("{url}: {error}")))?;
+                match answer.status().as_u16() {
+                    200 => Ok(()),
+                    status => Err(failed(format!(
+                        "{url} answers {status}; what it took before is marked as sent"
+                    ))),
+                }
+            }
+        }
+    }
+
+    fn close(self) -> Result<(), Error> {
+        match self {
+            Self::Ledger { door, .. } => door.close().map_err(|fatal| Error::Halted {
+                why: fatal.to_string(),
+            }),
+            Self::Collector { .. } => Ok(()),
+        }
+    }
+}
