@@ -137,7 +137,7 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
-/// How far [`verify_all`] has come.
+/// How far [`super::verify_all`] has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Streams done.
