@@ -9,6 +9,7 @@ pub mod render;
 pub mod replay;
 pub mod shown;
 
+mod assemble;
 mod build;
 mod error;
 mod gather;
@@ -18,6 +19,7 @@ mod fold;
 mod gaps;
 mod judge;
 mod patch;
+mod reading;
 mod told;
 
 pub use build::{Options, build};

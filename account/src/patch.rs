@@ -20,10 +20,10 @@ pub(crate) fn between(before: &Content, after: &Content) -> Patch {
     let (Side::Text(old), Side::Text(new)) = (old, new) else {
         return (None, Some(PatchFormat::Binary), None);
     };
-    if is_json(before, after) {
-        if let Some(patch) = json(old, new) {
-            return (Some(patch), Some(PatchFormat::JsonPatch), None);
-        }
+    if is_json(before, after)
+        && let Some(patch) = json(old, new)
+    {
+        return (Some(patch), Some(PatchFormat::JsonPatch), None);
     }
     if old
         .unwrap_or_default()

@@ -119,10 +119,10 @@ pub fn check<'a>(diffs: impl Iterator<Item = &'a Diff>) -> Vec<Mismatch<'a>> {
     let mut last: HashMap<&str, &Diff> = HashMap::new();
     let mut found = Vec::new();
     for diff in diffs.filter(|diff| counts(diff)) {
-        if let Some(last) = last.insert(&diff.resource, diff) {
-            if same(&last.after, &diff.before) == Some(false) {
-                found.push(Mismatch { diff, last });
-            }
+        if let Some(last) = last.insert(&diff.resource, diff)
+            && same(&last.after, &diff.before) == Some(false)
+        {
+            found.push(Mismatch { diff, last });
         }
     }
     found

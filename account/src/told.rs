@@ -81,10 +81,11 @@ impl<'a> Telling<'a> {
     }
 
     fn resource(&mut self, envelope: &Envelope<'a>) -> Result<Rc<Attributes<'a>>, String> {
-        if let Some((bytes, encoding, read)) = &self.resource {
-            if *bytes == envelope.resource && *encoding == envelope.encoding {
-                return Ok(Rc::clone(read));
-            }
+        if let Some((bytes, encoding, read)) = &self.resource
+            && *bytes == envelope.resource
+            && *encoding == envelope.encoding
+        {
+            return Ok(Rc::clone(read));
         }
         let read = Resource::decode(envelope.encoding, envelope.resource)
             .map_err(|error| format!("its resource is not OTLP: {error}"))?;
@@ -94,10 +95,10 @@ impl<'a> Telling<'a> {
     }
 
     fn collector(&mut self, envelope: &Envelope<'a>) -> Result<Rc<CollectorPart>, String> {
-        if let Some((bytes, read)) = &self.collector {
-            if *bytes == envelope.collector {
-                return Ok(Rc::clone(read));
-            }
+        if let Some((bytes, read)) = &self.collector
+            && *bytes == envelope.collector
+        {
+            return Ok(Rc::clone(read));
         }
         let read = CollectorPart::decode(envelope.collector)
             .map_err(|error| format!("the collector's part cannot be read: {error}"))?;

@@ -123,18 +123,17 @@ impl Fold {
                 run.principal.proof = PrincipalProof::Asserted;
             }
         }
-        if let Some(request) = told.text_anywhere(key::REQUEST_ID).filter(|_| own) {
-            if self
+        if let Some(request) = told.text_anywhere(key::REQUEST_ID).filter(|_| own)
+            && self
                 .names
                 .last()
                 .is_none_or(|named| named.request != request)
-            {
-                self.names.push(Named {
-                    at: told.at,
-                    request,
-                    aliases: Vec::new(),
-                });
-            }
+        {
+            self.names.push(Named {
+                at: told.at,
+                request,
+                aliases: Vec::new(),
+            });
         }
     }
 
