@@ -119,7 +119,7 @@ fn another_user() -> Result<(), Failed> {
         .env("HOME", "/nonexistent")
         .env_remove("XDG_STATE_HOME");
     let ended = Outcome::of(&mut other)?.ended(4)?;
-    if !ended.err.contains("Hint:") {
+    if !ended.err.contains("hint:") {
         return Err(format!("no hint in:\n{}", ended.err).into());
     }
     Ok(())

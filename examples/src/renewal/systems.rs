@@ -158,8 +158,10 @@ impl Clients {
             .json()
             .await?;
         let permissions: Vec<String> = serde_json::from_value(answer["permissions"].clone())?;
-        let version = format!("v{}", 6 + permissions.len() % 2);
-        session.authorization(&grant(&version, permissions.clone()));
+        session.authorization(&grant(
+            answer["grant"].as_str().unwrap_or("unnamed"),
+            permissions.clone(),
+        ));
         Ok(permissions)
     }
 }

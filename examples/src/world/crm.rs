@@ -47,10 +47,12 @@ impl Crm {
     pub fn create(path: &std::path::Path) -> Result<Self, CrmError> {
         let mut database = Connection::open(path)?;
         database.execute_batch(
-            "DROP TABLE IF EXISTS account; DROP TABLE IF EXISTS permission;
+            "DROP TABLE IF EXISTS account; DROP TABLE IF EXISTS permission; DROP TABLE IF EXISTS grant_version;
              CREATE TABLE account(id INTEGER PRIMARY KEY, name TEXT NOT NULL, tier TEXT NOT NULL, stage TEXT NOT NULL,
                  discount INTEGER NOT NULL, phone TEXT NOT NULL, contact TEXT NOT NULL, version INTEGER NOT NULL) STRICT;
-             CREATE TABLE permission(caller TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(caller, name)) STRICT;",
+             CREATE TABLE permission(caller TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(caller, name)) STRICT;
+             CREATE TABLE grant_version(version INTEGER NOT NULL) STRICT;
+             INSERT INTO grant_version VALUES(7);",
         )?;
         let transaction = database.transaction()?;
         for customer in CUSTOMERS {
@@ -93,9 +95,16 @@ impl Crm {
             database.execute(
                 "DELETE FROM permission WHERE caller = 'renewal-agent' AND name = ?1",
                 [permission],
-            )
+            )?;
+            database.execute("UPDATE grant_version SET version = version + 1", [])
         })
         .map(drop)
+    }
+
+    fn grant_version(&self) -> Result<i64, CrmError> {
+        self.with(|database| {
+            database.query_row("SELECT version FROM grant_version", [], |row| row.get(0))
+        })
     }
 
     fn with<T>(
@@ -231,7 +240,11 @@ async fn set_discount(
 async fn permissions(State(crm): State<Crm>, headers: HeaderMap) -> Result<Response, Refusal> {
     let caller = crm.check(&headers, "accounts:read")?;
     let allowed = crm.allowed(caller)?;
-    Ok(Json(json!({"principal": caller, "permissions": allowed})).into_response())
+    let version = format!("v{}", crm.grant_version()?);
+    Ok(
+        Json(json!({"principal": caller, "grant": version, "permissions": allowed}))
+            .into_response(),
+    )
 }
 
 async fn change(
