@@ -29,7 +29,7 @@ fn seals_lines() -> Result<(), Failed> {
     let lines = "backup started\n{\"level\":\"info\",\"files\":12345678901234567890}\nhostile \u{1b}]52;c;eA==\u{7} line\n";
     let mut log = program(Recount.command()?, folder.path());
     log.args(["log-line", "--request", "nightly"])
-        .arg("--collector")
+        .arg("--endpoint")
         .arg(format!("http://{}", collector.otlp_http()?));
     Outcome::fed(&mut log, lines)?.ended(0)?;
     collector.stop()?;

@@ -51,7 +51,7 @@ fn session(protocol: &str) -> Result<(), Failed> {
         .as_array()
         .into_iter()
         .flatten()
-        .any(|action| action["name"] == "close_ticket");
+        .any(|action| action["name"] == "execute_tool close_ticket");
     if sessions.len() != 1 || sessions[0]["id"] != "triage-47893" || !tool {
         return Err(format!("not one session with its tool call: {account:#}").into());
     }

@@ -49,10 +49,10 @@ impl Program {
 ///
 /// To be called first in a test binary's `main`.
 pub fn run_if_asked() -> Option<ExitCode> {
-    if let Some(code) = collector_lite::run_if_hidden(std::env::args_os()) {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(code) = examples::demo::run_if_hidden(&arguments) {
         return Some(code);
     }
-    let arguments: Vec<_> = std::env::args_os().collect();
     if arguments.get(1)? != HIDDEN {
         return None;
     }
