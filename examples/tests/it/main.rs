@@ -1,3 +1,4 @@
 //! The example programs and their world, driven as a user drives them.
 
+mod small;
 mod world;

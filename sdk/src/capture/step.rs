@@ -87,15 +87,6 @@ pub(super) fn end(action: Action, end: End) {
     action.end(end.outcome, end.effect);
 }
 
-/// The session to record in where none was given: that of the calling code, or the recorder's `unattributed` one.
-#[cfg(feature = "http")]
-pub(super) fn ambient(recorder: &crate::Recorder) -> Handle {
-    match crate::Ambient::current() {
-        Some(ambient) => ambient.session().clone(),
-        None => recorder.unattributed(),
-    }
-}
-
 /// What peers and child processes are told of `action`.
 pub(super) fn identity(action: &ActionHandle) -> Identity {
     let session = action.session();

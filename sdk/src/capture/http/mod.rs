@@ -53,7 +53,7 @@ pub use self::{
     rule::{MalformedRule, Rule},
 };
 pub use super::Retries;
-use crate::{Ambient, Handle, Recorder, capture::step};
+use crate::{Ambient, Handle, Recorder};
 
 /// How many redirects are followed unless told otherwise; what `reqwest` does.
 const REDIRECTS: usize = 10;
@@ -141,13 +141,12 @@ impl Layer {
         if let Some(context) = extensions.get::<Ambient>() {
             return context.clone();
         }
-        let named = extensions.get::<Handle>().or(self.session.as_ref());
-        let current = Ambient::current();
-        match (named, current) {
-            (None, Some(current)) => current,
-            (Some(named), Some(current)) if current.session().id() == named.id() => current,
-            (Some(named), _) => Ambient::new(named),
-            (None, None) => Ambient::new(&step::ambient(&self.recorder)),
+        let here = Ambient::current();
+        match extensions.get::<Handle>().or(self.session.as_ref()) {
+            None => self.recorder.here(),
+            Some(named) => here
+                .filter(|here| here.session().id() == named.id())
+                .unwrap_or_else(|| Ambient::new(named)),
         }
     }
 }

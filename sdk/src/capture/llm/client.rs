@@ -8,7 +8,7 @@ use serde::Serialize;
 use vocabulary::id::ActionId;
 
 use super::{Endpoint, Reply, Retries};
-use crate::{Handle, Recorder, Refused, capture::step};
+use crate::{Handle, Recorder, Refused};
 
 /// A client for one endpoint. The key goes into the `authorization` header and into no record.
 #[derive(Clone)]
@@ -141,7 +141,9 @@ impl<'a> Chat<'a> {
             provider,
         } = self.client;
         let body = self.request?;
-        let session = self.session.unwrap_or_else(|| step::ambient(recorder));
+        let session = self
+            .session
+            .unwrap_or_else(|| recorder.here().session().clone());
         let host = host(url);
         let call = session
             .chat(
