@@ -2,31 +2,28 @@
 //!
 //! Everything here runs on the thread that received the export; only appending is left to the ledger's one writer.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use ledger::envelope::{
-    CollectorPart, Delivery, Encoding, Envelope, Part, PrincipalProof, RecordingMode,
-};
-use ledger::envelope::{ProducerProof, SessionRule, Signal};
-use ledger::leaf::{RefusedPayload, flag};
+use ledger::envelope::{Delivery, Encoding, Signal};
+use ledger::leaf::RefusedPayload;
 use ledger::otlp::{Item, Slice, slice_export};
-use ledger::store::{Batch, Close, Named, Prepared, Record, Run, StreamBatch, StreamKey};
+use ledger::store::Batch;
 use sha2::{Digest, Sha256};
-use vocabulary::{Event, attribute};
+use vocabulary::attribute;
 
 use crate::agent_door::answer::Partial;
 use crate::agent_door::refusal::Refusal;
 
+mod assign;
 mod mask;
+mod seal;
 mod session;
 mod surroundings;
 mod traces;
 
-use session::RequestRule;
-use surroundings::{About, Surroundings};
+use assign::assign;
+use surroundings::Surroundings;
 use traces::Traces;
 
 /// Which door an export came through. The numbers are those of a refused payload's private part.
@@ -86,13 +83,6 @@ struct Read<'b> {
     sequence: Option<u64>,
 }
 
-/// Everything of one stream in one export, in the order of arrival.
-struct Group {
-    key: StreamKey,
-    members: Vec<usize>,
-    rules: Vec<SessionRule>,
-}
-
 impl Intake {
     /// Cuts, masks and assigns the records of an export.
     ///
@@ -123,20 +113,21 @@ impl Intake {
         if sdk && partial.rejected > 0 {
             return Err(Refusal::Malformed(partial.message));
         }
-        let (groups, links) = self.assign(export, &reads, &surroundings);
+        let (groups, links) = assign(export, &reads, &surroundings, &mut self.traces());
         let mut streams = Vec::with_capacity(groups.len() + links.len());
         for group in groups {
-            streams.push(stream_batch(
+            let partly = partial.rejected > 0;
+            streams.push(seal::stream_batch(
                 export,
                 group,
                 &reads,
                 &surroundings,
-                partial.rejected > 0,
+                partly,
             )?);
         }
         let linked = links.iter().map(|(trace, _)| *trace).collect();
         for (trace, session) in links {
-            streams.push(link_only(export, &trace, &session)?);
+            streams.push(seal::link_only(export, &trace, &session)?);
         }
         let mut refused = Vec::new();
         if partial.rejected > 0 {
@@ -178,95 +169,12 @@ impl Intake {
     fn traces(&self) -> MutexGuard<'_, Traces> {
         self.traces.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Gives every record its stream. Names that one record of an export gives its trace hold for the whole export.
-    fn assign(
-        &self,
-        export: &Export,
-        reads: &[Read<'_>],
-        surroundings: &Surroundings<'_>,
-    ) -> (Vec<Group>, Vec<([u8; 16], String)>) {
-        let mut traces = self.traces();
-        let named = |read: &Read<'_>| {
-            let about = surroundings.get(read.about);
-            session::named(&read.item.attributes, about.attributes())
-                .map(|(name, rule)| (name.to_owned(), rule))
-        };
-        let names: Vec<Option<(String, SessionRule)>> = reads.iter().map(named).collect();
-        let mut touched = Vec::new();
-        for (read, name) in reads.iter().zip(&names) {
-            if let (Some(trace), Some((name, _))) = (&read.item.trace_id, name) {
-                traces.learn(trace, name);
-                touched.push(*trace);
-            }
-        }
-        let mut groups: Vec<Group> = Vec::new();
-        // Two runs of an SDK number their records apart, so they are apart here even within one stream.
-        let mut places: HashMap<(String, Option<(String, String)>), usize> = HashMap::new();
-        for (index, (read, name)) in reads.iter().zip(names).enumerate() {
-            let (label, rule) = match (name, &read.item.trace_id) {
-                (Some(named), _) => named,
-                (None, Some(trace)) => match traces.inherit(trace) {
-                    Some(session) => (session.to_string(), SessionRule::Inherited),
-                    None => (session::trace_label(trace), SessionRule::Trace),
-                },
-                (None, None) => (
-                    unattributed(surroundings.get(read.about)),
-                    SessionRule::Unattributed,
-                ),
-            };
-            let about = surroundings.get(read.about);
-            let run = about
-                .run()
-                .map(|(producer, run)| (producer.to_owned(), run.to_owned()));
-            let place = *places.entry((label, run)).or_insert_with_key(|(label, _)| {
-                let claim = about.claim();
-                let key = StreamKey {
-                    label: label.clone(),
-                    rule,
-                    producer: export.door.unauthenticated().to_owned(),
-                    proof: if claim.is_empty() {
-                        ProducerProof::None
-                    } else {
-                        ProducerProof::Asserted
-                    },
-                    claim,
-                };
-                groups.push(Group {
-                    key,
-                    members: Vec::new(),
-                    rules: Vec::new(),
-                });
-                groups.len() - 1
-            });
-            if let Some(group) = groups.get_mut(place) {
-                group.members.push(index);
-                group.rules.push(rule);
-            }
-        }
-        touched.sort_unstable();
-        touched.dedup();
-        let due = |trace: [u8; 16]| {
-            traces
-                .due_link(&trace)
-                .map(|session| (trace, session.to_string()))
-        };
-        (groups, touched.into_iter().filter_map(due).collect())
-    }
 }
 
 impl Ready {
     /// What to tell [`Intake::committed`] once the batch is durable.
     pub(crate) fn links(&self) -> Vec<[u8; 16]> {
         self.links.clone()
-    }
-}
-
-/// Where records go that name neither a session nor a trace: one stream per sending process, if it says who it is.
-fn unattributed(about: &About<'_>) -> String {
-    match about.claim() {
-        claim if claim.is_empty() => "unattributed".to_owned(),
-        claim => format!("unattributed:{claim}"),
     }
 }
 
@@ -298,220 +206,6 @@ fn read<'b>(
         item,
         masks,
         sequence,
-    })
-}
-
-/// What the collector decides about each record of a stream.
-fn collector_part(export: &Export, key: &StreamKey, rule: SessionRule) -> CollectorPart {
-    CollectorPart {
-        session_rule: rule,
-        producer_proof: key.proof,
-        recording_mode: RecordingMode::SelfRecorded,
-        delivery: export.delivery,
-        principal_proof: PrincipalProof::None,
-        session_label: key.label.clone(),
-        producer: key.producer.clone(),
-        claimed_producer: key.claim.clone(),
-        masks: Vec::new(),
-    }
-}
-
-/// How well the principal is proven: at most as well as the sender claims, and never by us, who checked nothing.
-fn principal_proof(item: &Item<'_>) -> PrincipalProof {
-    if item.attributes.get(attribute::PRINCIPAL_SUBJECT).is_none()
-        && item.attributes.get(attribute::USER_ID).is_none()
-    {
-        return PrincipalProof::None;
-    }
-    match item.attributes.str(attribute::PRINCIPAL_PROOF) {
-        Some("token_presented") => PrincipalProof::TokenPresented,
-        Some("verified_by_agent") => PrincipalProof::VerifiedByAgent,
-        _ => PrincipalProof::Asserted,
-    }
-}
-
-/// The bytes of one record's envelope that differ from what was received: its masks and the collector part.
-struct Sealing<'b> {
-    collector: Vec<u8>,
-    item: Cow<'b, [u8]>,
-    flags: u32,
-}
-
-fn stream_batch(
-    export: &Export,
-    group: Group,
-    reads: &[Read<'_>],
-    surroundings: &Surroundings<'_>,
-    partly_refused: bool,
-) -> Result<StreamBatch, Refusal> {
-    let members: Vec<&Read<'_>> = group
-        .members
-        .iter()
-        .filter_map(|index| reads.get(*index))
-        .collect();
-    let mut sealings = Vec::with_capacity(members.len());
-    for (read, rule) in members.iter().zip(&group.rules) {
-        sealings.push(sealing(
-            export,
-            &group.key,
-            *rule,
-            read,
-            surroundings,
-            partly_refused,
-        )?);
-    }
-    let records: Vec<Record<'_>> = members
-        .iter()
-        .zip(&sealings)
-        .map(|(read, sealing)| {
-            let about = surroundings.get(read.about);
-            let envelope = Envelope {
-                encoding: export.encoding,
-                signal: export.signal,
-                collector: &sealing.collector,
-                resource: about.resource(),
-                resource_schema_url: read.slice.resource_schema_url,
-                scope: about.scope(),
-                scope_schema_url: read.slice.scope_schema_url,
-                item: &sealing.item,
-            };
-            Record {
-                envelope,
-                flags: sealing.flags,
-                received_ns: export.received_ns,
-            }
-        })
-        .collect();
-    let prepared =
-        Prepared::new(&records).map_err(|error| Refusal::Unavailable(error.to_string()))?;
-    Ok(StreamBatch {
-        requests: requests(&group.key.label, &members, surroundings),
-        links: Vec::new(),
-        close: close(&members),
-        run: run(&members, surroundings),
-        records: prepared,
-        key: group.key,
-    })
-}
-
-fn sealing<'b>(
-    export: &Export,
-    key: &StreamKey,
-    rule: SessionRule,
-    read: &Read<'b>,
-    surroundings: &Surroundings<'_>,
-    partly_refused: bool,
-) -> Result<Sealing<'b>, Refusal> {
-    let about = surroundings.get(read.about);
-    let mut part = collector_part(export, key, rule);
-    part.principal_proof = principal_proof(&read.item);
-    part.masks = about
-        .masks()
-        .chain(mask::masks(Part::Item, &read.masks))
-        .collect();
-    let mut flags = match export.delivery {
-        Delivery::Strict => flag::STRICT,
-        Delivery::Spooled | Delivery::Adopted => flag::SPOOLED,
-        Delivery::Plain => 0,
-    };
-    if !part.masks.is_empty() {
-        flags |= flag::MASKED;
-    }
-    if partly_refused {
-        flags |= flag::PARTLY_REFUSED;
-    }
-    let collector = part
-        .encode()
-        .map_err(|error| Refusal::Malformed(error.to_string()))?;
-    let item = if read.masks.is_empty() {
-        Cow::Borrowed(read.slice.item)
-    } else {
-        Cow::Owned(mask::overwrite(read.slice.item, &read.masks))
-    };
-    Ok(Sealing {
-        collector,
-        item,
-        flags,
-    })
-}
-
-/// Which requests the records of a stream name; the session's own label where they name none.
-fn requests(label: &str, members: &[&Read<'_>], surroundings: &Surroundings<'_>) -> Vec<Named> {
-    let mut named: Vec<Named> = Vec::new();
-    let mut add = |name: &str, rule: RequestRule, evidence: usize| {
-        if !named.iter().any(|known| known.name == name) {
-            named.push(Named {
-                name: name.to_owned(),
-                rule: rule as u8,
-                evidence,
-            });
-        }
-    };
-    for (evidence, read) in members.iter().enumerate() {
-        let attributes = surroundings.get(read.about).attributes();
-        if let Some((name, rule)) = session::request(&read.item.attributes, attributes) {
-            add(name, rule, evidence);
-        }
-        for alias in session::aliases(&read.item.attributes) {
-            add(alias, RequestRule::Alias, evidence);
-        }
-    }
-    if named.is_empty() {
-        named.push(Named {
-            name: label.to_owned(),
-            rule: RequestRule::SessionLabel as u8,
-            evidence: 0,
-        });
-    }
-    named
-}
-
-/// The end of the session closes its stream.
-fn close(members: &[&Read<'_>]) -> Option<Close> {
-    let ended = members
-        .iter()
-        .any(|read| Event::from_name(&read.item.name) == Some(Event::SessionEnd));
-    ended.then_some(Close {
-        reason: 1,
-        declared: u64::MAX,
-    })
-}
-
-/// The sequence numbers of an SDK's records.
-fn run(members: &[&Read<'_>], surroundings: &Surroundings<'_>) -> Option<Run> {
-    let first = surroundings.get(members.first()?.about);
-    let (producer, run) = first.run()?;
-    let sequence = members
-        .iter()
-        .map(|read| read.sequence)
-        .collect::<Option<Vec<u64>>>()?;
-    Some(Run {
-        producer: producer.to_owned(),
-        run: run.to_owned(),
-        sequence,
-    })
-}
-
-/// A stream that gets no records now, only the link that has become known.
-fn link_only(export: &Export, trace: &[u8; 16], session: &str) -> Result<StreamBatch, Refusal> {
-    let key = StreamKey {
-        label: session::trace_label(trace),
-        rule: SessionRule::Trace,
-        producer: export.door.unauthenticated().to_owned(),
-        proof: ProducerProof::None,
-        claim: String::new(),
-    };
-    Ok(StreamBatch {
-        key,
-        records: Prepared::new(&[]).map_err(|error| Refusal::Unavailable(error.to_string()))?,
-        run: None,
-        requests: Vec::new(),
-        links: vec![Named {
-            name: session.to_owned(),
-            rule: SessionRule::Inherited as u8,
-            evidence: 0,
-        }],
-        close: None,
     })
 }
 

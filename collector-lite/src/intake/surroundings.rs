@@ -16,6 +16,7 @@ pub(crate) struct About<'b> {
     scope: Cow<'b, [u8]>,
     attributes: Attributes<'b>,
     masks: Vec<Mask>,
+    claim: String,
 }
 
 impl<'b> About<'b> {
@@ -31,6 +32,7 @@ impl<'b> About<'b> {
             from: (slice.resource.as_ptr(), slice.scope.as_ptr()),
             resource: masked(slice.resource, &in_resource),
             scope: masked(slice.scope, &in_scope),
+            claim: claim(&resource.attributes),
             attributes: resource.attributes,
             masks,
         })
@@ -70,17 +72,27 @@ impl<'b> About<'b> {
     }
 
     /// Who the sender says it is; empty when it says nothing.
-    pub(crate) fn claim(&self) -> String {
-        let text = |key| self.attributes.str(key).unwrap_or_default();
-        let claim = match (text(attribute::PRODUCER), text(attribute::SERVICE_NAME)) {
-            ("", service) => match text(attribute::SERVICE_INSTANCE_ID) {
-                "" => service.to_owned(),
-                instance => format!("{service}/{instance}"),
-            },
-            (producer, _) => producer.to_owned(),
-        };
-        claim.chars().take(super::session::MAX_NAME / 4).collect()
+    pub(crate) fn claim(&self) -> &str {
+        &self.claim
     }
+
+    /// Whether anything was overwritten in either.
+    pub(crate) fn is_masked(&self) -> bool {
+        !self.masks.is_empty()
+    }
+}
+
+/// What a resource calls its sender: an SDK's producer, else the service and its instance.
+fn claim(attributes: &Attributes<'_>) -> String {
+    let text = |key| attributes.str(key).unwrap_or_default();
+    let claim = match (text(attribute::PRODUCER), text(attribute::SERVICE_NAME)) {
+        ("", service) => match text(attribute::SERVICE_INSTANCE_ID) {
+            "" => service.to_owned(),
+            instance => format!("{service}/{instance}"),
+        },
+        (producer, _) => producer.to_owned(),
+    };
+    claim.chars().take(super::session::MAX_NAME / 4).collect()
 }
 
 fn masked<'b>(bytes: &'b [u8], places: &[mask::Overwrite]) -> Cow<'b, [u8]> {
@@ -107,6 +119,7 @@ impl<'b> Surroundings<'b> {
             scope: Cow::Borrowed(&[]),
             attributes: Attributes::default(),
             masks: Vec::new(),
+            claim: String::new(),
         };
         Self {
             encoding,

@@ -173,3 +173,32 @@ fn a_reader_over_tcp_needs_the_token() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn a_live_tail_shows_each_record_as_it_is_sealed() {
+    use std::io::{BufRead, BufReader, Write};
+
+    let lab = Lab::new();
+    let collector = lab.serve();
+    let mut stream = std::os::unix::net::UnixStream::connect(lab.socket()).unwrap();
+    stream
+        .set_read_timeout(Some(std::time::Duration::from_secs(10)))
+        .unwrap();
+    stream
+        .write_all(b"GET /v1/tail?request=47892 HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().contains("200"));
+    while !lines.next().unwrap().is_empty() {}
+    send(&collector, "other", "1", 1);
+    send(&collector, "s-1", "47892", 1);
+    let data = lines
+        .find_map(|line| line.strip_prefix("data: ").map(str::to_owned))
+        .unwrap();
+    let record: serde_json::Value = serde_json::from_str(&data).unwrap();
+    assert_eq!(
+        (&record["label"], &record["index"]),
+        (&"s-1".into(), &0.into())
+    );
+    assert!(record["envelope"].is_string());
+}

@@ -1,0 +1,109 @@
+//! Which stream each record of an export goes to.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use ledger::envelope::{ProducerProof, SessionRule};
+use ledger::store::StreamKey;
+
+use super::surroundings::{About, Surroundings};
+use super::traces::Traces;
+use super::{Export, Read, session};
+
+/// Everything of one stream in one export, in the order of arrival.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) key: StreamKey,
+    /// Numbers of its records in the export, each with the rule that found its session.
+    pub(super) members: Vec<(usize, SessionRule)>,
+}
+
+/// A trace and the session to which its provisional stream has to be linked.
+type Link = ([u8; 16], String);
+
+/// What keeps records apart within an export. Two runs of an SDK number their records apart, so they are apart here
+/// even within one stream.
+type Apart<'a> = (Cow<'a, str>, Option<(&'a str, &'a str)>);
+
+/// Gives every record its stream. Names that one record of an export gives its trace hold for the whole export.
+pub(super) fn assign<'a>(
+    export: &Export,
+    reads: &'a [Read<'_>],
+    surroundings: &'a Surroundings<'_>,
+    traces: &mut Traces,
+) -> (Vec<Group>, Vec<Link>) {
+    let named = |read: &'a Read<'_>| {
+        session::named(
+            &read.item.attributes,
+            surroundings.get(read.about).attributes(),
+        )
+    };
+    let names: Vec<Option<(&'a str, SessionRule)>> = reads.iter().map(named).collect();
+    let mut touched = Vec::new();
+    for (read, name) in reads.iter().zip(&names) {
+        if let (Some(trace), Some((name, _))) = (&read.item.trace_id, name) {
+            traces.learn(trace, name);
+            touched.push(*trace);
+        }
+    }
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places: HashMap<Apart<'a>, usize> = HashMap::new();
+    for (index, (read, name)) in reads.iter().zip(names).enumerate() {
+        let about = surroundings.get(read.about);
+        let (label, rule) = match (name, &read.item.trace_id) {
+            (Some((name, rule)), _) => (Cow::Borrowed(name), rule),
+            (None, Some(trace)) => match traces.inherit(trace) {
+                Some(session) => (Cow::Owned(session.to_string()), SessionRule::Inherited),
+                None => (Cow::Owned(session::trace_label(trace)), SessionRule::Trace),
+            },
+            (None, None) => (unattributed(about), SessionRule::Unattributed),
+        };
+        let place = *places
+            .entry((label, about.run()))
+            .or_insert_with_key(|(label, _)| {
+                groups.push(Group {
+                    key: key(export, label, rule, about),
+                    members: Vec::new(),
+                });
+                groups.len() - 1
+            });
+        if let Some(group) = groups.get_mut(place) {
+            group.members.push((index, rule));
+        }
+    }
+    touched.sort_unstable();
+    touched.dedup();
+    let due = |trace: [u8; 16]| {
+        traces
+            .due_link(&trace)
+            .map(|session| (trace, session.to_string()))
+    };
+    (groups, touched.into_iter().filter_map(due).collect())
+}
+
+fn key(export: &Export, label: &str, rule: SessionRule, about: &About<'_>) -> StreamKey {
+    StreamKey {
+        label: label.to_owned(),
+        rule,
+        producer: export.door.unauthenticated().to_owned(),
+        proof: proof(about.claim()),
+        claim: about.claim().to_owned(),
+    }
+}
+
+/// A name that nothing proves is a claim.
+pub(super) fn proof(claim: &str) -> ProducerProof {
+    if claim.is_empty() {
+        ProducerProof::None
+    } else {
+        ProducerProof::Asserted
+    }
+}
+
+/// Where records go that name neither a session nor a trace: one stream per sending process, if it says who it is.
+fn unattributed(about: &About<'_>) -> Cow<'static, str> {
+    match about.claim() {
+        "" => Cow::Borrowed("unattributed"),
+        claim => Cow::Owned(format!("unattributed:{claim}")),
+    }
+}
