@@ -194,9 +194,9 @@ fn row(session: SessionRef, part: &Part, ledger: &str) -> model::Session {
                     .map(|opening| opening.producer.clone())
                     .or_else(|| first.as_ref().map(|part| part.producer.clone()))
                     .unwrap_or_else(|| "unknown".to_owned()),
-                producer_proof: first.as_ref().map_or(ProducerProof::Unknown, |part| {
-                    ProducerProof::read(part.producer_proof.as_str())
-                }),
+                producer_proof: first
+                    .as_ref()
+                    .map_or(ProducerProof::Unknown, producer_proof),
                 claim: claim.filter(|claim| !claim.is_empty()),
                 standing: *standing,
                 records: stream.records.len() as u64,
@@ -235,5 +235,16 @@ fn source(part: &CollectorPart) -> SessionSource {
         SessionRule::Trace => SessionSource::Derived,
         SessionRule::Unattributed => SessionSource::Unattributed,
         SessionRule::Dialect => SessionSource::Unknown,
+    }
+}
+
+/// How the sender proved who it is, in the vocabulary's words; its own word proves nothing.
+fn producer_proof(part: &CollectorPart) -> ProducerProof {
+    use ledger::envelope::ProducerProof as Kept;
+    match part.producer_proof {
+        Kept::None | Kept::Asserted => ProducerProof::Unauthenticated,
+        Kept::PeerCredentials => ProducerProof::PeerCredentials,
+        Kept::Token => ProducerProof::Token,
+        Kept::Certificate => ProducerProof::Certificate,
     }
 }

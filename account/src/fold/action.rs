@@ -69,6 +69,7 @@ impl Act {
                 rule: None,
                 usage: Usage::default(),
                 durability: None,
+                received: 1,
                 corroborated_by: Vec::new(),
                 trace_id: None,
                 span_id: None,
@@ -95,6 +96,7 @@ impl Act {
             "target", "began_at", "ended_at", "outcome", "effect", "input", "output", "result",
             "error",
         ];
+        self.row.received = self.begins.max(1);
         let row = &mut self.row;
         let said = row.decision.is_some() || row.verdict.is_some();
         if said && row.evidence.source == Source::Observed {

@@ -5,6 +5,7 @@ use vocabulary::attribute as key;
 use vocabulary::source::Source;
 
 use super::Fold;
+use crate::content;
 use crate::model::{Candidates, Decision, Discarded, Evidence};
 use crate::told::{Told, plain};
 
@@ -44,8 +45,31 @@ impl Fold {
         });
     }
 
+    pub(super) fn reasoning(&mut self, told: &Told<'_>) {
+        let read = content::read(&told.item.attributes, key::CONTENT);
+        self.removed(told, read.as_ref());
+        let text = read.and_then(|content| content.as_text().map(str::to_owned));
+        if let (Some(id), Some(text)) = (told.text(key::DECISION_ID), text) {
+            let claims = super::claims(told);
+            self.reasons
+                .push((told.at.stream.session, claims, id, text, told.at));
+        }
+    }
+
+    /// Reasoning to the decisions that give no reason themselves.
+    fn join_reasons(&mut self) {
+        for (session, claims, id, text, at) in std::mem::take(&mut self.reasons) {
+            let index = self.decision_of.get(&(session, claims, id)).copied();
+            if let Some(decision) = index.and_then(|index| self.decisions.get_mut(index)) {
+                decision.rationale.get_or_insert(text);
+                decision.evidence.refs.push(at);
+            }
+        }
+    }
+
     /// Actions to the decisions they name.
     pub(super) fn join_decisions(&mut self) {
+        self.join_reasons();
         for act in &self.acts {
             let Some(id) = act.row.decision.clone().filter(|_| !act.recorder_own) else {
                 continue;

@@ -50,6 +50,8 @@ pub(crate) struct Fold {
     context_seen: HashMap<(SessionRef, String), ()>,
     /// Log records outside the catalogue: trace, span, where, whether claims.
     strays: Vec<(String, String, RecordRef, bool)>,
+    /// Reasoning about a decision: its session, whether claims, its id, the text, where.
+    reasons: Vec<(SessionRef, bool, String, String, RecordRef)>,
 }
 
 /// Somebody's approval or refusal.
@@ -133,6 +135,7 @@ impl Fold {
             Event::Transaction => self.transaction(told),
             Event::Diff => self.diff(told),
             Event::DecisionLog => self.decision(told),
+            Event::Reasoning => self.reasoning(told),
             Event::Context | Event::ConfigChange => self.loaded(told, event),
             Event::Loss => self.loss(told),
             Event::LogLine => self.line(told),

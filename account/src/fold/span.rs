@@ -33,6 +33,7 @@ impl Fold {
         let (kind, access) = kind(told);
         let mut act = Act::new(span_id(told), told, Self::source(told, Source::Observed));
         act.began = Some(told.at);
+        act.begins = 1;
         act.row.evidence.refs.push(told.at);
         act.row.kind = kind;
         act.row.access = access;

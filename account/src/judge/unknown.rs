@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 use vocabulary::action::{Access, Effect, Outcome};
-use vocabulary::record::ContentState;
-use vocabulary::session::{EndReason, OutcomeStatus, TriggerKind};
+use vocabulary::decision::ContextKind;
+use vocabulary::principal::{PrincipalKind, PrincipalProof};
+use vocabulary::record::{ContentState, RecordingMode};
+use vocabulary::session::{EndReason, OutcomeStatus, SessionSource, TriggerKind};
+use vocabulary::verdict::ScopeVerdict;
 
 use crate::fold::Fold;
 use crate::model::{Account, Content, Unknown};
@@ -96,6 +99,31 @@ pub(crate) fn collect(
             "end the session (`agent.session.end`)",
         );
     }
+    for (index, row) in account.outcome.sessions.iter().enumerate() {
+        if row.status == OutcomeStatus::Unknown {
+            let how = "end the session (`agent.session.end`)";
+            facts.one(
+                format!("/outcome/sessions/{index}/status"),
+                "it says neither start nor end",
+                how,
+            );
+        }
+    }
+    for (index, ledger) in account.integrity.ledgers.iter().enumerate() {
+        if ledger
+            .checkpoint
+            .as_ref()
+            .is_some_and(|checkpoint| checkpoint.at.is_none())
+        {
+            let fact = format!("/integrity/ledgers/{index}/checkpoint/at");
+            let why = "a checkpoint carries no time";
+            facts.one(
+                fact,
+                why,
+                "have it witnessed, or keep it elsewhere (`recount-collector checkpoint`)",
+            );
+        }
+    }
     for (at, why) in lost {
         facts.one(
             "/sessions".to_owned(),
@@ -143,6 +171,20 @@ fn sessions(account: &Account, facts: &mut Facts) {
                 "send `agent.session.end`",
             );
         }
+        if row.recording_mode == RecordingMode::Unknown {
+            let why = "no record of it could be read";
+            facts.at("sessions", index, "recording_mode", why, "see the problems");
+        }
+        if row.session_source == SessionSource::Unknown {
+            let why = "the collector used a rule that this version has no word for";
+            facts.at(
+                "sessions",
+                index,
+                "session_source",
+                why,
+                "name the session by `session.id`",
+            );
+        }
         let named = [
             (&row.agent.version, "agent/version", "gen_ai.agent.version"),
             (&row.agent.owner, "agent/owner", "recount.agent.owner"),
@@ -181,6 +223,26 @@ fn sessions(account: &Account, facts: &mut Facts) {
                 "set `recount.trigger.kind` on the start",
             );
         }
+        if row.principal.kind == PrincipalKind::Unknown {
+            let why = "no record says what sort of principal it was";
+            facts.at(
+                "asked",
+                index,
+                "principal/kind",
+                why,
+                "set `recount.principal.kind` on the start",
+            );
+        }
+        if row.principal.proof == PrincipalProof::Unknown {
+            let why = "no principal was named when the collector looked";
+            facts.at(
+                "asked",
+                index,
+                "principal/proof",
+                why,
+                "name the principal on the start",
+            );
+        }
         if row.principal.subject.is_none() {
             let why = "no record names a principal";
             facts.at(
@@ -214,6 +276,25 @@ fn authority(
             );
         }
     }
+    for (index, row) in account.scope.iter().enumerate() {
+        if row.verdict == ScopeVerdict::Unknown {
+            let why = "nothing was seen outside it, and not everything could be seen";
+            let how = "record every action with its access and target, and what processes change";
+            facts.at("scope", index, "verdict", why, how);
+        }
+    }
+    for (index, row) in account.context.iter().enumerate() {
+        if row.kind == ContextKind::Unknown {
+            let why = "its sender used a word that this version does not know";
+            facts.at(
+                "context",
+                index,
+                "kind",
+                why,
+                "use a word of `docs/records.md`",
+            );
+        }
+    }
     for (session, error) in malformed {
         let why = format!("an entry of session {session} cannot be read: {error}");
         facts.one(
@@ -240,6 +321,21 @@ fn actions(account: &Account, fold: &Fold, facts: &mut Facts) {
     const LIST: &str = "actions";
     for (index, (row, act)) in account.actions.iter().zip(&fold.acts).enumerate() {
         if act.remark {
+            let how = "record an action instead (`recount run`, or an SDK)";
+            facts.at(
+                LIST,
+                index,
+                "outcome",
+                "it is something that was said, not attempted",
+                how,
+            );
+            facts.at(
+                LIST,
+                index,
+                "effect",
+                "it is something that was said, not attempted",
+                how,
+            );
             continue;
         }
         let from = if act.is_span() {
@@ -264,6 +360,15 @@ fn actions(account: &Account, fold: &Fold, facts: &mut Facts) {
                 "ended_at",
                 "it began and no end was recorded",
                 ended,
+            );
+        }
+        if row.kind.as_str() == "unknown" {
+            facts.at(
+                LIST,
+                index,
+                "kind",
+                from,
+                "set `recount.action.kind` on its begin",
             );
         }
         if row.outcome == Outcome::Unknown {
@@ -324,8 +429,7 @@ fn actions(account: &Account, fold: &Fold, facts: &mut Facts) {
             );
         }
         for (content, field) in [(&row.input, "input"), (&row.output, "output")] {
-            let dangling = field == "output" && act.is_dangling();
-            if content.state == ContentState::Unknown && !dangling {
+            if content.state == ContentState::Unknown {
                 facts.at(
                     LIST,
                     index,

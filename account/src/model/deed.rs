@@ -66,6 +66,9 @@ pub struct Action {
     pub usage: Usage,
     /// What its begin had reached before it ran.
     pub durability: Option<Durability>,
+    /// How often the same record of it was received; 1 is not written.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub received: u64,
     /// Records of other producers that show the same action.
     pub corroborated_by: Vec<RecordRef>,
     /// The trace it belongs to, hex.
@@ -75,6 +78,18 @@ pub struct Action {
     /// What shows it.
     #[serde(flatten)]
     pub evidence: Evidence,
+}
+
+fn once() -> u64 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+fn is_once(times: &u64) -> bool {
+    *times == 1
 }
 
 /// What an action was aimed at.

@@ -355,7 +355,7 @@ fn decision(row: &Decision) -> Vec<Fact> {
         .map(|count| format!(" of {count}"))
         .unwrap_or_default();
     let text = format!(
-        "{}{}  chose {}{of}{}{}  led to {} actions",
+        "{}{}  chose {}{of}{}{}  led to {} action{}",
         line(question),
         row.made_by
             .map(|by| format!("  by {by}"))
@@ -364,6 +364,7 @@ fn decision(row: &Decision) -> Vec<Fact> {
         said("criteria", &row.criteria),
         said("because", &row.rationale),
         row.led_to.len(),
+        if row.led_to.len() == 1 { "" } else { "s" },
     );
     let mut list = vec![Fact::new("why", text, Some(&row.evidence)).stated(true)];
     for discarded in &row.discarded {

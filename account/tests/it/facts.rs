@@ -157,3 +157,46 @@ fn real_accounts_keep_to_the_schema() {
         assert!(errors.is_empty(), "{}", errors.join("\n"));
     }
 }
+
+/// Every place that says `unknown`, as a JSON Pointer; the state of a content counts for the content.
+fn unknowns(at: &str, value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(word) if word == "unknown" => {
+            found.push(at.strip_suffix("/state").unwrap_or(at).to_owned());
+        }
+        serde_json::Value::Array(list) => {
+            for (index, member) in list.iter().enumerate() {
+                unknowns(&format!("{at}/{index}"), member, found);
+            }
+        }
+        serde_json::Value::Object(map) => {
+            for (key, member) in map {
+                unknowns(&format!("{at}/{key}"), member, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn whatever_says_unknown_says_why() {
+    for account in [told(), crate::plain::otel(), crate::plain::lines()] {
+        let mut found = Vec::new();
+        unknowns("", &serde_json::to_value(&account).unwrap(), &mut found);
+        let told: Vec<&str> = account
+            .unknown
+            .iter()
+            .map(|row| row.fact.as_str())
+            .collect();
+        // How well somebody is known is told in words; the identity is what is unknown then.
+        let silent: Vec<&String> = found
+            .iter()
+            .filter(|at| {
+                !told.contains(&at.as_str())
+                    && !at.starts_with("/unknown")
+                    && !at.ends_with("/proof")
+            })
+            .collect();
+        assert!(silent.is_empty(), "{silent:?}");
+    }
+}

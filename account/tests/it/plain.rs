@@ -59,11 +59,26 @@ fn spans() -> Sender {
     sender
 }
 
-#[test]
-fn spans_become_actions_and_what_they_lack_is_listed() {
+/// The account of a few spans.
+pub(crate) fn otel() -> account::model::Account {
     let mut world = World::new();
     world.seal(&mut spans(), false);
-    let account = world.account("req-otel");
+    world.account("req-otel")
+}
+
+/// The account of one line.
+pub(crate) fn lines() -> account::model::Account {
+    let mut world = World::new();
+    let mut sender = Sender::sdk("lines-0001", "backup-1");
+    let line = crate::support::content("backup done", "text/plain");
+    sender.tell(&world, "agent.log.line", json!({ "recount.content": line }));
+    world.seal(&mut sender, false);
+    world.account("backup-1")
+}
+
+#[test]
+fn spans_become_actions_and_what_they_lack_is_listed() {
+    let account = otel();
     let seen: Vec<(&Kind, Option<Access>, Outcome, Option<&str>)> = account
         .actions
         .iter()
@@ -144,19 +159,12 @@ fn a_span_that_arrives_twice_is_one_action() {
     let account = world.account("req-otel");
     assert_eq!(account.actions.len(), 5);
     assert_eq!(account.actions[1].evidence.refs.len(), 2);
+    assert_eq!(account.actions[1].received, 2);
 }
 
 #[test]
 fn a_line_from_outside_is_said_and_not_attempted() {
-    let mut world = World::new();
-    let mut sender = Sender::sdk("lines-0001", "backup-1");
-    sender.tell(
-        &world,
-        "agent.log.line",
-        json!({ "recount.content": crate::support::content("backup done", "text/plain") }),
-    );
-    world.seal(&mut sender, false);
-    let account = world.account("backup-1");
+    let account = lines();
     assert_eq!(account.actions[0].result.as_deref(), Some("backup done"));
     assert_eq!(account.outcome.counts.actions, 0);
     assert_eq!(account.outcome.summary, "1 line");
