@@ -17,11 +17,14 @@ pub mod words;
 
 mod copy;
 mod model;
+mod prompt;
+mod travel;
 mod update;
 
 pub use crate::screen::view;
 pub use model::{
     Diffs, Effect, Home, Model, Msg, Notice, Opened, Prompt, PromptKind, SessionRow, Spot, Timeline,
 };
-pub(crate) use update::show_resource;
-pub use update::{parse_ref, update};
+pub use prompt::parse_ref;
+pub(crate) use travel::show_resource;
+pub use update::update;

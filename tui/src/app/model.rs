@@ -355,8 +355,8 @@ impl Model {
         self.opened = Some(opened);
         self.screen = Screen::Answer;
         self.back.clear();
-        super::update::keep_rows(self);
-        super::update::show_resource(self, 0);
+        super::prompt::keep_rows(self);
+        super::travel::show_resource(self, 0);
     }
 
     /// What the user called the opened account.

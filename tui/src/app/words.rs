@@ -34,7 +34,12 @@ pub fn content_state(content: &Content) -> String {
         .as_ref()
         .map(|digest| format!(", {digest}"))
         .unwrap_or_default();
-    format!("({state}{size}{digest})")
+    let why = content
+        .why
+        .as_ref()
+        .map(|why| format!(": {why}"))
+        .unwrap_or_default();
+    format!("({state}{size}{digest}{why})")
 }
 
 fn first_line(text: &str) -> String {

@@ -1,7 +1,6 @@
 //! The screens: each a pure function of the model, with the rows that never change place around them.
 
 mod answer;
-mod answer_side;
 mod decisions;
 mod detail;
 mod diffs;
@@ -109,7 +108,7 @@ fn breadcrumb(model: &Model, width: usize) -> Line {
     line.add(Token::Plain, &format!("request {}", account.request.id));
     if let Some(session) = account.sessions.first() {
         line.add(Token::Dim, " > ");
-        line.add(Token::Plain, &short_id(&session.id));
+        line.add(Token::Plain, &short_id(&session.id, width));
         line.add(
             Token::Plain,
             &format!(" (1 of {})", account.sessions.total()),
@@ -118,11 +117,13 @@ fn breadcrumb(model: &Model, width: usize) -> Line {
     line.right(badge(model), width, model.look)
 }
 
-/// A long random id, shortened where the first characters say enough.
-fn short_id(id: &str) -> String {
-    let hex = id.len() >= 32 && id.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-');
+/// A long random id, shortened to a beginning that still finds it.
+fn short_id(id: &str, width: usize) -> String {
+    let bare = id.strip_prefix("s-").unwrap_or(id);
+    let hex = bare.len() >= 32 && bare.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-');
+    let keep = id.len() - bare.len() + if width < 100 { 8 } else { 13 };
     if hex {
-        id.chars().take(8).collect()
+        id.chars().take(keep).collect()
     } else {
         id.to_owned()
     }

@@ -3,11 +3,12 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{answer, detail, stack};
+use super::short;
 use crate::app::line::{Line, rule, wrap};
 use crate::app::look::{Look, Token};
 use crate::app::rows::Item;
 use crate::app::{Model, Opened, words};
+use crate::screen::{detail, stack};
 
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     let Some(opened) = &model.opened else { return };
@@ -42,7 +43,7 @@ fn changed(opened: &Opened, rows: usize, width: usize, look: Look) -> Vec<Line> 
             .iter()
             .filter_map(|n| opened.account.diffs[*n].evidence.refs.first())
             .take(3)
-            .map(|shown_by| answer::short(Some(shown_by)))
+            .map(|shown_by| short(Some(shown_by)))
             .collect();
         let tail = Line::of(
             Token::Added,
@@ -78,7 +79,7 @@ fn selected(model: &Model, opened: &Opened, rows: usize, width: usize) -> Vec<Li
     let mark = crate::app::marks::of_problem(problem);
     let title = format!(
         "Selected: {} {}",
-        answer::short(problem.evidence.refs.first()),
+        short(problem.evidence.refs.first()),
         mark.word
     );
     let mut lines = vec![rule(&title, problem.severity.as_str(), width, look)];

@@ -1,0 +1,236 @@
+//! What the user types: prompts, filters, search, and going to a record.
+
+use vocabulary::id::RecordRef;
+
+use super::filter::{Filter, Seen};
+use super::keys::{Code, Key, Screen};
+use super::model::{Effect, Model, Notice, Prompt, PromptKind};
+use super::rows;
+use super::travel::{go_to_row, leave_for};
+use super::update::say;
+use crate::screen;
+
+/// Applies Home's filter.
+pub(crate) fn keep_sessions(model: &mut Model) {
+    let wanted: Vec<String> = model
+        .home
+        .filter
+        .split_whitespace()
+        .map(str::to_lowercase)
+        .collect();
+    let home = &mut model.home;
+    home.kept = (0..home.sessions.len())
+        .filter(|n| {
+            let text = home.sessions[*n].text().to_lowercase();
+            wanted.iter().all(|word| match word.strip_prefix('-') {
+                Some(rest) if !rest.is_empty() => !text.contains(rest),
+                _ => text.contains(word.as_str()),
+            })
+        })
+        .collect();
+    home.list.set_total(home.kept.len());
+}
+
+/// Applies the timeline's filter; the cursor stays on its row where that is kept.
+pub(crate) fn keep_rows(model: &mut Model) {
+    let Some(opened) = &model.opened else { return };
+    let before = model.timeline_row();
+    match Filter::parse(&model.timeline.filter) {
+        Ok(filter) => model.timeline.parsed = filter,
+        Err(error) => {
+            model.message = Some(Notice {
+                what: error.to_string(),
+                hint: String::new(),
+            });
+            return;
+        }
+    }
+    let (filter, only) = (&model.timeline.parsed, model.timeline.only_problems);
+    let account = &opened.account;
+    let kept = opened.rows.iter().enumerate().filter(|(_, row)| {
+        if only && row.problem.is_none() {
+            return false;
+        }
+        if filter.is_empty() {
+            return true;
+        }
+        let text = if filter.needs_text() {
+            rows::what(account, row.item).to_lowercase()
+        } else {
+            String::new()
+        };
+        filter.keeps(&Seen {
+            kind: rows::kind(account, row.item),
+            mark: rows::mark(account, row).word,
+            text: &text,
+            problem: row.problem.is_some(),
+            changed: row.changed,
+        })
+    });
+    model.timeline.kept = kept.filter_map(|(n, _)| u32::try_from(n).ok()).collect();
+    model.timeline.list.set_total(model.timeline.kept.len());
+    if let Some(before) = before {
+        let wanted = u32::try_from(before).unwrap_or(u32::MAX);
+        let at = model.timeline.kept.partition_point(|row| *row < wanted);
+        model.timeline.list.go(at);
+    }
+    model.timeline.strip.clear();
+}
+
+pub(super) fn ask(model: &mut Model, kind: PromptKind) {
+    let text = match (kind, model.screen) {
+        (PromptKind::Filter, Screen::Home) => model.home.filter.clone(),
+        (PromptKind::Filter, _) => model.timeline.filter.clone(),
+        _ => String::new(),
+    };
+    model.prompt = Some(Prompt {
+        kind,
+        before: text.clone(),
+        text,
+    });
+}
+
+pub(super) fn type_key(model: &mut Model, key: Key) -> Vec<Effect> {
+    let Some(prompt) = &mut model.prompt else {
+        return Vec::new();
+    };
+    match key.code {
+        Code::Char('u') if key.ctrl => prompt.text.clear(),
+        Code::Char(c) if !key.ctrl => {
+            if prompt.text.len() < 1024 {
+                prompt.text.push(c);
+            }
+        }
+        Code::Backspace => {
+            if prompt.text.pop().is_none() {
+                model.prompt = None;
+                return Vec::new();
+            }
+        }
+        Code::Esc => {
+            let cancelled = model.prompt.take();
+            if let Some(Prompt {
+                kind: PromptKind::Filter,
+                before,
+                ..
+            }) = cancelled
+            {
+                set_filter(model, before);
+            }
+            return Vec::new();
+        }
+        Code::Enter => {
+            let Some(entered) = model.prompt.take() else {
+                return Vec::new();
+            };
+            return answer_prompt(model, entered);
+        }
+        _ => return Vec::new(),
+    }
+    if let Some(Prompt {
+        kind: PromptKind::Filter,
+        text,
+        ..
+    }) = &model.prompt
+    {
+        // Half-typed words such as `is:d` are no mistake yet.
+        let text = text.clone();
+        if Filter::parse(&text).is_ok() {
+            set_filter(model, text);
+        }
+    }
+    Vec::new()
+}
+
+pub(super) fn set_filter(model: &mut Model, text: String) {
+    if model.screen == Screen::Home {
+        model.home.filter = text;
+        keep_sessions(model);
+    } else {
+        model.timeline.filter = text;
+        keep_rows(model);
+    }
+}
+
+pub(super) fn answer_prompt(model: &mut Model, prompt: Prompt) -> Vec<Effect> {
+    let text = prompt.text.trim();
+    match prompt.kind {
+        PromptKind::Open if text.is_empty() => {}
+        PromptKind::Open => return vec![model.open(text)],
+        PromptKind::Search => {
+            if !text.is_empty() {
+                model.search = text.to_lowercase();
+            }
+            find(model, 1);
+        }
+        PromptKind::Filter => set_filter(model, prompt.text.trim().to_owned()),
+        PromptKind::GoTo => go_to(model, text),
+    }
+    Vec::new()
+}
+
+pub(super) fn go_to(model: &mut Model, text: &str) {
+    if let Some(percent) = text
+        .strip_suffix('%')
+        .and_then(|number| number.parse::<usize>().ok())
+    {
+        let list = model.active_mut();
+        list.jump(
+            list.total()
+                .saturating_sub(1)
+                .saturating_mul(percent.min(100))
+                / 100,
+        );
+        return;
+    }
+    let Some(opened) = &model.opened else { return };
+    match parse_ref(text).and_then(|wanted| opened.rows.of_ref(wanted)) {
+        Some(row) => {
+            if model.screen != Screen::Timeline {
+                leave_for(model, Screen::Timeline);
+            }
+            go_to_row(model, row);
+        }
+        None => say(
+            model,
+            &format!("no row shows record {text}; write 14, s1a#14 or 50%"),
+        ),
+    }
+}
+
+/// Goes to the next line that contains what was searched for, around the end once.
+pub(super) fn find(model: &mut Model, step: isize) {
+    let wanted = model.search.clone();
+    if wanted.is_empty() {
+        return say(model, "nothing to search for: / asks");
+    }
+    let total = model.active().total();
+    let at = model.active().cursor();
+    let found = (1..=total)
+        .map(|n| {
+            if step > 0 {
+                (at + n) % total
+            } else {
+                (at + total - n) % total
+            }
+        })
+        .find(|line| {
+            screen::text_of(model, *line)
+                .to_lowercase()
+                .contains(&wanted)
+        });
+    match found {
+        Some(line) => model.active_mut().jump(line),
+        None => say(model, &format!("nothing here contains \"{wanted}\"")),
+    }
+}
+
+/// A reference as the user writes it: `s1a#14`, or `14` and `#14` in the first stream.
+pub fn parse_ref(text: &str) -> Option<RecordRef> {
+    let text = text.trim();
+    let bare = text.strip_prefix('#').unwrap_or(text);
+    if !bare.is_empty() && bare.bytes().all(|c| c.is_ascii_digit()) {
+        return format!("s1a#{bare}").parse().ok();
+    }
+    text.parse().ok()
+}

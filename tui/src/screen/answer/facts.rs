@@ -1,0 +1,222 @@
+//! The first lines of the Answer: asked, result, read, changed, scope.
+
+use account::model::{Account, Asked};
+use vocabulary::id::RecordRef;
+use vocabulary::principal::PrincipalProof;
+use vocabulary::session::TriggerKind;
+use vocabulary::verdict::ScopeVerdict;
+
+use crate::app::clock::took;
+use crate::app::line::Line;
+use crate::app::look::{Look, Token};
+use crate::app::{Model, words};
+
+fn fact(name: &str, indent: bool) -> Line {
+    let line = Line::of(Token::Plain, " ");
+    if indent {
+        line.column(9, 0)
+    } else {
+        line.put(Token::Title, name).column(9, 1)
+    }
+}
+
+pub(super) fn facts(model: &Model, account: &Account, width: usize) -> Vec<Line> {
+    let look = model.look;
+    let asked = account.asked.first();
+    let mut lines = Vec::with_capacity(24);
+    let intent = match asked {
+        Some(asked) => match words::inline(&asked.intent) {
+            Some(_) => format!("\"{}\"", words::content(&asked.intent)),
+            None => words::content(&asked.intent),
+        },
+        None => "unknown: no intent was recorded".to_owned(),
+    };
+    let shown_by = asked
+        .map(|asked| bare(asked.evidence.refs.last()))
+        .unwrap_or_default();
+    lines.push(fact("ASKED", false).put(Token::Plain, intent).right(
+        Line::of(Token::Dim, shown_by),
+        width,
+        look,
+    ));
+    let (who, proof) = asked_by(model, asked);
+    lines.push(fact("", true).join(who).right(proof, width, look));
+    lines.push(result(account, width, look));
+    let session = account.sessions.first();
+    let spent = session.and_then(|session| took(session.started_at, session.ended_at));
+    let spent = spent.unwrap_or_else(|| "still running".to_owned());
+    lines.push(fact("READ", false).put(Token::Plain, read(account)).right(
+        Line::of(Token::Plain, spent),
+        width,
+        look,
+    ));
+    lines.push(
+        fact("CHANGED", false)
+            .put(Token::Plain, changed(account))
+            .right(Line::of(Token::Dim, "4 shows each"), width, look),
+    );
+    lines.push(fact("SCOPE", false).join(scope(account)).cut(width, look));
+    lines
+}
+
+fn bare(shown_by: Option<&RecordRef>) -> String {
+    match shown_by {
+        Some(it) if it.stream.to_string() == "s1a" => format!("#{}", it.index),
+        Some(it) => it.to_string(),
+        None => String::new(),
+    }
+}
+
+/// The status and the summary; where that is too long, without the parts that the lines below repeat.
+fn result(account: &Account, width: usize, look: Look) -> Line {
+    let outcome = &account.outcome;
+    let head = fact("RESULT", false).put(
+        status_token(account),
+        outcome.status.as_str().to_uppercase(),
+    );
+    let room = width.saturating_sub(head.width() + 2);
+    let mut summary = outcome.summary.clone();
+    if Line::of(Token::Plain, &summary).width() > room {
+        let repeated =
+            |part: &&str| !part.ends_with(" changed") && !part.ends_with(" outside scope");
+        summary = summary
+            .split("; ")
+            .filter(repeated)
+            .collect::<Vec<_>>()
+            .join("; ");
+    }
+    let done = account
+        .outcome
+        .counts
+        .by_outcome
+        .get("success")
+        .copied()
+        .unwrap_or(0);
+    let succeeded = format!(
+        "{done} of {} actions succeeded; ",
+        account.outcome.counts.actions
+    );
+    if summary != outcome.summary && succeeded.len() + summary.len() <= room {
+        summary.insert_str(0, &succeeded);
+    }
+    head.put(Token::Plain, format!("  {summary}"))
+        .cut(width, look)
+}
+
+fn status_token(account: &Account) -> Token {
+    use vocabulary::session::OutcomeStatus as Status;
+    match account.outcome.status {
+        Status::Completed => Token::Good,
+        Status::Partial | Status::Running | Status::Unknown => Token::Ask,
+        Status::Failed | Status::Denied | Status::Abandoned => Token::Error,
+    }
+}
+
+/// Who asked, through what and when; and how well that is proven.
+fn asked_by(model: &Model, asked: Option<&Asked>) -> (Line, Line) {
+    let Some(asked) = asked else {
+        return (Line::of(Token::Plain, "by unknown"), Line::new());
+    };
+    let through = match (asked.trigger.kind, &asked.trigger.origin) {
+        (TriggerKind::Unknown, None) => String::new(),
+        (TriggerKind::Chat, _) => " in chat".to_owned(),
+        (kind, None) => format!(" by {kind}"),
+        (kind, Some(origin)) => format!(" by {kind} {origin}"),
+    };
+    let at = asked
+        .at
+        .map_or_else(|| "time unknown".to_owned(), |at| model.clock.full(at));
+    let who = format!("{}{through}, {at}", words::principal(&asked.principal));
+    let proof = format!("proof: {}", proof(asked.principal.proof));
+    (Line::of(Token::Plain, who), Line::of(Token::Dim, proof))
+}
+
+fn proof(proof: PrincipalProof) -> &'static str {
+    match proof {
+        PrincipalProof::Asserted => "asserted",
+        PrincipalProof::TokenPresented => "token",
+        PrincipalProof::VerifiedByAgent => "by agent",
+        PrincipalProof::VerifiedByCollector => "by collector",
+        PrincipalProof::Unknown => "unknown",
+    }
+}
+
+fn read(account: &Account) -> String {
+    let counts = &account.outcome.counts;
+    let mut parts: Vec<String> = counts
+        .read
+        .iter()
+        .filter(|(kind, number)| kind.as_str() != "llm" && **number > 0)
+        .map(|(kind, number)| words::targets(kind, *number))
+        .collect();
+    if parts.is_empty() {
+        parts.push("nothing".to_owned());
+    }
+    let calls = counts.by_kind.get("llm").copied().unwrap_or(0);
+    let calls = if calls > 0 {
+        format!("; {}", words::actions("llm", calls))
+    } else {
+        String::new()
+    };
+    format!("{}{calls}", parts.join(", "))
+}
+
+fn changed(account: &Account) -> String {
+    let counts = &account.outcome.counts;
+    let mut parts: Vec<String> = counts
+        .changed
+        .iter()
+        .filter(|(_, number)| **number > 0)
+        .map(|(kind, number)| words::targets(kind, *number))
+        .collect();
+    if parts.is_empty() {
+        parts.push("nothing".to_owned());
+    }
+    if counts.rolled_back > 0 {
+        parts.push(format!("{} taken back", counts.rolled_back));
+    }
+    parts.join(", ")
+}
+
+fn scope(account: &Account) -> Line {
+    let counts = &account.outcome.counts;
+    let worst =
+        account
+            .scope
+            .iter()
+            .map(|scope| scope.verdict)
+            .max_by_key(|verdict| match verdict {
+                ScopeVerdict::Within => 0,
+                ScopeVerdict::Unknown => 1,
+                ScopeVerdict::Exceeded => 2,
+            });
+    let effects = words::count(counts.effects, "effect", "effects");
+    match worst {
+        None => Line::of(Token::Ask, "UNKNOWN").put(Token::Plain, "   no scope was declared"),
+        Some(ScopeVerdict::Within) => Line::of(Token::Good, "WITHIN").put(
+            Token::Plain,
+            format!("    {effects}, all within what was declared"),
+        ),
+        Some(ScopeVerdict::Unknown) => Line::of(Token::Ask, "UNKNOWN").put(
+            Token::Plain,
+            format!("   {effects}; something is missing, so nobody can say"),
+        ),
+        Some(ScopeVerdict::Exceeded) => {
+            let reads = account
+                .scope
+                .iter()
+                .flat_map(|scope| &scope.outside)
+                .count() as u64;
+            let outside = counts.effects_outside;
+            let said = match outside {
+                0 => format!(
+                    "  {} outside what was declared",
+                    words::count(reads, "access is", "accesses are")
+                ),
+                1 => format!("  1 of {effects} is outside what was declared"),
+                _ => format!("  {outside} of {effects} are outside what was declared"),
+            };
+            Line::of(Token::Error, "EXCEEDED").put(Token::Plain, said)
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The Answer's people: who asked, ran, allowed and owns.
+
+use account::model::{Account, Who};
+use vocabulary::principal::WhoRole;
+
+use crate::app::line::Line;
+use crate::app::look::{Look, Token};
+
+pub(super) fn who(account: &Account, rows: usize, width: usize, look: Look) -> Vec<Line> {
+    let mut lines = people(account, rows > 3, width, look);
+    let hidden = lines.len().saturating_sub(rows);
+    lines.truncate(rows);
+    if hidden > 0
+        && let Some(last) = lines.pop()
+    {
+        lines.push(last.right(Line::of(Token::Dim, format!("+{hidden}")), width, look));
+    }
+    lines
+}
+
+/// Everybody responsible, packed into rows: those of the first session, or of all.
+pub(super) fn people(account: &Account, all: bool, width: usize, look: Look) -> Vec<Line> {
+    let first = account.sessions.first().map(|session| session.name);
+    let mine = |who: &&Who| Some(who.session) == first || all;
+    let mut said: Vec<Line> = Vec::new();
+    let mut seen: Vec<(WhoRole, Option<&str>)> = Vec::new();
+    for who in account.who.iter().filter(mine) {
+        if seen.contains(&(who.role, who.identity.as_deref())) {
+            continue;
+        }
+        seen.push((who.role, who.identity.as_deref()));
+        said.push(one_who(who));
+    }
+    for role in [
+        WhoRole::Asked,
+        WhoRole::Ran,
+        WhoRole::Allowed,
+        WhoRole::Owns,
+    ] {
+        if !seen.iter().any(|(known, _)| *known == role) {
+            let name = if role == WhoRole::Owns {
+                "owner"
+            } else {
+                role.as_str()
+            };
+            said.push(Line::of(Token::Title, name).put(Token::Ask, " unknown"));
+        }
+    }
+    flow(said, width, look)
+}
+
+fn one_who(who: &Who) -> Line {
+    let name = if who.role == WhoRole::Owns {
+        "owner"
+    } else {
+        who.role.as_str()
+    };
+    let line = Line::of(Token::Title, name);
+    match &who.identity {
+        Some(identity) => line.put(Token::Plain, format!(" {identity}")).put(
+            Token::Dim,
+            if who.proof.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", brief_proof(&who.proof))
+            },
+        ),
+        None => line.put(Token::Ask, " unknown"),
+    }
+}
+
+/// How well somebody is known, without the details that 5 and the JSON carry.
+fn brief_proof(proof: &str) -> String {
+    proof.split(" (").next().unwrap_or(proof).replace('_', " ")
+}
+
+/// Puts short facts side by side, as many as fit into a row.
+fn flow(facts: Vec<Line>, width: usize, look: Look) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for fact in facts {
+        match lines.pop() {
+            Some(line) if line.width() + fact.width() + 3 <= width => {
+                let column = line.width();
+                lines.push(line.column(column, 3).join(fact));
+            }
+            line => {
+                lines.extend(line);
+                lines.push(Line::of(Token::Plain, " ").join(fact));
+            }
+        }
+    }
+    lines
+        .into_iter()
+        .map(|line| line.cut(width, look))
+        .collect()
+}
