@@ -32,6 +32,8 @@ pub fn run(
     mut worker: impl Worker,
 ) -> Result<Model, Failure> {
     let mut screen = Screen::enter().map_err(Failure::Terminal)?;
+    // The first look at the input registers for resizes: none may be lost between here and the first frame.
+    event::poll(Duration::ZERO).map_err(Failure::Terminal)?;
     let (messages, inbox) = mpsc::channel();
     let (jobs, queue) = mpsc::channel::<Effect>();
     let answers = messages.clone();

@@ -229,8 +229,11 @@ pub(super) fn find(model: &mut Model, step: isize) {
 pub fn parse_ref(text: &str) -> Option<RecordRef> {
     let text = text.trim();
     let bare = text.strip_prefix('#').unwrap_or(text);
-    if !bare.is_empty() && bare.bytes().all(|c| c.is_ascii_digit()) {
-        return format!("s1a#{bare}").parse().ok();
+    let (stream, digits) = bare.rsplit_once('#').unwrap_or(("s1a", bare));
+    if digits.is_empty() || !digits.bytes().all(|c| c.is_ascii_digit()) {
+        return None;
     }
-    text.parse().ok()
+    // Screens show short references as `#014`.
+    let index: u64 = digits.parse().ok()?;
+    format!("{stream}#{index}").parse().ok()
 }

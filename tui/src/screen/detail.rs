@@ -1,7 +1,8 @@
 //! One row of the timeline told in full: for the preview, the detail pane and the selected problem.
 
-use account::model::Content;
-use vocabulary::action::Kind;
+use account::model::{Action, Content};
+use vocabulary::action::{Durability, Kind};
+use vocabulary::record::ContentState;
 
 use super::answer::short;
 use crate::app::clock::took;
@@ -74,7 +75,7 @@ pub(super) fn row(model: &Model, opened: &Opened, row: &Row, width: usize) -> Ve
         ));
     }
     match row.item {
-        Item::Action(n) => lines.extend(action(model, opened, n, width)),
+        Item::Action(n) => lines.extend(action(opened, n, width)),
         Item::Decision(n) => lines.extend(decision(opened, n, width)),
         Item::Asked(n) => {
             let asked = &account.asked[n];
@@ -146,100 +147,78 @@ pub(super) fn row(model: &Model, opened: &Opened, row: &Row, width: usize) -> Ve
     lines
 }
 
-/// The facts of an action.
-pub(super) fn action(model: &Model, opened: &Opened, n: usize, width: usize) -> Vec<Line> {
+/// The facts of an action, the most telling first: a preview shows only a few.
+pub(super) fn action(opened: &Opened, n: usize, width: usize) -> Vec<Line> {
     let account = &opened.account;
     let it = &account.actions[n];
-    let mut lines = Vec::new();
-    lines.extend(fact(
-        "target",
-        it.target.resource.as_deref().unwrap_or("unknown"),
-        width,
-    ));
-    if it.input.state != vocabulary::record::ContentState::Absent {
-        lines.extend(content("input", &it.input, width));
-    }
-    if it.output.state != vocabulary::record::ContentState::Absent {
-        lines.extend(content("output", &it.output, width));
-    }
+    let target = it.target.resource.as_deref().unwrap_or("unknown");
+    let mut lines = fact("target", target, width);
     if let Some(verdict) = it.verdict {
         let rule = it.rule.as_deref().unwrap_or("rule unknown");
         lines.extend(fact("verdict", format!("{verdict}  {rule}"), width));
     }
-    let spent = took(it.began_at, it.ended_at)
-        .map(|spent| format!(", took {spent}"))
-        .unwrap_or_default();
-    let result = it
-        .result
-        .as_ref()
-        .map(|result| format!("  {result}"))
-        .unwrap_or_default();
-    lines.extend(fact(
-        "outcome",
-        format!(
-            "{}{result}, effect {}{spent}",
-            it.outcome.as_str().replace('_', " "),
-            it.effect.as_str().replace('_', " ")
-        ),
-        width,
-    ));
+    lines.extend(fact("outcome", outcome(it), width));
     if let Some(error) = &it.error {
         let parts = [&error.class, &error.native, &error.message];
         let text: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
         lines.extend(tagged(Token::Error, "error", text.join("  "), width));
     }
-    if it.kind == Kind::Llm {
-        let said = |tokens: Option<u64>| tokens.map_or_else(|| "unknown".to_owned(), words::tokens);
-        lines.extend(fact(
-            "tokens",
-            format!(
-                "in {} out {}",
-                said(it.usage.input_tokens),
-                said(it.usage.output_tokens)
-            ),
-            width,
-        ));
-    }
-    let decision = it
-        .decision
-        .as_ref()
-        .and_then(|id| account.decisions.iter().find(|decision| decision.id == *id));
+    let decision = it.decision.as_ref();
+    let decision =
+        decision.and_then(|id| account.decisions.iter().find(|decision| decision.id == *id));
     let why = match decision {
-        Some(decision) => format!(
-            "{} {}",
-            short(decision.evidence.refs.first()),
-            words::decision(decision)
-        ),
+        Some(decision) => {
+            format!(
+                "{} {}",
+                short(decision.evidence.refs.first()),
+                words::decision(decision)
+            )
+        }
         None => "no decision is named".to_owned(),
     };
     lines.extend(tagged(Token::Stated, "why", why, width));
-    for diff in account
+    for (name, side) in [("input", &it.input), ("output", &it.output)] {
+        if side.state != ContentState::Absent {
+            lines.extend(content(name, side, width));
+        }
+    }
+    if it.kind == Kind::Llm {
+        let said = |tokens: Option<u64>| tokens.map_or_else(|| "unknown".to_owned(), words::tokens);
+        let (sent, got) = (said(it.usage.input_tokens), said(it.usage.output_tokens));
+        lines.extend(fact("tokens", format!("in {sent} out {got}"), width));
+    }
+    let changes = account
         .diffs
         .iter()
-        .filter(|diff| diff.action.as_ref() == Some(&it.id))
-        .take(5)
-    {
-        lines.extend(fact(
-            "changed",
-            format!(
-                "{} {}  {}",
-                words::sign(diff),
-                diff.resource,
-                diff.effect.as_str().replace('_', " ")
-            ),
-            width,
-        ));
+        .filter(|diff| diff.action.as_ref() == Some(&it.id));
+    for diff in changes.take(5) {
+        let effect = diff.effect.as_str().replace('_', " ");
+        let text = format!("{} {}  {effect}", words::sign(diff), diff.resource);
+        lines.extend(fact("changed", text, width));
     }
     if let Some(durability) = it.durability {
-        let text = match durability.as_str() {
-            "strict" => "its begin was sealed before it ran",
-            "spool" => "its begin was sealed later: no evidence that it preceded the action",
-            _ => "its begin was not kept",
+        let text = match durability {
+            Durability::Strict => "its begin was sealed before it ran",
+            Durability::Spool => {
+                "its begin was sealed later: no evidence that it preceded the action"
+            }
+            Durability::None => "its begin was not kept",
         };
         lines.extend(fact("sealed", text, width));
     }
-    let _ = model;
     lines
+}
+
+fn outcome(it: &Action) -> String {
+    let spent = took(it.began_at, it.ended_at).map(|spent| format!(", took {spent}"));
+    let result = it.result.as_ref().map(|result| format!("  {result}"));
+    format!(
+        "{}{}, effect {}{}",
+        it.outcome.as_str().replace('_', " "),
+        result.unwrap_or_default(),
+        it.effect.as_str().replace('_', " "),
+        spent.unwrap_or_default()
+    )
 }
 
 /// The facts of a decision.

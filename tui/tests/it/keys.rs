@@ -1,1 +1,274 @@
-//! Sequences of keys.
+//! What keys do: journeys that a person makes, and sequences that nobody would.
+
+use proptest::prelude::*;
+use tui::app::keys::{BINDINGS, Code, Key, Screen};
+use tui::app::{Effect, Model, Msg, Notice, update};
+
+use crate::stage::{drawn, press, sessions, stage, text};
+
+fn at_home() -> Model {
+    let mut model = stage(80, 24);
+    let Effect::List { generation } = model.list() else {
+        unreachable!("listing is one effect")
+    };
+    update(
+        &mut model,
+        Msg::Sessions {
+            generation,
+            result: Ok(sessions()),
+        },
+    );
+    press(&mut model, "qq");
+    assert_eq!(model.screen, Screen::Home);
+    model
+}
+
+#[test]
+fn enter_opens_a_problem_in_the_timeline_and_back_undoes_it() {
+    let mut model = stage(80, 24);
+    press(&mut model, "ee");
+    let cursor = model.answer.cursor();
+    press(&mut model, "<Enter>");
+    assert_eq!(model.screen, Screen::Timeline);
+    assert!(text(&model).contains(">#149"), "{}", text(&model));
+    press(&mut model, "<Esc>");
+    assert_eq!(
+        (model.screen, model.answer.cursor()),
+        (Screen::Answer, cursor)
+    );
+}
+
+#[test]
+fn jumps_find_denials_errors_changes_and_say_when_there_are_no_more() {
+    let mut model = stage(80, 24);
+    press(&mut model, "2]d");
+    assert!(
+        text(&model).contains("DENY   POST mail.example.test/send"),
+        "{}",
+        text(&model)
+    );
+    let denied = model.timeline.list.cursor();
+    press(&mut model, "]d");
+    assert_eq!(model.timeline.list.cursor(), denied);
+    assert!(
+        text(&model).contains("no further denial"),
+        "{}",
+        text(&model)
+    );
+    press(&mut model, "gg]g");
+    assert!(text(&model).contains(">#066"), "{}", text(&model));
+    press(&mut model, "gg]e");
+    assert!(text(&model).contains(">#021"), "{}", text(&model));
+}
+
+#[test]
+fn a_filter_hides_rows_says_how_many_and_esc_lifts_it() {
+    let mut model = stage(80, 24);
+    press(&mut model, "2fkind:llm<Enter>");
+    let kept = model.timeline.kept.len();
+    assert!(
+        text(&model).contains(&format!("{kept} of 71 shown  {} hidden", 71 - kept)),
+        "{}",
+        text(&model)
+    );
+    press(&mut model, "<Esc>");
+    assert_eq!(model.timeline.kept.len(), 71);
+    press(&mut model, "<C-g>");
+    assert!(model.timeline.kept.len() < 20);
+}
+
+#[test]
+fn a_mistake_in_a_filter_names_what_would_be_right() {
+    let mut model = stage(80, 24);
+    press(&mut model, "2fis:dneied<Enter>");
+    assert!(text(&model).contains("is:denied"), "{}", text(&model));
+}
+
+#[test]
+fn search_goes_round_and_says_when_there_is_nothing() {
+    let mut model = stage(80, 24);
+    press(&mut model, "2/index.md<Enter>");
+    assert!(
+        text(&model).contains("edit pending-review/index.md"),
+        "{}",
+        text(&model)
+    );
+    press(&mut model, "/no such thing<Enter>");
+    assert!(
+        text(&model).contains("nothing here contains \"no such thing\""),
+        "{}",
+        text(&model)
+    );
+}
+
+#[test]
+fn going_to_a_record_takes_its_short_its_whole_name_and_a_percentage() {
+    let mut model = stage(80, 24);
+    press(&mut model, ":154<Enter>");
+    assert_eq!(model.screen, Screen::Timeline);
+    assert!(text(&model).contains(">#154"), "{}", text(&model));
+    press(&mut model, ":s2a#4<Enter>");
+    assert!(text(&model).contains(">s2a#4"), "{}", text(&model));
+    press(&mut model, ":0%<Enter>");
+    assert_eq!(model.timeline.list.cursor(), 0);
+    press(&mut model, ":9999<Enter>");
+    assert!(
+        text(&model).contains("no row shows record 9999"),
+        "{}",
+        text(&model)
+    );
+}
+
+#[test]
+fn a_change_opens_its_diff_and_the_diff_its_action() {
+    let mut model = stage(80, 24);
+    press(&mut model, "2:098<Enter><Enter>");
+    assert_eq!(model.screen, Screen::Diffs);
+    assert!(text(&model).contains("index.md"), "{}", text(&model));
+    press(&mut model, "<Enter>");
+    assert_eq!(model.screen, Screen::Timeline);
+    assert!(
+        text(&model).contains("pending-review/index.md"),
+        "{}",
+        text(&model)
+    );
+}
+
+#[test]
+fn copying_gives_a_reference_json_and_a_command_for_the_shell() {
+    let mut model = stage(80, 24);
+    assert_eq!(
+        press(&mut model, "yi"),
+        [Effect::Copy("47892#s1a#151".to_owned())]
+    );
+    let json = press(&mut model, "yj");
+    assert!(
+        matches!(&json[..], [Effect::Copy(json)] if json.contains("\"effect_outside_scope\"")),
+        "{json:?}"
+    );
+    let command = press(&mut model, "4yc");
+    let wanted = "recount diff 47892 pending-review/acme.md --store /var/lib/recount";
+    assert_eq!(command, [Effect::Copy(wanted.to_owned())]);
+    let patch = press(&mut model, "yd");
+    assert!(
+        matches!(&patch[..], [Effect::Copy(patch)] if patch.contains("+++ b/pending-review/acme.md")),
+        "{patch:?}"
+    );
+}
+
+#[test]
+fn leaving_goes_home_when_there_is_one_and_quits_when_there_is_not() {
+    let mut model = stage(80, 24);
+    assert_eq!(press(&mut model, "q"), [Effect::Quit]);
+    let mut model = at_home();
+    assert_eq!(press(&mut model, "q"), [Effect::Quit]);
+    assert_eq!(press(&mut model, "Q"), [Effect::Quit]);
+}
+
+#[test]
+fn home_opens_what_is_selected_and_drops_answers_that_are_too_late() {
+    let mut model = at_home();
+    let effects = press(&mut model, "j<Enter>");
+    assert!(
+        matches!(&effects[..], [Effect::Open { query, .. }] if query == "47891"),
+        "{effects:?}"
+    );
+    let again = press(&mut model, "o500<Enter>");
+    let [Effect::Open { generation, query }] = &again[..] else {
+        unreachable!("{again:?}")
+    };
+    assert_eq!(query, "500");
+    let late = Notice {
+        what: "too late".to_owned(),
+        hint: String::new(),
+    };
+    update(
+        &mut model,
+        Msg::Opened {
+            generation: generation - 1,
+            result: Err(late),
+        },
+    );
+    assert!(!text(&model).contains("too late"));
+    let now = Notice {
+        what: "no request matches \"500\"".to_owned(),
+        hint: "recount log".to_owned(),
+    };
+    update(
+        &mut model,
+        Msg::Opened {
+            generation: *generation,
+            result: Err(now),
+        },
+    );
+    assert!(
+        text(&model).contains("no request matches"),
+        "{}",
+        text(&model)
+    );
+}
+
+#[test]
+fn the_next_problem_at_home_is_the_next_bad_session() {
+    let mut model = at_home();
+    press(&mut model, "e");
+    assert!(text(&model).contains(">47889"), "{}", text(&model));
+}
+
+fn any_key() -> impl Strategy<Value = Key> {
+    let bound: Vec<Key> = BINDINGS
+        .iter()
+        .flat_map(|binding| binding.keys.split(' '))
+        .flat_map(|keys| keys.chars().map(Key::char).collect::<Vec<_>>())
+        .collect();
+    prop_oneof![
+        6 => proptest::sample::select(bound),
+        2 => proptest::sample::select(vec![
+            Key::of(Code::Enter), Key::of(Code::Esc), Key::of(Code::Tab), Key::of(Code::BackTab),
+            Key::of(Code::Backspace), Key::of(Code::PageDown), Key::of(Code::PageUp), Key::of(Code::Home),
+            Key::of(Code::End), Key::ctrl('d'), Key::ctrl('u'), Key::ctrl('g'), Key::ctrl('z'),
+        ]),
+        1 => any::<char>().prop_map(Key::char),
+    ]
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Press(Key),
+    Resize(u16, u16),
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        20 => any_key().prop_map(Step::Press),
+        1 => (1u16..180, 1u16..60).prop_map(|(columns, rows)| Step::Resize(columns, rows)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_sequence_of_keys_and_sizes_breaks_the_screens(steps in proptest::collection::vec(any_step(), 1..60)) {
+        let mut model = at_home();
+        for step in steps {
+            match step {
+                Step::Press(key) => drop(update(&mut model, Msg::Key(key))),
+                Step::Resize(columns, rows) => drop(update(&mut model, Msg::Resize(columns, rows))),
+            }
+            let list = model.active();
+            prop_assert!(list.total() == 0 || list.cursor() < list.total());
+            prop_assert!(list.total() == 0 || list.window().is_empty() || list.window().contains(&list.cursor()));
+            drawn(&model);
+        }
+    }
+
+    #[test]
+    fn applying_a_filter_twice_is_applying_it_once(word in "(kind:[a-z]{2,4}|is:(problem|denied|error|changed)|-?[a-z]{1,6})") {
+        let mut model = stage(80, 24);
+        press(&mut model, &format!("2f{word}<Enter>"));
+        let once = model.timeline.kept.clone();
+        press(&mut model, "f<Enter>");
+        prop_assert_eq!(&model.timeline.kept, &once);
+    }
+}

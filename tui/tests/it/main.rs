@@ -2,10 +2,12 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     reason = "a test that cannot go on should stop with a message"
 )]
 
+mod cli;
 mod keys;
 mod screens;
 mod stage;
+mod store;
+mod terminal;

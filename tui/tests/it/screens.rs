@@ -1,18 +1,234 @@
-//! Every screen at three sizes, as text and by its styles.
+//! Every screen at three sizes as text, and its styles: every state has a word before it has a colour.
 
-use tui::app::Msg;
-use tui::app::update;
+use account::model::Account;
+use ratatui::style::{Color, Modifier};
+use tui::app::keys::Screen;
+use tui::app::look::{Look, Theme};
+use tui::app::{Model, Msg, update};
+use vocabulary::record::IntegrityStatus;
 
-use crate::stage::{press, stage, text};
+use crate::stage::{drawn, press, renewal, sessions, showing, stage, text};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (160, 45), (60, 20)];
+
+fn home(columns: u16, rows: u16) -> Model {
+    let mut model = stage(columns, rows);
+    let tui::app::Effect::List { generation } = model.list() else {
+        unreachable!("listing is one effect")
+    };
+    update(
+        &mut model,
+        Msg::Sessions {
+            generation,
+            result: Ok(sessions()),
+        },
+    );
+    press(&mut model, "q");
+    assert_eq!(model.screen, Screen::Home);
+    model
+}
 
 #[test]
-fn look() {
-    for (c, r) in [(80, 24), (160, 45), (60, 20)] {
-        for keys in ["1", "2", "3", "4", "5", "?", "4s"] {
-            let mut model = stage(c, r);
+fn every_screen_at_three_sizes() {
+    for (columns, rows) in SIZES {
+        insta::assert_snapshot!(format!("home_{columns}x{rows}"), text(&home(columns, rows)));
+        for (name, keys) in [
+            ("answer", "1"),
+            ("answer_problem_2", "1e"),
+            ("timeline", "2]d"),
+            ("decisions", "3"),
+            ("diffs", "4]f]f]f]f]f]f]f]f]f]f"),
+            ("diffs_side_by_side", "4s]f]f]f]f]f]f]f]f]f]f"),
+            ("integrity", "5"),
+            ("help", "2?"),
+        ] {
+            let mut model = stage(columns, rows);
             press(&mut model, keys);
-            println!("=== {keys} {c}x{r}\n{}", text(&model));
+            insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), text(&model));
         }
     }
-    let _ = (update, Msg::Resize(1, 1));
+}
+
+/// The first mock-up's lines, in its order, whatever the values are.
+#[test]
+fn the_answer_has_the_lines_that_were_promised_in_their_order() {
+    let shown = text(&stage(80, 24));
+    let mut rest = shown.as_str();
+    for line in [
+        " recount > request 47892 > ",
+        " [1 Answer] 2 Timeline 3 Decisions 4 Diffs 5 Integrity",
+        "------------------------------",
+        " ASKED   \"draft a renewal email for our top 10 enterprise customers\"",
+        "user@example.test in chat, 2026-03-14 09:12:04Z",
+        " RESULT  PARTIAL  ",
+        " READ    ",
+        " CHANGED ",
+        " SCOPE   EXCEEDED  1 of 32 effects is outside what was declared",
+        "-- Problems (9), worst first ---",
+        ">#151 ",
+        " + ",
+        "-- Why",
+        "stated by the agent, not observed --",
+        "-- Who is responsible ---",
+        " asked user@example.test",
+        "-- Record: unchanged since 09:12:10Z; not proven: that the agent told all (5) --",
+        " Enter open  e problem  3 why  4 diffs",
+    ] {
+        let at = rest
+            .find(line)
+            .unwrap_or_else(|| unreachable!("{line:?} is missing or out of order in\n{shown}"));
+        rest = &rest[at + line.len()..];
+    }
+    assert_eq!(shown.lines().count(), 24);
+}
+
+#[test]
+fn no_line_is_wider_and_no_screen_taller_than_the_terminal() {
+    for (columns, rows) in SIZES
+        .into_iter()
+        .chain([(40, 10), (100, 30), (119, 24), (120, 24)])
+    {
+        for keys in ["1", "2", "3", "4", "4s", "5", "?"] {
+            let mut model = stage(columns, rows);
+            press(&mut model, keys);
+            // Ratatui panics on a cell outside the buffer, so drawing is the check.
+            drawn(&model);
+        }
+    }
+}
+
+#[test]
+fn a_tiny_terminal_gets_one_line_that_says_what_to_do() {
+    let shown = text(&stage(38, 9));
+    assert!(
+        shown.starts_with("terminal is 38x9; recount needs 40x10"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn without_colours_the_screens_say_the_same_and_carry_no_colour() {
+    for keys in ["1", "2", "3", "4", "5", "?"] {
+        let mut coloured = stage(80, 24);
+        press(&mut coloured, keys);
+        let mut mono = coloured.clone();
+        mono.look = Look {
+            theme: Theme::Mono,
+            ascii: true,
+        };
+        assert_eq!(text(&coloured), text(&mono), "{keys}");
+        let buf = drawn(&mono);
+        assert!(
+            buf.content()
+                .iter()
+                .all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset),
+            "{keys}"
+        );
+        assert!(
+            drawn(&coloured)
+                .content()
+                .iter()
+                .all(|cell| cell.bg == Color::Reset),
+            "{keys}"
+        );
+    }
+}
+
+#[test]
+fn the_selected_line_is_reversed_in_every_theme() {
+    for theme in [Theme::Auto, Theme::Mono, Theme::Cvd] {
+        for keys in ["1", "2", "3", "4"] {
+            let mut model = stage(80, 24);
+            model.look = Look { theme, ascii: true };
+            press(&mut model, keys);
+            let buf = drawn(&model);
+            let reversed = (0..buf.area.height)
+                .filter(|y| {
+                    (0..buf.area.width).all(|x| buf[(x, *y)].modifier.contains(Modifier::REVERSED))
+                })
+                .count();
+            assert_eq!(reversed, 1, "{theme:?} {keys}");
+        }
+    }
+}
+
+#[test]
+fn ascii_mode_draws_ascii_only() {
+    for keys in ["1", "2", "3", "4", "4s", "5", "?"] {
+        let mut model = stage(160, 45);
+        press(&mut model, keys);
+        assert!(text(&model).is_ascii(), "{keys}\n{}", text(&model));
+    }
+}
+
+fn changed(change: impl FnOnce(&mut Account)) -> Account {
+    let mut account = renewal();
+    change(&mut account);
+    account
+}
+
+#[test]
+fn a_broken_record_shows_on_every_screen() {
+    let account = changed(|account| account.integrity.status = IntegrityStatus::Broken);
+    for keys in ["1", "2", "3", "4", "5"] {
+        let mut model = showing(account.clone(), 80, 24);
+        press(&mut model, keys);
+        assert!(
+            text(&model).lines().next().unwrap().contains("BROKEN"),
+            "{}",
+            text(&model)
+        );
+    }
+}
+
+#[test]
+fn an_account_with_nothing_in_it_is_said_to_be_so() {
+    let account = changed(|account| {
+        account.asked = Vec::new().into();
+        account.scope = Vec::new().into();
+        account.actions = Vec::new().into();
+        account.decisions = Vec::new().into();
+        account.diffs = Vec::new().into();
+        account.problems = Vec::new().into();
+        account.who = Vec::new().into();
+        account.context = Vec::new().into();
+        account.authorization = Vec::new().into();
+        account.sessions = Vec::new().into();
+        account.outcome.counts = Default::default();
+    });
+    for (keys, said) in [
+        ("1", "unknown: no intent was recorded"),
+        ("2", "no row is kept"),
+        ("3", "no decision was recorded"),
+        ("4", "nothing changed"),
+    ] {
+        let mut model = showing(account.clone(), 80, 24);
+        press(&mut model, keys);
+        assert!(text(&model).contains(said), "{}", text(&model));
+    }
+    insta::assert_snapshot!("answer_empty_80x24", text(&showing(account, 80, 24)));
+}
+
+#[test]
+fn hostile_text_is_visible_and_moves_nothing() {
+    let account = changed(|account| {
+        account.problems.items_mut()[0].what =
+            "a\u{1b}]52;c;ZXZpbA==\u{7}b \u{202e}evil z\u{200b}w\r\nforged line".to_owned();
+        account.decisions.items_mut()[0].question = Some("which\u{1b}[2J one\u{9b}31m?".to_owned());
+    });
+    for keys in ["1", "2", "3"] {
+        let mut model = showing(account.clone(), 160, 45);
+        press(&mut model, keys);
+        let shown = text(&model);
+        assert!(
+            shown.chars().all(|c| c == '\n' || !c.is_control()),
+            "{shown}"
+        );
+        assert!(!shown.contains(['\u{202e}', '\u{200b}']), "{shown}");
+        assert!(shown.contains("<ESC>"), "{shown}");
+        assert!(
+            !shown.lines().any(|line| line.starts_with("forged")),
+            "{shown}"
+        );
+    }
 }

@@ -95,7 +95,7 @@ fn selected(model: &Model, opened: &Opened, rows: usize, width: usize) -> Vec<Li
         .and_then(|row| opened.rows.get(row))
         .map(|row| row.item)
     {
-        lines.extend(detail::action(model, opened, n, width));
+        lines.extend(detail::action(opened, n, width));
     }
     lines.truncate(rows.max(8));
     lines.push(Line::new());
