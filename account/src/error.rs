@@ -28,6 +28,16 @@ pub enum AccountError {
         /// Requests whose names are near.
         near: Vec<String>,
     },
+    /// Nothing verified matches, and the ledger does not verify: what is damaged may be what was asked for.
+    #[error("nothing that verifies matches `{query}` in {place}, which is not intact: {}", .what.join("; "))]
+    Damaged {
+        /// The query as typed.
+        query: String,
+        /// Which store was looked at.
+        place: String,
+        /// What is wrong with it.
+        what: Vec<String>,
+    },
     /// Several things are called so.
     #[error("`{query}` could be {}", list(.meanings))]
     Ambiguous {

@@ -111,6 +111,17 @@ impl<'r, 'v> Gatherer<'r, 'v> {
                 });
             }
         }
+        let findings = &self.verifier.ledger().findings;
+        if !findings.is_empty() {
+            return Err(AccountError::Damaged {
+                query: text.to_owned(),
+                place: self.reader.place(),
+                what: findings
+                    .iter()
+                    .map(|finding| finding.what.clone())
+                    .collect(),
+            });
+        }
         Err(AccountError::NotFound {
             query: text.to_owned(),
             place: self.reader.place(),
@@ -149,12 +160,16 @@ impl<'r, 'v> Gatherer<'r, 'v> {
         let mut labels = BTreeSet::new();
         for hint in hints {
             let stream = self.stream(hint);
-            if stream
+            let bound = stream
                 .bindings
                 .iter()
-                .any(|binding| binding.value.request == request)
-            {
+                .any(|binding| binding.value.request == request);
+            if bound || !stream.findings.is_empty() {
+                // A stream that does not verify is shown, with what is wrong, rather than left out.
                 labels.extend(sessions(stream));
+            }
+            if !bound && !stream.findings.is_empty() {
+                labels.insert(hint.label.clone());
             }
         }
         Ok(labels.into_iter().collect())

@@ -279,6 +279,11 @@ pub(crate) fn of_account(place: &str, query: &str, error: AccountError) -> Failu
             query,
             matches: meanings.into_iter().map(|meaning| meaning.name).collect(),
         },
+        damaged @ AccountError::Damaged { .. } => Failure::NotIntact {
+            place: place.to_owned(),
+            what: damaged.to_string(),
+            hint: "recount verify --all says which records are concerned".to_owned(),
+        },
         short @ AccountError::TooShort { .. } => Failure::Usage {
             what: short.to_string(),
             hint: format!("recount log lists every session; {query:?} names none"),

@@ -17,7 +17,9 @@ use crate::support::{Sender, World};
 struct Lying {
     folder: Folder,
     record: fn(Vec<StoredRecord>) -> Vec<StoredRecord>,
+    control: fn(&mut StoredControl),
     hides: bool,
+    _world: World,
 }
 
 impl Reader for Lying {
@@ -34,7 +36,9 @@ impl Reader for Lying {
     }
 
     fn control(&self, from: u64, to: u64) -> Result<Vec<StoredControl>, ReadError> {
-        self.folder.control(from, to)
+        let mut leaves = self.folder.control(from, to)?;
+        leaves.iter_mut().for_each(self.control);
+        Ok(leaves)
     }
 
     fn tile(&self, log: Log, level: u8, n: u64) -> Result<Option<Vec<u8>>, ReadError> {
@@ -64,6 +68,20 @@ fn lying(
     record: fn(Vec<StoredRecord>) -> Vec<StoredRecord>,
     hides: bool,
 ) -> account::model::Account {
+    build(
+        &store(record, |_| {}, hides),
+        &Trusted::FirstSeen,
+        "47892",
+        &Options::default(),
+    )
+    .unwrap()
+}
+
+fn store(
+    record: fn(Vec<StoredRecord>) -> Vec<StoredRecord>,
+    control: fn(&mut StoredControl),
+    hides: bool,
+) -> Lying {
     let mut world = World::new();
     let mut sender = Sender::sdk("s-whole-0001", "47892");
     sender.tell(
@@ -84,12 +102,14 @@ fn lying(
         json!({ "recount.session.end_reason": "completed" }),
     );
     world.seal(&mut sender, true);
-    let reader = Lying {
-        folder: world.read(),
+    let folder = world.read();
+    Lying {
+        folder,
         record,
+        control,
         hides,
-    };
-    build(&reader, &Trusted::FirstSeen, "47892", &Options::default()).unwrap()
+        _world: world,
+    }
 }
 
 #[test]
@@ -148,4 +168,26 @@ fn an_index_that_hides_a_request_is_found_out() {
     let account = lying(|records| records, true);
     assert_eq!(account.sessions.len(), 1);
     assert_eq!(account.integrity.status, IntegrityStatus::Broken);
+}
+
+/// Changes a byte of the private part of every request binding.
+fn flip_binding(stored: &mut StoredControl) {
+    use ledger::leaf::{ControlBody, ControlLeaf};
+    let leaf = ControlLeaf::decode(&stored.leaf).unwrap();
+    if let (ControlBody::RequestBinding { .. }, Some(private)) = (&leaf.body, &mut stored.private) {
+        *private.body.last_mut().unwrap() ^= 1;
+    }
+}
+
+#[test]
+fn a_flipped_binding_is_not_taken_for_a_request_that_does_not_exist() {
+    let reader = store(|records| records, flip_binding, false);
+    let account = build(&reader, &Trusted::FirstSeen, "47892", &Options::default()).unwrap();
+    assert_eq!(account.integrity.status, IntegrityStatus::Broken);
+    let reader = store(|records| records, flip_binding, true);
+    let error = build(&reader, &Trusted::FirstSeen, "47892", &Options::default()).unwrap_err();
+    assert!(
+        matches!(error, account::AccountError::Damaged { .. }),
+        "{error}"
+    );
 }
