@@ -113,6 +113,14 @@ impl Hidden {
         self.child.wait()
     }
 
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// As the system fails.
+    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait()
+    }
+
     /// Asks it to stop in order, and waits until it has.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Where the records go: into the ledger itself, or to the collector that writes to it.
 enum Target {
     Ledger {
-        door: AgentDoor,
+        door: Box<AgentDoor>,
         runtime: tokio::runtime::Runtime,
     },
     Collector {
@@ -89,6 +89,7 @@ impl Target {
                         source,
                     })?;
                 let door = AgentDoor::new(ledger, settings.max_body, settings.max_in_flight);
+                let door = Box::new(door);
                 Ok(Self::Ledger { door, runtime })
             }
             Err(error @ StoreError::Locked { .. }) => match settings.otlp_http {

@@ -110,3 +110,72 @@ fn a_taken_port_is_named_with_the_flag_that_changes_it() {
     );
     assert!(!lab.store().join("ledger.db-wal").exists());
 }
+
+/// Whether this user may mount in a namespace of its own.
+fn may_mount() -> bool {
+    let mounted = std::process::Command::new("unshare")
+        .args(["-Urm", "mount", "-t", "tmpfs", "x", "/mnt"])
+        .output();
+    mounted.is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn a_full_disk_is_retryable_and_loses_nothing_that_was_acknowledged() {
+    if !may_mount() {
+        eprintln!("skipped: this user may not mount a small file system");
+        return;
+    }
+    let lab = Lab::new();
+    let (disk, out) = (lab.dir.path().join("disk"), lab.dir.path().join("out"));
+    std::fs::create_dir(&disk).unwrap();
+    // The store is copied out before the file system goes with its namespace.
+    let script = format!(
+        "mount -t tmpfs -o size=2m x {disk} && mkdir {disk}/store && {binary} serve --init --store {disk}/store \
+         --otlp-grpc none --otlp-http 127.0.0.1:0 --reader none; cp -a {disk}/store {out}",
+        disk = disk.display(),
+        binary = crate::harness::BINARY,
+        out = out.display(),
+    );
+    let mut command = std::process::Command::new("unshare");
+    let mut collector =
+        collector_lite::Hidden::spawn(command.args(["-Urm", "sh", "-c", &script]), true).unwrap();
+    let address = collector.ready().otlp_http.clone().unwrap();
+    let mut acknowledged = 0;
+    let refused = (0..400).find_map(|n| {
+        // Hardly compressible, so that the disk fills.
+        let noise: String = (0..700u64)
+            .map(|i| format!("{:x}", (i + n * 7919).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+            .collect();
+        let record = record_json(&noise, &[("session.id", "s")]);
+        let answer = try_post(
+            &address,
+            "/v1/logs",
+            &[JSON],
+            logs_json(&[&record]).as_bytes(),
+        );
+        match answer {
+            Ok(answer) if answer.status == 200 => {
+                acknowledged += 1;
+                None
+            }
+            Ok(answer) => Some(Ok(answer)),
+            Err(error) => Some(Err(error)),
+        }
+    });
+    let refused = refused
+        .expect("the disk fills")
+        .expect("an answer, not a broken connection");
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.headers.contains_key("retry-after"));
+    assert!(acknowledged > 10, "{acknowledged}");
+    let pid = collector.ready().pid.to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    collector.wait().unwrap();
+    assert_eq!(crate::harness::records(&out).len(), acknowledged);
+}
