@@ -190,6 +190,18 @@ impl Handle {
         digest
     }
 
+    /// Says what recorders in this session can see from now on: `kind:depth`,
+    /// depth being `none`, `calls`, `content` or `diffs`. Each text is told once.
+    pub fn can_see(&self, capture: &str) {
+        // Keyed like content, with a byte in front that no JSON or text begins with.
+        let name = Digest::keyed(format!("\0{capture}").as_bytes(), &self.shared.key);
+        if lock(&self.shared.told).insert(name) {
+            let mut attributes = Attributes::new();
+            attributes.texts(attribute::CAPTURE, &[capture]);
+            self.record(Event::Capture, &attributes);
+        }
+    }
+
     /// Says that something changed midway: `kind` is `model`, `prompt`,
     /// `tools` or `policy`.
     pub fn config_change(&self, kind: &str, name: &str, before: Option<&Content>, after: &Content) {

@@ -39,6 +39,7 @@ pub struct Command {
 impl Handle {
     /// A process that is going to be run in this session.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        self.can_see("process:content");
         Command {
             session: self.clone(),
             program: program.as_ref().to_owned(),

@@ -41,6 +41,7 @@ pub struct Files {
 impl Handle {
     /// Records what is done with files through the returned value in this session.
     pub fn files(&self) -> Files {
+        self.can_see("file:diffs");
         Files {
             session: self.clone(),
             roots: Arc::new([]),

@@ -67,9 +67,11 @@ impl Attempt<'_> {
         let url = request.url().clone();
         let user_headers = request.headers().clone();
         let watched = self.look_before(&action, &mut request, next.clone()).await;
-        self.layer
-            .peers
-            .tell(&url, &step::identity(&action), request.headers_mut());
+        if self.layer.follows {
+            self.layer
+                .peers
+                .tell(&url, &step::identity(&action), request.headers_mut());
+        }
         match next.clone().run(request, extensions).await {
             Ok(response) => {
                 let changed = match watched {

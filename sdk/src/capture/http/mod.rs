@@ -68,7 +68,8 @@ pub struct Layer {
     redirects: usize,
     budget: Budget,
     spent: Arc<Spent>,
-    /// Whether the client below was built here and follows no redirects by itself.
+    /// Whether the client below was built here and follows no redirects by itself: a client that does would hand
+    /// our headers to wherever it is led.
     follows: bool,
 }
 
@@ -100,7 +101,8 @@ impl Layer {
     }
 
     /// Sends `traceparent` and `baggage` with the session and request to `host` (or `host:port`), and to no host
-    /// that was not named like this.
+    /// that was not named like this. Needs a client made by [`Layer::client`]: one that follows redirects by itself
+    /// would take the headers along, so through such a client nobody is told.
     pub fn tell(mut self, host: &str) -> Self {
         self.peers.add(host);
         self
@@ -184,6 +186,11 @@ impl Middleware for Layer {
             return next.run(request, extensions).await;
         }
         let context = self.context_of(extensions);
+        context.session().can_see(if self.rules.is_empty() {
+            "http:content"
+        } else {
+            "http:diffs"
+        });
         let access = extensions.get::<Access>().copied();
         let retries = match extensions.get::<Retries>() {
             Some(retries) => retries.clone(),

@@ -401,6 +401,25 @@ async fn only_listed_hosts_are_told_of_the_session_also_behind_redirects() {
 }
 
 #[tokio::test]
+async fn through_a_client_that_follows_by_itself_nobody_is_told() {
+    let (recorder, session) = session();
+    let world = Crm::default();
+    let address = crm(&world).await;
+    let layer = Layer::new(&recorder).session(&session).tell("127.0.0.1");
+    let client = reqwest_middleware::ClientBuilder::new(builder().build().unwrap())
+        .with(layer)
+        .build();
+    client
+        .get(format!("http://{address}/accounts/1"))
+        .send()
+        .await
+        .unwrap();
+    let (_, headers) = &world.seen()[0];
+    assert!(!headers.contains_key("traceparent") && !headers.contains_key("baggage"));
+    assert_eq!(All::of(&recorder).actions().len(), 1);
+}
+
+#[tokio::test]
 async fn redirects_without_end_stop() {
     let (recorder, session) = session();
     let app = Router::new().route(

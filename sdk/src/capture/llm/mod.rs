@@ -139,6 +139,7 @@ impl Handle {
 
     /// Records what the session has not told yet of the request, and says what is about to be asked.
     fn chat_plan(&self, to: Endpoint<'_>, json: &str) -> (Plan, Vec<String>) {
+        self.can_see("llm:content");
         let mut attributes = Attributes::new();
         attributes
             .str(attribute::GEN_AI_OPERATION, "chat")

@@ -81,13 +81,18 @@ pub(super) fn changes(tables: &[Table], steps: Vec<Step>) -> Vec<Change> {
 
 /// A key as the last part of a resource's name: `17`, `DE,17`, `rowid:3`.
 pub(super) fn key_text(table: &Table, key: &[Cell]) -> String {
-    let cells: Vec<String> = key.iter().map(cell_text).collect();
-    let text = cells.join(",");
+    let text = key_list(key);
     if table.key.is_empty() && table.rowid.is_some() {
         format!("rowid:{text}")
     } else {
         text
     }
+}
+
+/// The cells of a key with commas between them.
+pub(super) fn key_list(key: &[Cell]) -> String {
+    let cells: Vec<String> = key.iter().map(cell_text).collect();
+    cells.join(",")
 }
 
 /// One cell in a resource's name: what is not a letter, digit or `-._~@` is percent-encoded; blobs are `x'…'`.

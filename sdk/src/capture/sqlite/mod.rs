@@ -16,6 +16,7 @@
 
 mod change;
 mod content;
+mod definitions;
 mod run;
 mod schema;
 mod seen;
@@ -85,6 +86,11 @@ impl Handle {
         };
         let watcher =
             Watcher::new(conn.borrow()).map_err(|error| format!("rows cannot be watched: {error}"));
+        self.can_see(if watcher.is_ok() {
+            "db:diffs"
+        } else {
+            "db:content"
+        });
         let mut levels = Levels::default();
         levels.notice(conn.borrow().is_autocommit(), false);
         Sqlite {

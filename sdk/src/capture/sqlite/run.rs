@@ -12,6 +12,7 @@ use vocabulary::{
 use super::{
     Sqlite, SqliteError, change,
     content::{self, Returned},
+    definitions::{self, Definition},
     schema::{self, Touched},
     seen::{BYTES, ROWS, Seen},
     statement,
@@ -24,11 +25,15 @@ use crate::{
     },
 };
 
-/// What was seen of the rows while a statement ran.
-struct Watched {
-    seen: Seen,
-    /// Why rows were not watched, if they were not.
-    not: Option<String>,
+/// What was seen while a statement ran.
+enum Observed {
+    Nothing,
+    Rows(Seen),
+    /// The definitions before, and whether a transaction was open.
+    Schema {
+        before: rusqlite::Result<Vec<Definition>>,
+        inside: bool,
+    },
 }
 
 impl<C: BorrowMut<Connection>> Sqlite<C> {
@@ -64,35 +69,41 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
             .map_err(Error::Refused)?;
 
         let total = conn.total_changes();
+        let inside = !conn.is_autocommit();
         let mut returned = Returned::default();
-        let (result, watched) = match prepared {
-            Err(error) => (Err(error), None),
-            Ok(mut prepared) => match kind {
-                statement::Kind::Rows(_) => {
-                    let (result, watched) =
-                        self.watched(sql, &touched, || run(&mut prepared, params, &mut returned));
-                    (result, Some(watched))
+        let (result, observed) = match prepared {
+            Err(error) => (Err(error), Observed::Nothing),
+            Ok(mut prepared) => {
+                let run = || run(&mut prepared, params, &mut returned);
+                match kind {
+                    statement::Kind::Rows(_) => self.watched(sql, &touched, run),
+                    statement::Kind::Schema => {
+                        let before = definitions::definitions(conn);
+                        (run(), Observed::Schema { before, inside })
+                    }
+                    statement::Kind::Read | statement::Kind::Other => (run(), Observed::Nothing),
                 }
-                _ => (run(&mut prepared, params, &mut returned), None),
-            },
+            }
         };
         // A failed statement takes its changes back, except those that `FAIL` lets stand: SQLite counts only these.
         let stands = result.is_ok() || conn.total_changes() != total;
-        let group = (stands && !conn.is_autocommit()).then(|| {
+        let changes = stands && matches!(kind, statement::Kind::Rows(_) | statement::Kind::Schema);
+        let group = (changes && !conn.is_autocommit()).then(|| {
             self.levels
                 .borrow_mut()
                 .group(|| self.session.new_transaction())
         });
-        let changes_rows = !matches!(kind, statement::Kind::Read);
-        let effect = match (&group, changes_rows, stands) {
-            (_, false, _) => Effect::None,
-            (Some(_), true, _) => Effect::Pending,
-            (None, true, true) => Effect::Committed,
-            (None, true, false) => Effect::None,
+        let effect = match (kind, changes) {
+            (statement::Kind::Other, _) if stands => Effect::Unknown,
+            (_, false) => Effect::None,
+            (_, true) if group.is_some() => Effect::Pending,
+            (_, true) => Effect::Committed,
         };
-        if let (Some(watched), true) = (watched, stands) {
-            let tables = touched.map(|touched| touched.written).unwrap_or_default();
-            for diff in self.diffs(&tables, watched) {
+        if changes {
+            for diff in self.diffs(
+                &touched.map(|touched| touched.written).unwrap_or_default(),
+                observed,
+            ) {
                 let diff = diff.effect(effect);
                 begun.diff(match group {
                     Some(group) => diff.transaction(group),
@@ -167,7 +178,7 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
         sql: &str,
         touched: &rusqlite::Result<Touched>,
         run: impl FnOnce() -> rusqlite::Result<T>,
-    ) -> (rusqlite::Result<T>, Watched) {
+    ) -> (rusqlite::Result<T>, Observed) {
         let conn: &Connection = self.conn.borrow();
         let watch = match (&self.watcher, touched) {
             (Err(why), _) => Err(why.clone()),
@@ -177,31 +188,39 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
         match watch {
             Ok(watch) => {
                 let result = run();
-                let not = touched
-                    .as_ref()
-                    .ok()
-                    .and_then(|touched| touched.unseen.first().cloned());
-                (
-                    result,
-                    Watched {
-                        seen: watch.end(),
-                        not,
-                    },
-                )
+                let mut seen = watch.end();
+                seen.unseen.extend(
+                    touched
+                        .iter()
+                        .flat_map(|touched| touched.unseen.iter().cloned()),
+                );
+                (result, Observed::Rows(seen))
             }
-            Err(why) => (
-                run(),
-                Watched {
-                    seen: Seen::default(),
-                    not: Some(why),
-                },
-            ),
+            Err(why) => (run(), Observed::Rows(Seen::nothing(why))),
+        }
+    }
+
+    /// What was seen as diffs.
+    fn diffs(&self, tables: &[schema::Table], observed: Observed) -> Vec<Diff> {
+        match observed {
+            Observed::Nothing => Vec::new(),
+            Observed::Rows(seen) => self.row_diffs(tables, seen),
+            Observed::Schema { before, inside } => {
+                match (before, definitions::definitions(self.conn.borrow())) {
+                    (Ok(before), Ok(after)) => {
+                        definitions::diffs(&self.name, &before, &after, inside)
+                    }
+                    (Err(error), _) | (_, Err(error)) => self.row_diffs(
+                        &[],
+                        Seen::nothing(format!("the definitions cannot be read: {error}")),
+                    ),
+                }
+            }
         }
     }
 
     /// One diff per changed row, and one for what is missing.
-    fn diffs(&self, tables: &[schema::Table], watched: Watched) -> Vec<Diff> {
-        let Watched { seen, not } = watched;
+    fn row_diffs(&self, tables: &[schema::Table], seen: Seen) -> Vec<Diff> {
         let beyond = (seen.beyond_budget > 0).then(|| {
             format!(
                 "{} more rows: beyond {ROWS} rows or {BYTES} bytes per statement",
@@ -238,7 +257,7 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
         let rows = change::changes(tables, seen.steps)
             .into_iter()
             .filter_map(row);
-        rows.chain([not, beyond].into_iter().flatten().map(missing))
+        rows.chain(seen.unseen.into_iter().chain(beyond).map(missing))
             .collect()
     }
 

@@ -53,6 +53,8 @@ pub(super) enum Step {
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) steps: Vec<Step>,
+    /// Why some of what the statement may change is not here.
+    pub(super) unseen: Vec<String>,
     /// Steps that found the budget used up.
     pub(super) beyond_budget: u64,
     pub(super) armed: bool,
@@ -66,6 +68,14 @@ pub(super) const ROWS: usize = 1_000;
 pub(super) const BYTES: usize = 8 << 20;
 
 impl Seen {
+    /// Rows were not watched.
+    pub(super) fn nothing(why: String) -> Self {
+        Self {
+            unseen: vec![why],
+            ..Self::default()
+        }
+    }
+
     /// Nothing yet, and taking what comes.
     pub(super) fn armed() -> Self {
         Self {
@@ -93,10 +103,13 @@ impl Seen {
         }
     }
 
-    /// The candidates of the last `BEFORE` trigger were removed: their constraint let the write happen.
-    fn settle_replaced(&mut self) {
+    /// The candidates of the last `BEFORE` trigger were removed: their constraint let the write of `new` happen.
+    fn settle_replaced(&mut self, new: &Row) {
         for (table, old) in std::mem::take(&mut self.replaced) {
-            self.keep(Step::Delete { table, old });
+            // Before it chose a row id, SQLite showed -1: a row of that id was in nobody's way unless it is `new`'s.
+            if old.rowid != Some(-1) || new.rowid == Some(-1) {
+                self.keep(Step::Delete { table, old });
+            }
         }
     }
 
@@ -108,11 +121,11 @@ impl Seen {
             (What::About, ..) => self.replaced.clear(),
             (What::Replaced, Some(old), None) => self.replaced.push((table, old)),
             (What::Insert, Some(new), None) => {
-                self.settle_replaced();
+                self.settle_replaced(&new);
                 self.keep(Step::Insert { table, new });
             }
             (What::Update, Some(old), Some(new)) => {
-                self.settle_replaced();
+                self.settle_replaced(&new);
                 self.keep(Step::Update { table, old, new });
             }
             (What::Delete, Some(old), None) => self.keep(Step::Delete { table, old }),

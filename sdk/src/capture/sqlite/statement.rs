@@ -107,6 +107,8 @@ pub(super) fn kind(sql: &str, statement: &Statement<'_>) -> Kind {
         "DELETE" => Kind::Rows("DELETE"),
         "WITH" if !statement.readonly() => Kind::Rows(verb_after_with(sql)),
         "SELECT" | "VALUES" | "WITH" | "EXPLAIN" if statement.readonly() => Kind::Read,
+        // Asking, where it sets nothing: `PRAGMA user_version`, `PRAGMA table_info(t)`.
+        "PRAGMA" if statement.readonly() && !sql.contains('=') => Kind::Read,
         "CREATE" | "ALTER" | "DROP" | "REINDEX" | "ANALYZE" => Kind::Schema,
         _ => Kind::Other,
     }

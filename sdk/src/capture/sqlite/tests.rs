@@ -404,3 +404,86 @@ fn a_secret_is_in_no_record() {
             .contains("hunter3")
     );
 }
+
+#[test]
+fn a_changed_definition_is_a_diff_of_the_schema() {
+    let (recorder, session) = session();
+    let (_folder, conn) = contracts();
+    let db = session.sqlite(conn);
+    db.execute("ALTER TABLE log ADD COLUMN at TEXT", [])
+        .unwrap();
+    db.execute_batch("BEGIN; DROP TABLE log; ROLLBACK").unwrap();
+    db.query_map("PRAGMA user_version", [], |_| Ok(())).unwrap();
+    let actions = Recorded::of(&recorder).actions();
+    let (resource, before, after, read_before, _) = sides(diffs(&actions[0])[0]);
+    assert_eq!(
+        (resource, read_before),
+        ("db:contracts/main.sqlite_schema/table,log", "unlocked")
+    );
+    assert_eq!(
+        cells(&before)["sql"],
+        json!({"text": "CREATE TABLE log (line TEXT)"})
+    );
+    assert_eq!(
+        cells(&after)["sql"],
+        json!({"text": "CREATE TABLE log (line TEXT, at TEXT)"})
+    );
+    let (_, _, after, read_before, _) = sides(diffs(&actions[1])[0]);
+    assert_eq!(
+        (after, read_before, actions[1].effect()),
+        (json!("absent"), "in_transaction", Some("pending"))
+    );
+    assert_eq!(
+        actions[1].begin.str(attribute::ACTION_ACCESS),
+        Some("delete")
+    );
+    assert_eq!(settled(&recorder).len(), 1);
+    assert_eq!(
+        (
+            actions[2].begin.str(attribute::ACTION_ACCESS),
+            actions[2].effect()
+        ),
+        (Some("read"), Some("none"))
+    );
+}
+
+#[test]
+fn an_index_through_which_rows_vanish_unseen_is_said() {
+    let (recorder, session) = session();
+    let (_folder, conn) = contracts();
+    conn.execute_batch("CREATE UNIQUE INDEX odd ON contracts (lower(status)) WHERE price > 1")
+        .unwrap();
+    let db = session.sqlite(conn);
+    db.execute(
+        "INSERT OR REPLACE INTO contracts VALUES (-1, 'OPEN', 7, NULL)",
+        [],
+    )
+    .unwrap();
+    db.execute(
+        "INSERT OR REPLACE INTO contracts VALUES (-1, 'again', 0, NULL)",
+        [],
+    )
+    .unwrap();
+    db.execute(
+        "INSERT OR REPLACE INTO contracts VALUES (NULL, 'free', 0, NULL)",
+        [],
+    )
+    .unwrap();
+    let actions = Recorded::of(&recorder).actions();
+    assert!(
+        diffs(&actions[0])
+            .iter()
+            .any(|diff| sides(diff).3 == "not_read")
+    );
+    let replaced = sides(diffs(&actions[1])[0]);
+    assert_eq!(
+        (replaced.0, &cells(&replaced.1)["status"]),
+        ("db:contracts/main.contracts/-1", &json!({"text": "OPEN"}))
+    );
+    let fresh: Vec<_> = diffs(&actions[2])
+        .iter()
+        .map(|diff| sides(diff))
+        .filter(|sides| sides.3 != "not_read")
+        .collect();
+    assert_eq!((fresh.len(), &fresh[0].1), (1, &json!("absent")));
+}

@@ -101,7 +101,13 @@ impl Watcher {
                 watch.names.push(name);
             }
         }
-        *lock(&self.seen) = Seen::armed();
+        let mut seen = Seen::armed();
+        if replace && tables.iter().any(|table| table.odd_unique) {
+            seen.unseen.push(
+                "rows replaced through a partial or expression index cannot be watched".to_owned(),
+            );
+        }
+        *lock(&self.seen) = seen;
         Ok(watch)
     }
 
@@ -248,8 +254,7 @@ fn conflict(table: &Table) -> Option<String> {
         })
         .collect();
     if let Some(rowid) = table.rowid {
-        // SQLite shows -1 where the row id is still to be chosen.
-        ways.push(format!("(o.{rowid} = NEW.{rowid} AND NEW.{rowid} <> -1)"));
+        ways.push(format!("(o.{rowid} = NEW.{rowid})"));
     }
     (!ways.is_empty()).then(|| ways.join(" OR "))
 }
