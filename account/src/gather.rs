@@ -381,18 +381,31 @@ pub(crate) fn first_ns(stream: &VerifiedStream) -> u64 {
         .map_or(u64::MAX, |record| record.leaf.received_unix_ns)
 }
 
-/// Of several producers under one label, the one that came first is the session's own; another one's word is a
-/// claim, unless it is an enrolled recorder or its stream was joined by a sealed link.
+/// Of several producers under one label, the one that came first is the session's own. Another one's word is a
+/// claim, unless its stream was joined by a sealed link, it is an enrolled recorder, or its records go on the chain
+/// of the owner's: a spool that was adopted, or another door, of the same run.
 fn claims(streams: &mut [(Standing, VerifiedStream)]) {
-    let owner = streams
+    let own = |(standing, _): &&(Standing, VerifiedStream)| *standing == Standing::Own;
+    let first = streams
         .iter()
-        .filter(|(standing, _)| *standing == Standing::Own)
-        .min_by_key(|(_, stream)| first_ns(stream))
-        .and_then(|(_, stream)| producer(stream));
-    for (standing, stream) in streams.iter_mut() {
-        if *standing == Standing::Own && producer(stream) != owner && !is_enrolled(stream) {
-            *standing = Standing::Claims;
-        }
+        .filter(own)
+        .min_by_key(|(_, stream)| first_ns(stream));
+    let Some((_, first)) = first else { return };
+    let (owner, name) = (first.stream, producer(first));
+    let others: Vec<usize> = (0..streams.len())
+        .filter(|at| {
+            let (standing, stream) = &streams[*at];
+            let another = stream.stream != owner && producer(stream) != name;
+            *standing == Standing::Own && another && !is_enrolled(stream)
+        })
+        .collect();
+    let joined = |at: &usize| {
+        let first = streams.iter().find(|(_, stream)| stream.stream == owner);
+        first.is_some_and(|(_, first)| crate::chain::are_joined(&streams[*at].1, first))
+    };
+    let claims: Vec<usize> = others.into_iter().filter(|at| !joined(at)).collect();
+    for at in claims {
+        streams[at].0 = Standing::Claims;
     }
 }
 

@@ -14,6 +14,7 @@ mod build;
 mod error;
 mod gather;
 
+mod chain;
 mod content;
 mod fold;
 mod gaps;

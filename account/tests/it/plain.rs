@@ -442,3 +442,65 @@ fn within_a_scope_only_when_nothing_could_hide() {
         (ScopeVerdict::Within, vec![ProblemKind::ScopeWidened])
     );
 }
+
+/// One protobuf field with a length.
+fn field(number: u8, body: &[u8]) -> Vec<u8> {
+    let mut out = vec![number << 3 | 2];
+    let mut length = body.len();
+    while length > 0x7f {
+        out.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+    out.extend_from_slice(body);
+    out
+}
+
+fn attribute(key: &str, value: &[u8]) -> Vec<u8> {
+    [field(1, key.as_bytes()), field(2, value)].concat()
+}
+
+/// A record of a run as the SDK encodes it, its chain last.
+fn chained(event: &str, number: u8, before: &mut [u8; 32]) -> Vec<u8> {
+    use sha2::{Digest, Sha256};
+    let mut item = field(12, event.as_bytes());
+    item.extend(field(6, &attribute("recount.seq", &[3 << 3, number])));
+    item.extend(field(6, &attribute("recount.chain", &field(7, &[0; 32]))));
+    let mut tag = [0; 32];
+    tag[..19].copy_from_slice(b"recount/producer/v1");
+    let mut hasher = Sha256::new();
+    hasher.update(tag);
+    hasher.update(*before);
+    hasher.update(u64::from(number).to_be_bytes());
+    hasher.update(Sha256::digest(&item));
+    *before = hasher.finalize().into();
+    let length = item.len();
+    item[length - 32..].copy_from_slice(before);
+    item
+}
+
+#[test]
+fn an_adopted_spool_goes_on_with_its_session_and_a_copy_of_its_ids_does_not() {
+    let standing = |forged: bool| {
+        use ledger::envelope::Encoding;
+        let mut world = World::new();
+        let mut sender = Sender::sdk("s-adopt-0001", "r-adopt");
+        let resource = field(1, &attribute("recount.run", &field(1, b"run-1")));
+        let mut chain = [0; 32];
+        let first = chained("agent.session.start", 0, &mut chain);
+        world.append(&sender, Encoding::Protobuf, &resource, &[first], false);
+        if forged {
+            chain = [9; 32];
+        }
+        let last = chained("agent.session.end", 1, &mut chain);
+        sender.producer = "unauthenticated:adopt".to_owned();
+        world.append(&sender, Encoding::Protobuf, &resource, &[last], true);
+        let account = world.account("r-adopt");
+        (
+            account.sessions[0].streams[1].standing,
+            account.sessions[0].ended_at.is_some(),
+        )
+    };
+    assert_eq!(standing(false), (Standing::Own, true));
+    assert_eq!(standing(true), (Standing::Claims, false));
+}

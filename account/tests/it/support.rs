@@ -36,7 +36,7 @@ pub(crate) struct Sender {
     pub(crate) rule: SessionRule,
     pub(crate) principal: PrincipalProof,
     pub(crate) signal: Signal,
-    items: Vec<(Value, u32)>,
+    items: Vec<Value>,
     seq: u64,
 }
 
@@ -74,6 +74,23 @@ impl World {
     /// Seals what a sender has, and closes its stream if `close`.
     pub(crate) fn seal(&self, sender: &mut Sender, close: bool) {
         let resource = json!({ "attributes": attributes(&sender.resource) }).to_string();
+        let items: Vec<Vec<u8>> = sender
+            .items
+            .drain(..)
+            .map(|item| item.to_string().into_bytes())
+            .collect();
+        self.append(sender, Encoding::Json, resource.as_bytes(), &items, close);
+    }
+
+    /// Seals bytes as they are.
+    pub(crate) fn append(
+        &self,
+        sender: &Sender,
+        encoding: Encoding,
+        resource: &[u8],
+        items: &[Vec<u8>],
+        close: bool,
+    ) {
         let part = CollectorPart {
             session_rule: sender.rule,
             producer_proof: ProducerProof::None,
@@ -86,26 +103,21 @@ impl World {
             masks: vec![],
         };
         let part = part.encode().unwrap();
-        let items: Vec<(String, u32)> = sender
-            .items
-            .drain(..)
-            .map(|(item, flags)| (item.to_string(), flags))
-            .collect();
         let received_ns = self.tick();
         let records: Vec<Record<'_>> = items
             .iter()
-            .map(|(item, flags)| Record {
+            .map(|item| Record {
                 envelope: Envelope {
-                    encoding: Encoding::Json,
+                    encoding,
                     signal: sender.signal,
                     collector: &part,
-                    resource: resource.as_bytes(),
+                    resource,
                     resource_schema_url: b"",
                     scope: b"{}",
                     scope_schema_url: b"",
-                    item: item.as_bytes(),
+                    item,
                 },
-                flags: *flags,
+                flags: 0,
                 received_ns,
             })
             .collect();
@@ -205,7 +217,7 @@ impl Sender {
 
     /// One item as it is.
     pub(crate) fn raw(&mut self, item: Value) -> &mut Self {
-        self.items.push((item, 0));
+        self.items.push(item);
         self
     }
 

@@ -1,0 +1,110 @@
+//! The producer chain: whether two streams were written by one and the same run of a producer.
+//!
+//! A producer's ids travel in the clear, so anybody may copy them. Each link of its chain covers the one before,
+//! which only who wrote, or can read, the other stream knows.
+
+use ledger::envelope::{Encoding, Signal};
+use ledger::otlp::{Item, Resource};
+use ledger::verify::VerifiedStream;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use vocabulary::attribute::{CHAIN, RUN, SEQ};
+use vocabulary::wire::PRODUCER_CHAIN_TAG;
+
+/// One record's place in its run's chain.
+struct Link {
+    value: [u8; 32],
+    /// Digest of the item with the chain's bytes zeroed.
+    item: [u8; 32],
+}
+
+/// The links of a stream, by run and number.
+type Links = HashMap<(String, u64), Link>;
+
+/// Whether a record of one stream is the next link after a record of the other, in either direction.
+pub(crate) fn are_joined(one: &VerifiedStream, other: &VerifiedStream) -> bool {
+    let (one, other) = (links(one), links(other));
+    follows(&one, &other) || follows(&other, &one)
+}
+
+fn follows(later: &Links, earlier: &Links) -> bool {
+    later.iter().any(|((run, number), link)| {
+        let before = number
+            .checked_sub(1)
+            .and_then(|before| earlier.get(&(run.clone(), before)));
+        before.is_some_and(|before| next(&before.value, *number, &link.item) == link.value)
+    })
+}
+
+/// `SHA-256(pad32(tag) ‖ P_{i-1} ‖ u64be(i) ‖ SHA-256(item))`, as `docs/records.md` says.
+fn next(before: &[u8; 32], number: u64, item: &[u8; 32]) -> [u8; 32] {
+    let mut tag = [0; 32];
+    for (to, from) in tag.iter_mut().zip(PRODUCER_CHAIN_TAG.bytes()) {
+        *to = from;
+    }
+    let hasher = Sha256::new().chain_update(tag).chain_update(before);
+    hasher
+        .chain_update(number.to_be_bytes())
+        .chain_update(item)
+        .finalize()
+        .into()
+}
+
+fn links(stream: &VerifiedStream) -> Links {
+    let mut links = Links::new();
+    for record in &stream.records {
+        let Some(envelope) = record.envelope() else {
+            continue;
+        };
+        if envelope.encoding != Encoding::Protobuf || envelope.signal != Signal::Logs {
+            continue;
+        }
+        let item = Item::decode(envelope.encoding, envelope.signal, envelope.item);
+        let resource = Resource::decode(envelope.encoding, envelope.resource);
+        let (Ok(item), Ok(resource)) = (item, resource) else {
+            continue;
+        };
+        let number = item
+            .attributes
+            .int(SEQ)
+            .and_then(|number| u64::try_from(number).ok());
+        let value = item
+            .attributes
+            .bytes(CHAIN)
+            .and_then(|value| <[u8; 32]>::try_from(value).ok());
+        let (Some(run), Some(number), Some(value)) = (resource.attributes.str(RUN), number, value)
+        else {
+            continue;
+        };
+        // The chain is the last attribute and the last field: its value ends the item.
+        let Some(body) = envelope.item.strip_suffix(&value) else {
+            continue;
+        };
+        let digest = Sha256::new()
+            .chain_update(body)
+            .chain_update([0; 32])
+            .finalize()
+            .into();
+        links.insert(
+            (run.to_owned(), number),
+            Link {
+                value,
+                item: digest,
+            },
+        );
+    }
+    links
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next;
+
+    #[test]
+    fn a_link_covers_the_one_before_its_number_and_its_item() {
+        let link = next(&[1; 32], 7, &[2; 32]);
+        assert_ne!(link, next(&[3; 32], 7, &[2; 32]));
+        assert_ne!(link, next(&[1; 32], 8, &[2; 32]));
+        assert_ne!(link, next(&[1; 32], 7, &[3; 32]));
+    }
+}
