@@ -157,7 +157,7 @@ fn store_hint(error: &StoreError) -> String {
     match error {
         StoreError::Missing { dir, .. } => {
             format!(
-                "create one with: recount-collector init --store {}",
+                "create one with: recount-collector init --store {} (or serve --init)",
                 dir.display()
             )
         }

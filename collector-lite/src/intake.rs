@@ -135,7 +135,7 @@ impl Intake {
                 export.door,
                 &export.peer,
                 &partial.message,
-                body,
+                Sent::Whole(body),
             ));
         }
         // The same bytes to another service are another export.
@@ -190,11 +190,14 @@ fn read<'b>(
         .attributes
         .int(attribute::SEQ)
         .and_then(|seq| u64::try_from(seq).ok());
-    if surroundings.get(about).is_sdk() && sequence.is_none() {
-        let what = format!(
-            "{} is missing although the resource names a producer",
+    let sender = surroundings.get(about);
+    if sender.is_sdk() && (sequence.is_none() || sender.run().is_none()) {
+        let missing = if sequence.is_none() {
             attribute::SEQ
-        );
+        } else {
+            attribute::RUN
+        };
+        let what = format!("{missing} is missing although the resource names a producer");
         return Err(ledger::otlp::Malformed {
             offset: 0,
             what: what.into(),
@@ -209,13 +212,26 @@ fn read<'b>(
     })
 }
 
-/// What the ledger keeps of something it did not take.
-pub(crate) fn refused_payload(door: Door, peer: &str, why: &str, body: &[u8]) -> RefusedPayload {
+/// What was received of something that was not taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sent<'b> {
+    /// All of it, as sent.
+    Whole(&'b [u8]),
+    /// Its body was not read; its length if it was announced, else 0.
+    Unread(u64),
+}
+
+/// What the ledger keeps of something it did not take. The digest of a body that was not read is zero.
+pub(crate) fn refused_payload(door: Door, peer: &str, why: &str, sent: Sent<'_>) -> RefusedPayload {
+    let (digest, size) = match sent {
+        Sent::Whole(body) => (Sha256::digest(body).into(), body.len() as u64),
+        Sent::Unread(size) => ([0; 32], size),
+    };
     RefusedPayload {
         door: door as u8,
         why: why.chars().take(500).collect(),
-        digest: Sha256::digest(body).into(),
-        size: body.len() as u64,
+        digest,
+        size,
         peer: peer.to_owned(),
     }
 }

@@ -43,6 +43,23 @@ pub(crate) async fn read(body: Body, limit: usize, patience: Duration) -> Result
     }
 }
 
+/// Reads and forgets what is too much, up to four times the limit: a sender that is still writing when the connection
+/// closes sees a broken connection instead of the answer, and tries again for ever.
+async fn discard(body: &mut Body, limit: usize) {
+    let mut left = limit.saturating_mul(4);
+    while let Some(Ok(frame)) = body.frame().await {
+        let Some(still) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else {
+            return;
+        };
+        left = still;
+    }
+}
+
+/// Reads and forgets a body that announced itself as too big.
+pub(crate) async fn forget(mut body: Body, limit: usize, patience: Duration) {
+    let _ = tokio::time::timeout(patience, discard(&mut body, limit)).await;
+}
+
 async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
@@ -54,6 +71,8 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
         };
         total = total.saturating_add(data.len());
         if total > limit {
+            drop((first, rest));
+            discard(&mut body, limit).await;
             return Err(Refusal::TooBig {
                 limit,
                 decompressed: false,

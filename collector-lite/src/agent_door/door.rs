@@ -14,7 +14,7 @@ use super::body::{self, Compression};
 use super::refusal::Refusal;
 use super::refused::RefusedLimit;
 use crate::clock;
-use crate::intake::{Door, Export, Intake, refused_payload};
+use crate::intake::{Door, Export, Intake, Sent, refused_payload};
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -102,6 +102,7 @@ impl AgentDoor {
     ) -> Result<(Bytes, Room), Refusal> {
         let limit = self.max_body + extra;
         if announced.is_some_and(|announced| announced > limit) {
+            body::forget(body, limit, PATIENCE).await;
             return Err(Refusal::TooBig {
                 limit: self.max_body,
                 decompressed: false,
@@ -191,7 +192,9 @@ impl AgentDoor {
                     let _ = self.committed.send(Arc::new(receipt.clone()));
                 }
             }
-            Err(refusal) => self.turned_away(export.door, &export.peer, refusal, &body),
+            Err(refusal) => {
+                self.turned_away(export.door, &export.peer, refusal, Sent::Whole(&body))
+            }
         }
         taken
     }
@@ -229,7 +232,7 @@ impl AgentDoor {
     }
 
     /// Counts what was turned away; what is turned away for good leaves a control leaf, unless too many do.
-    pub(crate) fn turned_away(&self, door: Door, peer: &str, why: &Refusal, body: &[u8]) {
+    pub(crate) fn turned_away(&self, door: Door, peer: &str, why: &Refusal, sent: Sent<'_>) {
         if !why.is_final() {
             add(&self.counters.retryable, 1);
             return;
@@ -244,7 +247,7 @@ impl AgentDoor {
                 " (and {unsaid} more that left no leaf of their own)"
             ));
         }
-        let refused = vec![refused_payload(door, peer, &text, body)];
+        let refused = vec![refused_payload(door, peer, &text, sent)];
         self.ledger.append(
             Batch {
                 refused,

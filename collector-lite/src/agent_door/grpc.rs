@@ -23,11 +23,11 @@ use vocabulary::wire;
 use super::answer::{self, Partial, Service};
 use super::body::Compression;
 use super::door::{AgentDoor, Room, add};
-use super::http::{METRICS_MESSAGE, delivery, text};
+use super::http::{METRICS_MESSAGE, delivery, no_web_page, text};
 use super::receipt;
 use super::refusal::Refusal;
 use crate::clock;
-use crate::intake::{Door, Export};
+use crate::intake::{Door, Export, Sent};
 
 /// Bytes before the message in a frame.
 const PREFIX: usize = 5;
@@ -140,11 +140,17 @@ async fn message(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(Bytes, Room), Refusal> {
-    let mut sent = Bytes::new();
+    let mut sent = None;
     let read = async {
+        no_web_page(headers)?;
+        // A page could send a simpler type without asking first.
+        let content_type = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
+        if !content_type.starts_with("application/grpc") {
+            return Err(Refusal::Type(content_type.to_owned()));
+        }
         let compression = Compression::from_header(text(headers, &ENCODING))?;
         let (frame, room) = door.receive(body, None, PREFIX).await?;
-        sent = frame.clone();
+        sent = Some(frame.clone());
         let (message, compressed) = unframe(frame)?;
         match (compressed, compression) {
             (false, _) => Ok((message, room)),
@@ -156,7 +162,8 @@ async fn message(
     };
     let outcome = read.await;
     if let Err(refusal) = &outcome {
-        door.turned_away(Door::Grpc, &peer.to_string(), refusal, &sent);
+        let sent = sent.as_deref().map_or(Sent::Unread(0), Sent::Whole);
+        door.turned_away(Door::Grpc, &peer.to_string(), refusal, sent);
     }
     outcome
 }

@@ -19,7 +19,7 @@ use super::door::{AgentDoor, add};
 use super::receipt;
 use super::refusal::Refusal;
 use crate::clock;
-use crate::intake::{Door, Export};
+use crate::intake::{Door, Export, Sent};
 
 /// What is told to a sender of metrics.
 pub(super) const METRICS_MESSAGE: &str = "recount counts metrics and does not keep them";
@@ -82,7 +82,12 @@ async fn export(
     let encoding = match encoding(headers) {
         Ok(encoding) => encoding,
         Err(refusal) => {
-            door.turned_away(Door::Http, &peer.to_string(), &refusal, &[]);
+            door.turned_away(
+                Door::Http,
+                &peer.to_string(),
+                &refusal,
+                Sent::Unread(announced(headers).unwrap_or(0) as u64),
+            );
             return refused(Encoding::Json, &refusal);
         }
     };
@@ -101,17 +106,18 @@ async fn taken(
     body: Body,
 ) -> Result<(Receipt, Partial), Refusal> {
     let peer = peer.to_string();
-    let turned_away = |refusal: Refusal, sent: &[u8]| {
+    let announced = announced(headers);
+    let unread = Sent::Unread(announced.unwrap_or(0) as u64);
+    let turned_away = |refusal: Refusal, sent: Sent<'_>| {
         door.turned_away(Door::Http, &peer, &refusal, sent);
         refusal
     };
     let compression = Compression::from_header(text(headers, &header::CONTENT_ENCODING));
-    let compression = compression.map_err(|refusal| turned_away(refusal, &[]))?;
-    let announced = text(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    let compression = compression.map_err(|refusal| turned_away(refusal, unread))?;
     let received = door.receive(body, announced, 0).await;
-    let (sent, room) = received.map_err(|refusal| turned_away(refusal, &[]))?;
+    let (sent, room) = received.map_err(|refusal| turned_away(refusal, unread))?;
     let plain = door.decompress(sent.clone(), compression, room).await;
-    let (plain, _room) = plain.map_err(|refusal| turned_away(refusal, &sent))?;
+    let (plain, _room) = plain.map_err(|refusal| turned_away(refusal, Sent::Whole(&sent)))?;
     drop(sent);
     let export = Export {
         door: Door::Http,
@@ -137,11 +143,26 @@ pub(super) fn delivery(header: Option<&str>) -> Delivery {
     }
 }
 
+/// The length that the sender announced.
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    text(headers, &header::CONTENT_LENGTH)?.parse().ok()
+}
+
 pub(super) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
+/// A page in a browser on this machine can reach loopback, by its own name even; a browser always says where from.
+pub(super) fn no_web_page(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.contains_key(header::ORIGIN) {
+        Err(Refusal::WebPage)
+    } else {
+        Ok(())
+    }
+}
+
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
+    no_web_page(headers)?;
     let given = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
     match given
         .split(';')

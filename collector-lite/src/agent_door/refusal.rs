@@ -7,6 +7,7 @@ use ::http::StatusCode;
 
 // gRPC status codes: <https://grpc.github.io/grpc/core/md_doc_statuscodes.html>.
 const INVALID_ARGUMENT: i32 = 3;
+const PERMISSION_DENIED: i32 = 7;
 const RESOURCE_EXHAUSTED: i32 = 8;
 const UNIMPLEMENTED: i32 = 12;
 const UNAVAILABLE: i32 = 14;
@@ -21,11 +22,14 @@ pub(crate) enum Refusal {
     #[error("the export is larger than {limit} bytes{}", if *decompressed { " after decompression" } else { "" })]
     TooBig { limit: usize, decompressed: bool },
     /// A content type the door does not speak.
-    #[error("content type {0:?} is neither application/x-protobuf nor application/json")]
+    #[error("content type {0:?} is not that of an OTLP export")]
     Type(String),
     /// A content encoding the door does not speak.
     #[error("content encoding {0:?} is not gzip, zstd or identity")]
     Encoding(String),
+    /// Sent by a web page: a browser says so, and no agent's exporter does.
+    #[error("web pages may not write here (the request carries an Origin)")]
+    WebPage,
     /// The queue in front of the ledger is full, or the body came too slowly.
     #[error("busy: {0}")]
     Busy(String),
@@ -41,6 +45,7 @@ impl Refusal {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooBig { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Type(_) | Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::WebPage => StatusCode::FORBIDDEN,
             Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -51,6 +56,7 @@ impl Refusal {
         match self {
             Self::Malformed(_) | Self::Type(_) => INVALID_ARGUMENT,
             Self::Encoding(_) => UNIMPLEMENTED,
+            Self::WebPage => PERMISSION_DENIED,
             Self::TooBig { .. } => RESOURCE_EXHAUSTED,
             Self::Busy(_) | Self::Unavailable(_) => UNAVAILABLE,
         }

@@ -166,6 +166,20 @@ fn bombs_oversize_and_unknown_types_are_refused_for_good() {
 }
 
 #[test]
+fn a_web_page_cannot_write() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    let body = logs_json(&[&record_json("forged", &[("session.id", "s")])]);
+    let origin = ("origin", "http://evil.example");
+    assert_eq!(
+        post(&collector, "/v1/logs", &[JSON, origin], body.as_bytes()).status,
+        403
+    );
+    collector.stop().unwrap();
+    assert!(lab.records().is_empty());
+}
+
+#[test]
 fn a_flood_of_refusals_does_not_fill_the_ledger() {
     let lab = Lab::new();
     let mut collector = lab.serve();
