@@ -239,7 +239,34 @@ impl Drop for Attributes {
 }
 
 /// Writes one `LogRecord.attributes` field.
+#[inline]
 pub(crate) fn write_pair(out: &mut Vec<u8>, key: &str, value: Value<'_>) {
+    match value {
+        Value::Str(text) if key.len() + text.len() < SHORT => {
+            short_pair(out, key, 0x0a, text.as_bytes());
+        }
+        Value::Bytes(bytes) if key.len() + bytes.len() < SHORT => {
+            short_pair(out, key, 0x3a, bytes);
+        }
+        _ => any_pair(out, key, value),
+    }
+}
+
+/// Key and value together below this need one byte for each length.
+const SHORT: usize = 122;
+
+/// A pair whose lengths all fit one byte: what nearly all pairs are.
+#[inline]
+fn short_pair(out: &mut Vec<u8>, key: &str, tag: u8, value: &[u8]) {
+    let (key_len, len) = (key.len() as u8, value.len() as u8);
+    out.reserve(8 + key.len() + value.len());
+    out.extend_from_slice(&[ATTRIBUTE, 6 + key_len + len, 0x0a, key_len]);
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(&[0x12, 2 + len, tag, len]);
+    out.extend_from_slice(value);
+}
+
+fn any_pair(out: &mut Vec<u8>, key: &str, value: Value<'_>) {
     let value_len = value.encoded_len();
     out.push(ATTRIBUTE);
     varint(out, (field_len(key.len()) + field_len(value_len)) as u64);
@@ -367,6 +394,19 @@ pub(crate) fn int(number: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_and_long_pairs_are_encoded_alike() {
+        for len in 0..300 {
+            let text = "v".repeat(len);
+            for value in [Value::Str(&text), Value::Bytes(text.as_bytes())] {
+                let (mut short, mut any) = (Vec::new(), Vec::new());
+                write_pair(&mut short, "recount.target", value);
+                any_pair(&mut any, "recount.target", value);
+                assert_eq!(short, any, "{len}");
+            }
+        }
+    }
 
     #[test]
     fn the_length_of_a_varint_is_what_is_written() {

@@ -40,7 +40,7 @@ pub(crate) struct Engine {
     pub(crate) spool: Spool,
     pub(crate) endpoint: String,
     pub(crate) sync: bool,
-    clock: Clock,
+    clock: Arc<Clock>,
     waiting: Mutex<Vec<Waiter>>,
     progress: Mutex<Progress>,
     losses: Mutex<Losses>,
@@ -102,7 +102,7 @@ struct Lost {
 }
 
 impl Engine {
-    pub(crate) fn new(spool: Spool, endpoint: String, sync: bool, clock: Clock) -> Self {
+    pub(crate) fn new(spool: Spool, endpoint: String, sync: bool, clock: Arc<Clock>) -> Self {
         Self {
             spool,
             endpoint,
@@ -190,11 +190,11 @@ impl Engine {
         if self.closed.load(Ordering::Acquire) {
             return Err(NoRoom::Closed);
         }
-        let now = self.clock.now();
-        let mut body = Attributes::new();
-        item::write_head(body.buffer(), event, place, now);
-        body.append(attributes);
-        let seq = self.spool.append(how, body.encoded(), now.mono_ns)?;
+        let now = self.clock.quick();
+        let mut head = Attributes::new();
+        item::write_head(head.buffer(), event, place, now);
+        let parts = [head.encoded(), attributes.encoded()];
+        let seq = self.spool.append(how, parts, now.mono_ns)?;
         if self.sync {
             let _ = self.spool.flush();
         }
@@ -388,6 +388,11 @@ impl Engine {
     }
 
     fn wake_ticker(&self) {
+        if self.spool.take_hunger()
+            && let Some(ticker) = self.ticker.get()
+        {
+            ticker.unpark();
+        }
         if self.resting.load(Ordering::Relaxed)
             && self.resting.swap(false, Ordering::AcqRel)
             && let Some(ticker) = self.ticker.get()
@@ -414,8 +419,9 @@ impl Engine {
     /// The flushing thread: flushes, prepares the next file, ends waits.
     fn tick(&self) {
         loop {
-            let flushed = self.spool.flush().is_ok() && self.spool.is_flushed();
+            self.clock.look_up();
             self.spool.prepare();
+            let flushed = self.spool.flush().is_ok() && self.spool.is_flushed();
             if self.has_losses.load(Ordering::Relaxed) {
                 self.tell_losses();
             }

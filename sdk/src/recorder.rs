@@ -34,7 +34,7 @@ enum Sink {
 
 struct Core {
     sink: Sink,
-    clock: Clock,
+    clock: Arc<Clock>,
     run: RunId,
     producer: ProducerId,
     agent: String,
@@ -227,19 +227,30 @@ impl Recorder {
         self.here().session().record(event, attributes);
     }
 
-    /// Waits until everything recorded so far is acknowledged, at most so
-    /// long; says what is not.
+    /// Waits until everything recorded is acknowledged, at most so long; says
+    /// what is not.
     pub async fn flush(&self, at_most: Duration) -> Unsent {
+        let began = self.core.clock.now().mono_ns;
         if let Sink::Spool(engine) = &self.core.sink {
-            let _ = engine.drained(at_most).await;
+            // More than once: a refusal on the way is told by a record of its own.
+            while engine.drained(self.left_of(at_most, began)).await.is_ok() && engine.unsent() > 0
+            {
+            }
         }
         self.unsent()
     }
 
     /// As [`Recorder::flush`], blocking the thread.
     pub fn flush_blocking(&self, at_most: Duration) -> Unsent {
+        let began = self.core.clock.now().mono_ns;
         if let Sink::Spool(engine) = &self.core.sink {
-            let _ = engine.drained(at_most).wait(at_most);
+            loop {
+                let left = self.left_of(at_most, began);
+                let drained = matches!(engine.drained(left).wait(left), Some(Ok(_)));
+                if !drained || engine.unsent() == 0 {
+                    break;
+                }
+            }
         }
         self.unsent()
     }
@@ -363,7 +374,10 @@ impl Recorder {
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
-        self.core.clock.now().unix_ns / 1_000_000
+        match self.core.sink {
+            Sink::Spool(_) => self.core.clock.quick().unix_ns / 1_000_000,
+            Sink::Memory(_) | Sink::Nowhere => self.core.clock.now().unix_ns / 1_000_000,
+        }
     }
 
     pub(crate) fn durability_of(&self, access: Access) -> Durability {
@@ -401,8 +415,8 @@ impl Recorder {
 
 impl Core {
     fn new(agent: &str, sink: Sink, settings: &Settings, ids: Option<(ProducerId, RunId)>) -> Self {
-        let clock = Clock::start();
-        let (producer, run) = ids.unwrap_or_else(|| new_ids(clock));
+        let clock = Arc::new(Clock::start());
+        let (producer, run) = ids.unwrap_or_else(|| new_ids(&clock));
         Self {
             sink,
             clock,
@@ -418,7 +432,7 @@ impl Core {
     }
 }
 
-fn new_ids(clock: Clock) -> (ProducerId, RunId) {
+fn new_ids(clock: &Clock) -> (ProducerId, RunId) {
     let ms = clock.now().unix_ns / 1_000_000;
     (
         ProducerId::new(ms, crate::random::bytes()),
@@ -530,8 +544,8 @@ impl RecorderBuilder {
     pub fn build(self) -> Result<Recorder, SetupError> {
         let settings = &self.settings;
         settings.check()?;
-        let clock = Clock::start();
-        let (new, run) = new_ids(clock);
+        let clock = Arc::new(Clock::start());
+        let (new, run) = new_ids(&clock);
         let producer = self.producer.unwrap_or(new);
         let folder = settings.folder(|name| std::env::var(name).ok());
         let origin = Origin::new(&self.resource_of(producer, run));
@@ -557,7 +571,7 @@ impl RecorderBuilder {
             spool,
             settings.endpoint.clone(),
             settings.sync,
-            clock,
+            Arc::clone(&clock),
         ));
         let mut core = Core::new(
             &self.name,
@@ -570,9 +584,9 @@ impl RecorderBuilder {
             core: Arc::new(core),
         };
         let nobody = recorder.shared(format!("unattributed:{run}").parse().ok());
-        let shipper = Shipper::new(exporter, own, nobody.prefix.clone(), nobody.trace_id);
+        let shipper = Shipper::new(exporter, nobody.prefix.clone(), nobody.trace_id);
         engine
-            .start(move |engine| shipper.run(engine))
+            .start(move |engine| shipper.run(engine, own))
             .map_err(SetupError::Thread)?;
         Ok(recorder)
     }

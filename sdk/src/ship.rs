@@ -24,13 +24,19 @@ const SEARCH_EVERY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Shipper {
     pub(crate) exporter: Exporter,
-    pub(crate) own: Line,
     /// Under which session losses are recorded that belong to none.
     pub(crate) prefix: Vec<u8>,
     pub(crate) trace_id: [u8; 16],
     left: Vec<Line>,
     searched: Option<Instant>,
     pause: Duration,
+}
+
+/// Whose records a line holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Own,
+    Left,
 }
 
 /// How sending one batch went.
@@ -40,10 +46,9 @@ enum Sent {
 }
 
 impl Shipper {
-    pub(crate) fn new(exporter: Exporter, own: Line, prefix: Vec<u8>, trace_id: [u8; 16]) -> Self {
+    pub(crate) fn new(exporter: Exporter, prefix: Vec<u8>, trace_id: [u8; 16]) -> Self {
         Self {
             exporter,
-            own,
             prefix,
             trace_id,
             left: Vec::new(),
@@ -54,18 +59,18 @@ impl Shipper {
 
     /// Runs until the recorder closes; then the files that are left may be
     /// taken over by others.
-    pub(crate) fn run(mut self, engine: &Engine) {
-        self.ship(engine);
+    pub(crate) fn run(mut self, engine: &Engine, mut own: Line) {
+        self.ship(engine, &mut own);
         engine.spool.release();
     }
 
-    fn ship(&mut self, engine: &Engine) {
+    fn ship(&mut self, engine: &Engine, own: &mut Line) {
         loop {
             // Taken before the spool is read: who begins to wait during an
             // attempt that fails gets another one at once.
             engine.take_hurry();
-            let sent = match self.own.batch(BATCH_RECORDS, BATCH_BYTES) {
-                Some(batch) => self.send_own(engine, &batch),
+            let sent = match own.batch(BATCH_RECORDS, BATCH_BYTES) {
+                Some(batch) => self.send(engine, own, &batch, Whose::Own),
                 None if engine.is_closing() => return,
                 None => match self.send_left(engine) {
                     Some(sent) => {
@@ -91,50 +96,47 @@ impl Shipper {
         }
     }
 
-    fn send_own(&mut self, engine: &Engine, batch: &Batch) -> Sent {
-        let mut ranges = vec![0..batch.len()];
+    /// Sends a batch of our own line, or of one that was left, in order.
+    fn send(&self, engine: &Engine, line: &mut Line, batch: &Batch, whose: Whose) -> Sent {
+        let all = 0..batch.len();
+        let mut ranges = vec![all];
         while let Some(range) = ranges.pop() {
             let first = batch.first() + range.start as u64;
             let end = batch.first() + range.end as u64;
-            let delivery = if engine.is_awaited(first, end) {
+            let awaited = whose == Whose::Own && engine.is_awaited(first, end);
+            let delivery = if awaited {
                 Delivery::Strict
             } else {
                 Delivery::Spooled
             };
-            match self.exporter.send(&batch.export(range.clone()), delivery) {
-                Answer::Kept { receipt } => {
-                    self.own.acknowledge(batch, range.end);
-                    engine.acknowledged(end, receipt);
-                }
+            let receipt = match self.exporter.send(&batch.export(range.clone()), delivery) {
+                Answer::Kept { receipt } => receipt,
                 Answer::KeptExcept { rejected, why } => {
-                    self.own.acknowledge(batch, range.end);
-                    engine.lose(
-                        &self.place(),
-                        rejected,
-                        "refused",
-                        &format!("records {first} to {end}: {why}"),
-                    );
-                    engine.acknowledged(end, None);
+                    let why = format!("of records {first} to {end}: {why}");
+                    engine.lose(&self.place(), rejected, "refused", &why);
+                    None
                 }
                 Answer::Later { after, why } => {
                     engine.failed(why);
                     return Sent::Later(after);
                 }
-                Answer::Never { why } => match halves(&range) {
-                    Some((one, two)) => ranges.extend([two, one]),
-                    None => {
-                        engine.refused(first, &why);
-                        let kept = self.set_aside(engine, batch, range.start);
-                        engine.lose(
-                            &self.place(),
-                            1,
-                            "refused",
-                            &format!("record {first}: {why}; {kept}"),
-                        );
-                        self.own.acknowledge(batch, range.end);
-                        engine.acknowledged(end, None);
+                Answer::Never { why } => {
+                    if let Some((one, two)) = halves(&range) {
+                        ranges.extend([two, one]);
+                        continue;
                     }
-                },
+                    if whose == Whose::Own {
+                        engine.refused(first, &why);
+                    }
+                    let kept = self.set_aside(engine, batch, range.start);
+                    let why = format!("record {first}: {why}; {kept}");
+                    engine.lose(&self.place(), 1, "refused", &why);
+                    None
+                }
+            };
+            line.acknowledge(batch, range.end);
+            if whose == Whose::Own {
+                engine.acknowledged(end, receipt);
             }
         }
         Sent::All
@@ -160,34 +162,9 @@ impl Shipper {
             line.delete();
             return Some(Sent::All);
         };
-        let mut ranges = vec![0..batch.len()];
-        while let Some(range) = ranges.pop() {
-            match self
-                .exporter
-                .send(&batch.export(range.clone()), Delivery::Spooled)
-            {
-                Answer::Kept { .. } => line.acknowledge(&batch, range.end),
-                Answer::KeptExcept { rejected, why } => {
-                    engine.lose(&self.place(), rejected, "refused", &why);
-                    line.acknowledge(&batch, range.end);
-                }
-                Answer::Later { after, why } => {
-                    engine.failed(why);
-                    self.left.push(line);
-                    return Some(Sent::Later(after));
-                }
-                Answer::Never { why } => match halves(&range) {
-                    Some((one, two)) => ranges.extend([two, one]),
-                    None => {
-                        let kept = self.set_aside(engine, &batch, range.start);
-                        engine.lose(&self.place(), 1, "refused", &format!("{why}; {kept}"));
-                        line.acknowledge(&batch, range.end);
-                    }
-                },
-            }
-        }
+        let sent = self.send(engine, &mut line, &batch, Whose::Left);
         self.left.push(line);
-        Some(Sent::All)
+        Some(sent)
     }
 
     /// Keeps an export of one record that nobody takes; says where.

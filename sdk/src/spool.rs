@@ -7,14 +7,17 @@ mod segment;
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use line::{Batch, Line, left_behind};
-use segment::STRICT;
 pub(crate) use segment::{Identity, Segment};
+use segment::{Pen, STRICT};
 
 use crate::item;
+
+/// How many files are made in advance.
+const PREPARED: usize = 2;
 
 /// How large and where a spool is.
 #[derive(Debug, Clone)]
@@ -69,28 +72,39 @@ pub(crate) struct Spool {
     segments: Arc<Mutex<VecDeque<Arc<Segment>>>>,
     /// How many records were appended so far: the next sequence.
     appended: AtomicU64,
+    /// A prepared file was taken: another one should be made.
+    hungry: AtomicBool,
+    next_number: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Writer {
     current: Arc<Segment>,
-    prepared: Option<Arc<Segment>>,
+    pen: Pen,
+    /// Files made before they are needed, the next one last.
+    prepared: Vec<(Arc<Segment>, Pen)>,
     next_seq: u64,
     tail: Vec<u8>,
+}
+
+impl Writer {
+    /// Appends one record whose tail is written already.
+    fn put(&mut self, flags: u8, head: &[u8], body: &[u8]) -> bool {
+        let item = [head, body, self.tail.as_slice()];
+        self.current.append(&mut self.pen, flags, item)
+    }
 }
 
 impl Spool {
     /// Creates the folder (mode 0700) and the first file.
     pub(crate) fn create(plan: Plan, identity: Identity) -> io::Result<Self> {
         create_private(&plan.folder)?;
-        let first = Arc::new(Segment::create(
-            &plan.folder,
-            identity.clone(),
-            plan.file_bytes,
-        )?);
+        let (first, pen) = Segment::create(&plan.folder, identity.clone(), plan.file_bytes)?;
+        let first = Arc::new(first);
         let writer = Writer {
             current: Arc::clone(&first),
-            prepared: None,
+            pen,
+            prepared: Vec::new(),
             next_seq: 0,
             tail: Vec::with_capacity(256),
         };
@@ -100,21 +114,28 @@ impl Spool {
             writer: Mutex::new(writer),
             segments: Arc::new(Mutex::new(VecDeque::from([first]))),
             appended: AtomicU64::new(0),
+            hungry: AtomicBool::new(false),
+            next_number: AtomicU64::new(1),
         })
     }
 
     /// Appends one record; gives its sequence.
-    pub(crate) fn append(&self, how: How, body: &[u8], mono_ns: u64) -> Result<u64, NoRoom> {
+    pub(crate) fn append(
+        &self,
+        how: How,
+        [head, body]: [&[u8]; 2],
+        mono_ns: u64,
+    ) -> Result<u64, NoRoom> {
         let flags = if how == How::Strict { STRICT } else { 0 };
         let nonce = crate::random::bytes();
         let mut writer = lock(&self.writer);
         let seq = writer.next_seq;
         writer.tail.clear();
         item::write_tail(&mut writer.tail, &nonce, mono_ns, seq);
-        if !writer.current.append(flags, [body, &writer.tail]) {
-            let needed = body.len() + writer.tail.len() + segment::FRAME;
+        if !writer.put(flags, head, body) {
+            let needed = head.len() + body.len() + writer.tail.len() + segment::FRAME;
             self.next_file(&mut writer, needed, how == How::BeyondLimit)?;
-            if !writer.current.append(flags, [body, &writer.tail]) {
+            if !writer.put(flags, head, body) {
                 return Err(NoRoom::Full);
             }
         }
@@ -131,19 +152,24 @@ impl Spool {
         beyond_limit: bool,
     ) -> Result<(), NoRoom> {
         let fits = |segment: &Segment| segment.len() - segment.data() >= needed;
-        let next = match writer.prepared.take().filter(|next| fits(next)) {
-            Some(next) => next,
-            None => {
-                let number = writer.current.identity.number + 1;
+        let (next, pen) = match writer.prepared.pop() {
+            Some((next, pen)) if fits(&next) => (next, pen),
+            unfit => {
+                // Numbers must rise in the order of use: what was prepared
+                // comes before the file that is made now, so it goes.
+                let unfit = unfit.into_iter().chain(writer.prepared.drain(..));
+                unfit.for_each(|(file, _)| drop(file.delete()));
                 let least = writer.current.data() + needed;
                 if beyond_limit {
-                    self.make_file(number, least)?
+                    self.make_file(least)?
                 } else {
-                    self.new_file(number, self.plan.file_bytes.max(least))?
+                    self.new_file(self.plan.file_bytes.max(least), 0)?
                 }
             }
         };
+        self.hungry.store(true, Ordering::Relaxed);
         next.set_first_seq(writer.next_seq);
+        writer.pen = pen;
         let before = std::mem::replace(&mut writer.current, Arc::clone(&next));
         lock(&self.segments).push_back(next);
         before.set_full();
@@ -151,46 +177,61 @@ impl Spool {
     }
 
     /// A new file, if the unsent records leave room for it.
-    fn new_file(&self, number: u64, len: usize) -> Result<Arc<Segment>, NoRoom> {
+    fn new_file(&self, len: usize, prepared: u64) -> Result<(Arc<Segment>, Pen), NoRoom> {
         let unsent = |segment: &&Arc<Segment>| segment.acked() < segment.end();
         let used: u64 = lock(&self.segments)
             .iter()
             .filter(unsent)
             .map(|one| one.len() as u64)
             .sum();
-        if used + len as u64 > self.plan.limit {
+        if used + prepared + len as u64 > self.plan.limit {
             return Err(NoRoom::Full);
         }
-        self.make_file(number, len)
+        self.make_file(len)
     }
 
-    fn make_file(&self, number: u64, len: usize) -> Result<Arc<Segment>, NoRoom> {
+    fn make_file(&self, len: usize) -> Result<(Arc<Segment>, Pen), NoRoom> {
+        // Never the same number twice: two threads may make files at once.
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let identity = Identity {
             number,
             first_seq: 0,
             ..self.identity.clone()
         };
         let made = Segment::create(&self.plan.folder, identity, len);
-        made.map(Arc::new).map_err(|_| NoRoom::Unwritable)
+        made.map(|(file, pen)| (Arc::new(file), pen))
+            .map_err(|_| NoRoom::Unwritable)
     }
 
-    /// Makes the next file before it is needed, so that no caller waits for it.
+    /// Makes the next files before they are needed, so that no caller waits
+    /// for one.
     pub(crate) fn prepare(&self) {
-        let number = {
-            let writer = lock(&self.writer);
-            let current = &writer.current;
-            if writer.prepared.is_some() || current.end() < current.len() / 2 {
+        for _ in 0..PREPARED {
+            let prepared = {
+                let writer = lock(&self.writer);
+                let idle = writer.current.end() < writer.current.len() / 4;
+                if writer.prepared.len() >= PREPARED || idle {
+                    return;
+                }
+                writer.prepared.len() as u64
+            };
+            let reserved = prepared * self.plan.file_bytes as u64;
+            let Ok(next) = self.new_file(self.plan.file_bytes, reserved) else {
+                return;
+            };
+            next.0.warm();
+            let mut writer = lock(&self.writer);
+            if next.0.identity.number < writer.current.identity.number {
+                let _ = next.0.delete(); // the writer went on without it
                 return;
             }
-            current.identity.number + 1
-        };
-        let Ok(next) = self.new_file(number, self.plan.file_bytes) else {
-            return;
-        };
-        let mut writer = lock(&self.writer);
-        if writer.prepared.is_none() && writer.current.identity.number + 1 == number {
-            writer.prepared = Some(next);
+            writer.prepared.insert(0, next);
         }
+    }
+
+    /// True once after a prepared file was taken.
+    pub(crate) fn take_hunger(&self) -> bool {
+        self.hungry.load(Ordering::Relaxed) && self.hungry.swap(false, Ordering::Relaxed)
     }
 
     /// Writes to the device what is not there yet.
@@ -220,7 +261,7 @@ impl Spool {
     /// nothing may be appended afterwards.
     pub(crate) fn remove(&self) {
         let mut writer = lock(&self.writer);
-        if let Some(prepared) = writer.prepared.take() {
+        for (prepared, _) in writer.prepared.drain(..) {
             let _ = prepared.delete();
         }
         for segment in lock(&self.segments).drain(..) {
@@ -231,7 +272,7 @@ impl Spool {
     /// Lets other processes take over what is left; nothing may be appended
     /// afterwards.
     pub(crate) fn release(&self) {
-        if let Some(prepared) = lock(&self.writer).prepared.take() {
+        for (prepared, _) in lock(&self.writer).prepared.drain(..) {
             let _ = prepared.delete();
         }
         lock(&self.segments)

@@ -30,7 +30,8 @@ pub(super) struct Map {
 }
 
 /// The right to append to one map.
-pub(super) struct Pen(());
+#[derive(Debug)]
+pub(crate) struct Pen(());
 
 impl Map {
     /// Maps all of a file whose header is `header` bytes long and whose bytes
@@ -58,7 +59,7 @@ impl Map {
 
     /// Copies some parts behind the mark and moves it past them; false when
     /// there is no room, and then nothing has changed.
-    pub(super) fn append(&self, _pen: &mut Pen, parts: [&[u8]; 3]) -> bool {
+    pub(super) fn append(&self, _pen: &mut Pen, parts: [&[u8]; 4]) -> bool {
         let from = self.mark.load(Ordering::Relaxed) as usize;
         let len: usize = parts.iter().map(|part| part.len()).sum();
         if len > self.map.len() - from {
@@ -93,7 +94,7 @@ impl Map {
     /// Writes a number of the header, at an offset divisible by eight. What
     /// is stored survives the process, not the host, until it is flushed.
     pub(super) fn set_number(&self, offset: usize, value: u64) {
-        if offset % 8 != 0 || offset + 8 > self.header {
+        if !offset.is_multiple_of(8) || offset + 8 > self.header {
             return;
         }
         // SAFETY: inside the header, which is never borrowed; aligned, since a
@@ -101,6 +102,13 @@ impl Map {
         // accesses to it are atomic.
         let number = unsafe { &*self.map.as_mut_ptr().add(offset).cast::<AtomicU64>() };
         number.store(value.to_be(), Ordering::Release);
+    }
+
+    /// Brings all pages in, ready to be written, so that appending meets no
+    /// page fault. Only speed depends on it.
+    pub(super) fn warm(&self) {
+        #[cfg(target_os = "linux")]
+        let _ = self.map.advise(memmap2::Advice::PopulateWrite);
     }
 
     /// Asks the operating system to write a range to the device, and waits.

@@ -6,10 +6,10 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::map::{Map, Pen};
+use super::map::Map;
+pub(crate) use super::map::Pen;
 use crate::item::{CHAIN, Chain, Origin};
 
 /// First bytes of each file; the digit is the version of the format.
@@ -50,7 +50,6 @@ pub(crate) struct Segment {
     pub(crate) identity: Identity,
     path: PathBuf,
     map: Map,
-    pen: Mutex<Pen>,
     /// Holds the lock of the file, by which others see that we live.
     file: File,
     data: usize,
@@ -68,7 +67,7 @@ impl fmt::Debug for Segment {
 impl Segment {
     /// Creates, fills with zeros (so that the device's space is ours before a
     /// mapped write needs it), locks and maps a new file.
-    pub(crate) fn create(folder: &Path, identity: Identity, len: usize) -> io::Result<Self> {
+    pub(crate) fn create(folder: &Path, identity: Identity, len: usize) -> io::Result<(Self, Pen)> {
         let run = uuid::Uuid::from_bytes(identity.run);
         let name = format!("{run}-{:08}.{ENDING}", identity.number);
         let (path, new) = (folder.join(&name), folder.join(format!("{name}.new")));
@@ -93,7 +92,10 @@ impl Segment {
             Map::new(&file, header.len(), header.len())
         })();
         match made {
-            Ok((map, pen)) => Ok(Self::of(identity, path, file, map, pen, header.len())),
+            Ok((map, pen)) => {
+                let segment = Self::of(identity, path, file, map, header.len());
+                Ok((segment, pen))
+            }
             Err(error) => {
                 let _ = std::fs::remove_file(&new);
                 Err(error)
@@ -122,30 +124,22 @@ impl Segment {
                 "not a spool file, or its header is damaged",
             )
         })?;
-        let (map, pen) = Map::new(&file, parsed.data, parsed.end)?;
+        let (map, _) = Map::new(&file, parsed.data, parsed.end)?;
         let left = Left {
             chain: parsed.chain,
             damaged_bytes: parsed.head.saturating_sub(parsed.end),
         };
-        let segment = Self::of(
-            parsed.identity,
-            path.to_owned(),
-            file,
-            map,
-            pen,
-            parsed.data,
-        );
+        let segment = Self::of(parsed.identity, path.to_owned(), file, map, parsed.data);
         segment.acked.store(parsed.acked as u64, Ordering::Release);
         segment.full.store(true, Ordering::Release);
         Ok(Some((segment, left)))
     }
 
-    fn of(identity: Identity, path: PathBuf, file: File, map: Map, pen: Pen, data: usize) -> Self {
+    fn of(identity: Identity, path: PathBuf, file: File, map: Map, data: usize) -> Self {
         Self {
             identity,
             path,
             map,
-            pen: Mutex::new(pen),
             file,
             data,
             acked: AtomicU64::new(data as u64),
@@ -154,30 +148,31 @@ impl Segment {
         }
     }
 
+    /// Makes appending cheaper, at a price now.
+    pub(crate) fn warm(&self) {
+        self.map.warm();
+    }
+
     /// Says the sequence of the first record, before it is appended.
     pub(crate) fn set_first_seq(&self, seq: u64) {
         self.map.set_number(FIRST_SEQ, seq);
     }
 
     /// Appends one item as a frame; false when it does not fit.
-    pub(crate) fn append(&self, flags: u8, item: [&[u8]; 2]) -> bool {
-        let len = item[0].len() + item[1].len();
+    pub(crate) fn append(&self, pen: &mut Pen, flags: u8, item: [&[u8]; 3]) -> bool {
+        let len: usize = item.iter().map(|part| part.len()).sum();
         let Ok(framed) = u32::try_from(len) else {
             return false;
         };
         let mut sum = crc32fast::Hasher::new();
         sum.update(&[flags]);
-        sum.update(item[0]);
-        sum.update(item[1]);
+        item.iter().for_each(|part| sum.update(part));
         let mut frame = [0; FRAME];
         frame[..4].copy_from_slice(&framed.to_be_bytes());
         frame[4..8].copy_from_slice(&sum.finalize().to_be_bytes());
         frame[8] = flags;
-        let mut pen = self
-            .pen
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let fits = self.map.append(&mut pen, [&frame, item[0], item[1]]);
+        let [head, attributes, tail] = item;
+        let fits = self.map.append(pen, [&frame, head, attributes, tail]);
         if fits {
             self.map.set_number(HEAD, self.map.mark() as u64);
         }

@@ -110,7 +110,10 @@ fn check(record: &Record) {
             record.event
         );
     }
-    assert_eq!(record.attributes.keys().last().unwrap(), "recount.chain");
+    assert_eq!(
+        record.attributes.keys().next_back().unwrap(),
+        "recount.chain"
+    );
 }
 
 #[test]
