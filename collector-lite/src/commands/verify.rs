@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use ledger::note::VerifierKey;
-use ledger::reader::Log;
-use ledger::verify::{Finding, Place, Report, Trusted, Verifier, verify_all};
+use ledger::verify::{Report, Trusted, Verifier, verify_all};
 use serde_json::json;
 
 use super::source::Source;
@@ -60,35 +59,6 @@ fn known(file: &Path) -> Result<Vec<u8>, Error> {
     })
 }
 
-fn place(finding: &Finding) -> String {
-    let range = |from: u64, to: u64| {
-        if to == from + 1 {
-            from.to_string()
-        } else {
-            format!("{from}..{to}")
-        }
-    };
-    let place = match finding.place {
-        Place::Ledger => "ledger".to_owned(),
-        Place::Control { from, to } => format!("ledger leaf {}", range(from, to)),
-        Place::Records { stream, from, to } => {
-            format!("record {} of stream {stream}", range(from, to))
-        }
-        Place::Stream(stream) => format!("stream {stream}"),
-        Place::Tile {
-            log: Log::Ledger,
-            level,
-            n,
-        } => format!("ledger tile {level}/{n}"),
-        Place::Tile {
-            log: Log::Stream(stream),
-            level,
-            n,
-        } => format!("tile {level}/{n} of stream {stream}"),
-    };
-    format!("{place}: {}", finding.what)
-}
-
 fn print(settings: &Settings, report: &Report, pinned: bool) {
     println!("store     {}", settings.store.display());
     println!("streams   {}", report.streams);
@@ -104,7 +74,10 @@ fn print(settings: &Settings, report: &Report, pinned: bool) {
         );
     }
     for finding in &report.findings {
-        println!("BROKEN    {}", place(finding));
+        println!(
+            "BROKEN    {}",
+            format!("{}: {}", finding.place, finding.what)
+        );
     }
     if report.open > 0 {
         println!(
@@ -126,7 +99,7 @@ fn as_json(report: &Report, code: u8) -> serde_json::Value {
     let findings: Vec<_> = report
         .findings
         .iter()
-        .map(|f| json!({ "kind": format!("{:?}", f.kind), "what": place(f) }))
+        .map(|f| json!({ "kind": format!("{:?}", f.kind), "what": format!("{}: {}", f.place, f.what) }))
         .collect();
     json!({
         "exit": code,

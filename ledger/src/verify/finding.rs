@@ -1,6 +1,8 @@
 //! What a check found wrong, and where.
 #![forbid(unsafe_code)]
 
+use std::fmt;
+
 use crate::leaf::StreamId;
 use crate::reader::{Log, ReadError};
 
@@ -70,6 +72,42 @@ pub enum Place {
         /// Its number.
         n: u64,
     },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ledger => f.write_str("ledger"),
+            Self::Control { from, to } => write!(f, "ledger leaf {}", Range(*from, *to)),
+            Self::Records { stream, from, to } => {
+                write!(f, "stream {stream} record {}", Range(*from, *to))
+            }
+            Self::Stream(stream) => write!(f, "stream {stream}"),
+            Self::Tile { log, level, n } => {
+                let covers = 256_u64.saturating_pow(u32::from(*level) + 1);
+                let first = n.saturating_mul(covers);
+                let leaves = Range(first, first.saturating_add(covers));
+                match log {
+                    Log::Ledger => write!(f, "tile {level}/{n} of ledger, leaves {leaves}"),
+                    Log::Stream(stream) => {
+                        write!(f, "tile {level}/{n} of stream {stream}, leaves {leaves}")
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `from..to`; one number where that is all.
+struct Range(u64, u64);
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1.saturating_sub(self.0) {
+            1 => write!(f, "{}", self.0),
+            _ => write!(f, "{}..{}", self.0, self.1),
+        }
+    }
 }
 
 /// One thing that is wrong, and where.

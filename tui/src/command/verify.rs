@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use account::model::Account;
-use ledger::verify::{Finding, FindingKind, KeyState, Place, Report, verify_all};
+use ledger::verify::{Finding, FindingKind, KeyState, Report, verify_all};
 use serde_json::json;
 use vocabulary::record::{IntegrityStatus, KeyTrust};
 
@@ -285,7 +285,7 @@ fn of_report(report: &Report, properties: &mut Vec<Property>) -> Exit {
             properties.push(property(
                 name,
                 FAIL,
-                format!("{}: {}", place(&finding.place), finding.what),
+                format!("{}: {}", finding.place, finding.what),
             ));
         }
     }
@@ -301,7 +301,7 @@ fn of_report(report: &Report, properties: &mut Vec<Property>) -> Exit {
         properties.push(property(
             "other",
             FAIL,
-            format!("{}: {}", place(&finding.place), finding.what),
+            format!("{}: {}", finding.place, finding.what),
         ));
     }
     if report.erased > 0 {
@@ -325,34 +325,6 @@ fn of_report(report: &Report, properties: &mut Vec<Property>) -> Exit {
         Exit::Answered
     } else {
         Exit::NotIntact
-    }
-}
-
-/// Where something is wrong, as precisely as it is known.
-fn place(place: &Place) -> String {
-    let range = |from: &u64, to: &u64| {
-        if to.saturating_sub(*from) == 1 {
-            format!("{from}")
-        } else {
-            format!("{from}..{to}")
-        }
-    };
-    match place {
-        Place::Ledger => "ledger".to_owned(),
-        Place::Control { from, to } => format!("ledger leaf {}", range(from, to)),
-        Place::Records { stream, from, to } => {
-            format!("stream {stream} record {}", range(from, to))
-        }
-        Place::Stream(stream) => format!("stream {stream}"),
-        Place::Tile { log, level, n } => {
-            let of = match log {
-                ledger::reader::Log::Ledger => "ledger".to_owned(),
-                ledger::reader::Log::Stream(stream) => format!("stream {stream}"),
-            };
-            let first = n.saturating_mul(256_u64.saturating_pow(u32::from(*level) + 1));
-            let last = first.saturating_add(256_u64.saturating_pow(u32::from(*level) + 1));
-            format!("tile {level}/{n} of {of}, leaves {first}..{last}")
-        }
     }
 }
 
