@@ -29,7 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 const STEPS: u32 = 10;
 
-fn demo(folder: &Path, more: &[&str]) -> Result<Outcome, Failed> {
+pub(crate) fn demo(folder: &Path, more: &[&str]) -> Result<Outcome, Failed> {
     let store = folder.join("recount-demo");
     let mut command = Demo.command()?;
     command
@@ -40,7 +40,7 @@ fn demo(folder: &Path, more: &[&str]) -> Result<Outcome, Failed> {
     Ok(Outcome::of(&mut command)?.ended(0)?)
 }
 
-fn recount(folder: &Path, arguments: &[&str]) -> Result<Outcome, Failed> {
+pub(crate) fn recount(folder: &Path, arguments: &[&str]) -> Result<Outcome, Failed> {
     let mut command = Recount.command()?;
     command
         .args(arguments)

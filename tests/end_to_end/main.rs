@@ -1,6 +1,8 @@
 //! The whole product as processes: what a user does, what a crash does, what another language sends.
 
 mod demo;
+mod flipped_bits;
+mod golden;
 mod home_lab;
 mod other_languages;
 mod readers;
@@ -14,6 +16,8 @@ fn main() -> ExitCode {
     }
     let trials: Vec<Trial> = [
         demo::trials(),
+        flipped_bits::trials(),
+        golden::trials(),
         home_lab::trials(),
         other_languages::trials(),
         readers::trials(),
