@@ -8,6 +8,7 @@ use bytes::Bytes;
 use ledger::envelope::{Delivery, Encoding, Signal};
 use ledger::leaf::RefusedPayload;
 use ledger::otlp::{Item, Slice, slice_export};
+use ledger::reader::StreamHint;
 use ledger::store::Batch;
 use sha2::{Digest, Sha256};
 use vocabulary::attribute;
@@ -24,7 +25,7 @@ mod traces;
 
 use assign::assign;
 use surroundings::Surroundings;
-use traces::Traces;
+use traces::{DueLink, Traces};
 
 /// Which door an export came through. The numbers are those of a refused payload's private part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(crate) enum Door {
 }
 
 impl Door {
+    const ALL: [Self; 3] = [Self::Http, Self::Grpc, Self::Adopt];
+
     /// The producer as the collector knows it while nobody presents a credential.
     fn unauthenticated(self) -> &'static str {
         match self {
@@ -64,8 +67,8 @@ pub(crate) struct Export {
 pub(crate) struct Ready {
     pub(crate) batch: Batch,
     pub(crate) partial: Partial,
-    /// Traces whose provisional streams the batch links; told to [`Intake::committed`].
-    links: Vec<[u8; 16]>,
+    /// What the batch links; told to [`Intake::committed`].
+    links: Vec<DueLink>,
 }
 
 /// Turns exports into batches. Remembers traces, nothing else.
@@ -125,9 +128,8 @@ impl Intake {
                 partly,
             )?);
         }
-        let linked = links.iter().map(|(trace, _)| *trace).collect();
-        for (trace, session) in links {
-            streams.push(seal::link_only(export, &trace, &session)?);
+        for link in &links {
+            streams.push(seal::link_only(link)?);
         }
         let mut refused = Vec::new();
         if partial.rejected > 0 {
@@ -154,15 +156,31 @@ impl Intake {
                 digest,
             },
             partial,
-            links: linked,
+            links,
         })
     }
 
-    /// The batch is durable: what it linked is linked.
-    pub(crate) fn committed(&self, links: &[[u8; 16]]) {
+    /// Takes up the provisional streams that an earlier run left.
+    pub(crate) fn recall(&self, hints: &[StreamHint]) {
         let mut traces = self.traces();
-        for trace in links {
-            traces.linked(trace);
+        for hint in hints.iter().rev() {
+            let door = Door::ALL
+                .iter()
+                .find(|door| door.unauthenticated() == hint.producer);
+            if let (Some(trace), Some(door)) = (session::labelled_trace(&hint.label), door) {
+                traces.recall(&trace, *door, hint.sessions.first().map(String::as_str));
+            }
+        }
+    }
+
+    /// The batch is durable: what it linked is linked.
+    pub(crate) fn committed(&self, links: &[DueLink]) {
+        if links.is_empty() {
+            return;
+        }
+        let mut traces = self.traces();
+        for link in links {
+            traces.linked(link);
         }
     }
 
@@ -173,7 +191,7 @@ impl Intake {
 
 impl Ready {
     /// What to tell [`Intake::committed`] once the batch is durable.
-    pub(crate) fn links(&self) -> Vec<[u8; 16]> {
+    pub(crate) fn links(&self) -> Vec<DueLink> {
         self.links.clone()
     }
 }

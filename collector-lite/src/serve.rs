@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use ledger::reader::{Find, Reader};
 use ledger::store::{Fatal, InitOptions, Ledger, Options, StoreError, init};
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, UnixListener};
@@ -21,6 +22,9 @@ use crate::hidden::Ready;
 use crate::reader_door::listen::{SocketFile, socket};
 use crate::reader_door::{self, ReaderDoor};
 use crate::settings::{self, Origin, ReaderPlace, Settings};
+
+/// Streams of an earlier run that are looked at for traces whose session may come now.
+const RECALLED: usize = 2048;
 
 /// How long connections may take to finish after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(10);
@@ -90,6 +94,9 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
         settings.max_in_flight,
     ));
 
+    // Before anything is taken: what earlier runs knew of traces.
+    let reader = open_reader(settings, &ledger, &door)?;
+
     let mut tasks = JoinSet::new();
     let mut ready = Ready {
         state: "ready".to_owned(),
@@ -116,7 +123,6 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
             stopped.clone(),
         ));
     }
-    let reader = open_reader(settings, &ledger, &door)?;
     let mut socket = None;
     match reader_listener(settings).await? {
         Some(ReaderListener::Socket(listener, file)) => {
@@ -197,6 +203,7 @@ fn open_reader(
         ReaderPlace::Socket(_) | ReaderPlace::Closed => None,
     };
     let folder = ledger.reader()?;
+    agent.recall(&folder.find(&Find::Recent(RECALLED))?);
     Ok(reader_door::router(ReaderDoor::new(
         Arc::clone(ledger),
         folder,

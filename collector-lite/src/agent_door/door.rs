@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use ledger::reader::StreamHint;
 use ledger::store::{AppendError, Batch, Fatal, Ledger, Receipt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, oneshot};
 
@@ -159,6 +160,11 @@ impl AgentDoor {
         }
         drop(held);
         self.room(bytes).await
+    }
+
+    /// Takes up what an earlier run of the collector knew of traces.
+    pub(crate) fn recall(&self, hints: &[StreamHint]) {
+        self.intake.recall(hints);
     }
 
     /// Closes the ledger behind the door.

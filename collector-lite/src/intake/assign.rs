@@ -7,7 +7,7 @@ use ledger::envelope::{ProducerProof, SessionRule};
 use ledger::store::StreamKey;
 
 use super::surroundings::{About, Surroundings};
-use super::traces::Traces;
+use super::traces::{DueLink, Traces};
 use super::{Export, Read, session};
 
 /// Everything of one stream in one export, in the order of arrival.
@@ -17,9 +17,6 @@ pub(super) struct Group {
     /// Numbers of its records in the export, each with the rule that found its session.
     pub(super) members: Vec<(usize, SessionRule)>,
 }
-
-/// A trace and the session to which its provisional stream has to be linked.
-type Link = ([u8; 16], String);
 
 /// What keeps records apart within an export. Two runs of an SDK number their records apart, so they are apart here
 /// even within one stream.
@@ -31,7 +28,7 @@ pub(super) fn assign<'a>(
     reads: &'a [Read<'_>],
     surroundings: &'a Surroundings<'_>,
     traces: &mut Traces,
-) -> (Vec<Group>, Vec<Link>) {
+) -> (Vec<Group>, Vec<DueLink>) {
     let named = |read: &'a Read<'_>| {
         session::named(
             &read.item.attributes,
@@ -52,7 +49,7 @@ pub(super) fn assign<'a>(
         let about = surroundings.get(read.about);
         let (label, rule) = match (name, &read.item.trace_id) {
             (Some((name, rule)), _) => (Cow::Borrowed(name), rule),
-            (None, Some(trace)) => match traces.inherit(trace) {
+            (None, Some(trace)) => match traces.inherit(trace, export.door) {
                 Some(session) => (Cow::Owned(session.to_string()), SessionRule::Inherited),
                 None => (Cow::Owned(session::trace_label(trace)), SessionRule::Trace),
             },
@@ -73,12 +70,11 @@ pub(super) fn assign<'a>(
     }
     touched.sort_unstable();
     touched.dedup();
-    let due = |trace: [u8; 16]| {
-        traces
-            .due_link(&trace)
-            .map(|session| (trace, session.to_string()))
-    };
-    (groups, touched.into_iter().filter_map(due).collect())
+    let due = touched
+        .iter()
+        .flat_map(|trace| traces.due_links(trace))
+        .collect();
+    (groups, due)
 }
 
 fn key(export: &Export, label: &str, rule: SessionRule, about: &About<'_>) -> StreamKey {

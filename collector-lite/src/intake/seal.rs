@@ -15,6 +15,7 @@ use vocabulary::{Event, attribute};
 use super::assign::{Group, proof};
 use super::session::RequestRule;
 use super::surroundings::Surroundings;
+use super::traces::DueLink;
 use super::{Export, Read, mask, session};
 use crate::agent_door::refusal::Refusal;
 
@@ -228,28 +229,25 @@ fn run(members: &[&Read<'_>], surroundings: &Surroundings<'_>) -> Option<Run> {
 }
 
 /// A stream that gets no records now, only the link that has become known.
-pub(super) fn link_only(
-    export: &Export,
-    trace: &[u8; 16],
-    session: &str,
-) -> Result<StreamBatch, Refusal> {
+pub(super) fn link_only(link: &DueLink) -> Result<StreamBatch, Refusal> {
     let key = StreamKey {
-        label: session::trace_label(trace),
+        label: session::trace_label(&link.trace),
         rule: SessionRule::Trace,
-        producer: export.door.unauthenticated().to_owned(),
+        producer: link.door.unauthenticated().to_owned(),
         proof: ProducerProof::None,
         claim: String::new(),
+    };
+    let named = Named {
+        name: link.session.to_string(),
+        rule: SessionRule::Inherited as u8,
+        evidence: 0,
     };
     Ok(StreamBatch {
         key,
         records: Prepared::new(&[]).map_err(|error| Refusal::Unavailable(error.to_string()))?,
         run: None,
         requests: Vec::new(),
-        links: vec![Named {
-            name: session.to_owned(),
-            rule: SessionRule::Inherited as u8,
-            evidence: 0,
-        }],
+        links: vec![named],
         close: None,
     })
 }

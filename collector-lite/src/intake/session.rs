@@ -94,6 +94,14 @@ pub(crate) fn trace_label(trace: &[u8; 16]) -> String {
     label
 }
 
+/// The trace that a label of [`trace_label`] names.
+pub(crate) fn labelled_trace(label: &str) -> Option<[u8; 16]> {
+    let digits = label
+        .strip_prefix("trace:")
+        .filter(|digits| digits.len() == 32 && digits.is_ascii())?;
+    u128::from_str_radix(digits, 16).ok().map(u128::to_be_bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -113,3 +113,24 @@ fn a_request_on_the_resource_holds_for_its_records() {
         [("s".into(), 1, words(&[]), words(&["47892"]))]
     );
 }
+
+#[test]
+fn a_trace_is_linked_across_a_restart() {
+    let lab = Lab::new();
+    for span in [
+        span(1, &[("n", "1")]),
+        span(1, &[("session.id", "late")]),
+        span(1, &[("n", "3")]),
+    ] {
+        let mut collector = lab.serve();
+        let body = export("", &[span]);
+        assert_eq!(
+            post(&collector, "/v1/traces", &[JSON], body.as_bytes()).status,
+            200
+        );
+        collector.stop().unwrap();
+    }
+    let streams = Sent { lab }.streams();
+    assert_eq!((streams[0].0.as_str(), streams[0].1), ("late", 2));
+    assert_eq!((streams[1].1, &streams[1].2), (1, &words(&["late"])));
+}
