@@ -7,6 +7,7 @@ use vocabulary::source::Source;
 
 use crate::build::Options;
 use crate::fold::{Fold, Run};
+use crate::gaps::Foreign;
 use crate::gather::{Part, Resolved};
 use crate::judge::problems::Problems;
 use crate::judge::{integrity, outcome, problems, scope, unknown, who};
@@ -51,6 +52,7 @@ impl Reading {
         let mut problems = Problems::default();
         let unrecovered = problems::collect(fold, &found, &mut problems);
         claimed(fold, &mut problems);
+        foreign(&self.numbers.foreign(), &mut problems);
         refused(parts, fold, &mut problems);
         crate::replay::mismatches(fold, &mut problems);
         let integrity = integrity::collect(&evidence, fold, &mut problems);
@@ -156,6 +158,26 @@ fn claimed(fold: &Fold, problems: &mut Problems) {
                 vec![at],
             );
         }
+    }
+}
+
+/// Records that use the name of a run and do not go on its chain.
+fn foreign(foreign: &[Foreign], problems: &mut Problems) {
+    for one in foreign {
+        let what = format!(
+            "{} does not follow {} on the chain of run {}",
+            one.at, one.after, one.run
+        );
+        let why = "somebody else used the run's name, or the producer's chain was cut";
+        let session = Some(one.at.stream.session);
+        let text = (what, why.to_owned());
+        problems.add(
+            ProblemKind::IdentityClaimed,
+            session,
+            None,
+            text,
+            vec![one.at, one.after],
+        );
     }
 }
 

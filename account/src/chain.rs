@@ -3,19 +3,43 @@
 //! A producer's ids travel in the clear, so anybody may copy them. Each link of its chain covers the one before,
 //! which only who wrote, or can read, the other stream knows.
 
-use ledger::envelope::{Encoding, Signal};
+use ledger::envelope::{Encoding, Envelope, Signal};
 use ledger::otlp::{Item, Resource};
-use ledger::verify::VerifiedStream;
+use ledger::verify::{VerifiedRecord, VerifiedStream};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use vocabulary::attribute::{CHAIN, RUN, SEQ};
 use vocabulary::wire::PRODUCER_CHAIN_TAG;
 
 /// One record's place in its run's chain.
-struct Link {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Link {
     value: [u8; 32],
     /// Digest of the item with the chain's bytes zeroed.
     item: [u8; 32],
+}
+
+impl Link {
+    /// The link that a record carries; `None` if it has none, or was not sent as the SDK sends.
+    pub(crate) fn of(envelope: &Envelope<'_>, item: &Item<'_>) -> Option<Self> {
+        if envelope.encoding != Encoding::Protobuf || envelope.signal != Signal::Logs {
+            return None;
+        }
+        let value = <[u8; 32]>::try_from(item.attributes.bytes(CHAIN)?).ok()?;
+        // The chain is the last attribute and the last field: its value ends the item.
+        let body = envelope.item.strip_suffix(&value)?;
+        let item = Sha256::new()
+            .chain_update(body)
+            .chain_update([0; 32])
+            .finalize()
+            .into();
+        Some(Self { value, item })
+    }
+
+    /// Whether this is the link number `number` after `before`.
+    pub(crate) fn follows(&self, before: &Self, number: u64) -> bool {
+        next(&before.value, number, &self.item) == self.value
+    }
 }
 
 /// The links of a stream, by run and number.
@@ -32,7 +56,7 @@ fn follows(later: &Links, earlier: &Links) -> bool {
         let before = number
             .checked_sub(1)
             .and_then(|before| earlier.get(&(run.clone(), before)));
-        before.is_some_and(|before| next(&before.value, *number, &link.item) == link.value)
+        before.is_some_and(|before| link.follows(before, *number))
     })
 }
 
@@ -52,13 +76,7 @@ fn next(before: &[u8; 32], number: u64, item: &[u8; 32]) -> [u8; 32] {
 
 fn links(stream: &VerifiedStream) -> Links {
     let mut links = Links::new();
-    for record in &stream.records {
-        let Some(envelope) = record.envelope() else {
-            continue;
-        };
-        if envelope.encoding != Encoding::Protobuf || envelope.signal != Signal::Logs {
-            continue;
-        }
+    for envelope in stream.records.iter().filter_map(VerifiedRecord::envelope) {
         let item = Item::decode(envelope.encoding, envelope.signal, envelope.item);
         let resource = Resource::decode(envelope.encoding, envelope.resource);
         let (Ok(item), Ok(resource)) = (item, resource) else {
@@ -68,30 +86,11 @@ fn links(stream: &VerifiedStream) -> Links {
             .attributes
             .int(SEQ)
             .and_then(|number| u64::try_from(number).ok());
-        let value = item
-            .attributes
-            .bytes(CHAIN)
-            .and_then(|value| <[u8; 32]>::try_from(value).ok());
-        let (Some(run), Some(number), Some(value)) = (resource.attributes.str(RUN), number, value)
-        else {
-            continue;
-        };
-        // The chain is the last attribute and the last field: its value ends the item.
-        let Some(body) = envelope.item.strip_suffix(&value) else {
-            continue;
-        };
-        let digest = Sha256::new()
-            .chain_update(body)
-            .chain_update([0; 32])
-            .finalize()
-            .into();
-        links.insert(
-            (run.to_owned(), number),
-            Link {
-                value,
-                item: digest,
-            },
-        );
+        let link = Link::of(&envelope, &item);
+        if let (Some(run), Some(number), Some(link)) = (resource.attributes.str(RUN), number, link)
+        {
+            links.insert((run.to_owned(), number), link);
+        }
     }
     links
 }

@@ -8,8 +8,10 @@ use ledger::reader::StreamHint;
 use ledger::verify::VerifiedStream;
 use std::collections::{BTreeSet, HashMap};
 use vocabulary::attribute::{RUN, SEQ};
-use vocabulary::id::{SessionRef, StreamRef};
+use vocabulary::id::{RecordRef, SessionRef, StreamRef};
 
+use crate::chain::Link;
+use crate::model::Standing;
 use crate::told::{Telling, Told};
 
 /// At most this many other streams are read to fill holes; beyond it nothing is concluded.
@@ -39,6 +41,17 @@ struct Seen {
     /// The stream in which the run was seen first.
     stream: StreamRef,
     numbers: Vec<u64>,
+    /// Where each number's record is, and its link, as far as it is read here.
+    links: Vec<(u64, RecordRef, Link)>,
+}
+
+/// A record that does not go on its run's chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    pub(crate) run: String,
+    pub(crate) at: RecordRef,
+    /// The record it claims to come after.
+    pub(crate) after: RecordRef,
 }
 
 impl Numbers {
@@ -47,16 +60,44 @@ impl Numbers {
         let (Some(run), Some(seq)) = (told.resource.str(RUN), told.count(SEQ)) else {
             return;
         };
-        match self.0.get_mut(run) {
-            Some(seen) => seen.numbers.push(seq),
-            None => {
-                let seen = Seen {
-                    stream: told.at.stream,
-                    numbers: vec![seq],
+        if told.standing == Standing::Claims {
+            return;
+        }
+        if !self.0.contains_key(run) {
+            let seen = Seen {
+                stream: told.at.stream,
+                numbers: Vec::new(),
+                links: Vec::new(),
+            };
+            self.0.insert(run.to_owned(), seen);
+        }
+        if let Some(seen) = self.0.get_mut(run) {
+            seen.numbers.push(seq);
+            seen.links
+                .extend(told.link.map(|link| (seq, told.at, link)));
+        }
+    }
+
+    /// Records whose link does not follow from the record before them.
+    pub(crate) fn foreign(&mut self) -> Vec<Foreign> {
+        let mut foreign = Vec::new();
+        for (run, seen) in &mut self.0 {
+            seen.links.sort_by_key(|(number, at, _)| (*number, *at));
+            for pair in seen.links.windows(2) {
+                let [(before, after, earlier), (number, at, later)] = pair else {
+                    continue;
                 };
-                self.0.insert(run.to_owned(), seen);
+                if *number == before + 1 && !later.follows(earlier, *number) {
+                    foreign.push(Foreign {
+                        run: run.clone(),
+                        at: *at,
+                        after: *after,
+                    });
+                }
             }
         }
+        foreign.sort_by_key(|one| one.at);
+        foreign
     }
 
     /// Takes the numbers of these runs out of another stream.
@@ -67,14 +108,14 @@ impl Numbers {
             stream: 0,
         };
         for record in &stream.records {
-            let at = vocabulary::id::RecordRef {
+            let at = RecordRef {
                 stream: nowhere,
                 index: record.leaf.index,
             };
             let Some(envelope) = record.envelope() else {
                 continue;
             };
-            let standing = crate::model::Standing::Own;
+            let standing = Standing::Own;
             let Ok(told) = telling.read(at, standing, record.leaf, envelope) else {
                 continue;
             };

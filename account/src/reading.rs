@@ -22,7 +22,7 @@ pub(crate) struct Reading {
     pub(crate) fold: Fold,
     pub(crate) lost: Vec<(RecordRef, String)>,
     pub(crate) spooled: u64,
-    numbers: Numbers,
+    pub(crate) numbers: Numbers,
     /// Numbers that are in no record, and whether every stream they could be in was looked at.
     pub(crate) holes: (Vec<Hole>, bool),
 }

@@ -8,6 +8,7 @@ use vocabulary::Timestamp;
 use vocabulary::event::Event;
 use vocabulary::id::RecordRef;
 
+use crate::chain::Link;
 use crate::model::Standing;
 
 /// A record's own words beside what the collector decided about it.
@@ -31,6 +32,8 @@ pub(crate) struct Told<'a> {
     pub(crate) resource: Rc<Attributes<'a>>,
     /// What the collector decided.
     pub(crate) collector: Rc<CollectorPart>,
+    /// Its place in its producer's chain; none where a mask changed its bytes.
+    pub(crate) link: Option<Link>,
 }
 
 /// Reads records one after the other; what they share is read once.
@@ -56,6 +59,12 @@ impl<'a> Telling<'a> {
             .map_err(|error| format!("it is not OTLP: {error}"))?;
         let resource = self.resource(&envelope)?;
         let collector = self.collector(&envelope)?;
+        let masked = !collector.masks.is_empty();
+        let link = if masked {
+            None
+        } else {
+            Link::of(&envelope, &item)
+        };
         let sent = [
             item.time_unix_nano,
             item.observed_time_unix_nano,
@@ -77,6 +86,7 @@ impl<'a> Telling<'a> {
             item,
             resource,
             collector,
+            link,
         })
     }
 

@@ -504,3 +504,24 @@ fn an_adopted_spool_goes_on_with_its_session_and_a_copy_of_its_ids_does_not() {
     assert_eq!(standing(false), (Standing::Own, true));
     assert_eq!(standing(true), (Standing::Claims, false));
 }
+
+#[test]
+fn a_record_that_does_not_go_on_its_runs_chain_is_somebody_elses() {
+    use ledger::envelope::Encoding;
+    let mut world = World::new();
+    let sender = Sender::sdk("s-chain-0001", "r-chain");
+    let resource = field(1, &attribute("recount.run", &field(1, b"run-1")));
+    let mut chain = [0; 32];
+    let mut items = vec![chained("agent.session.start", 0, &mut chain)];
+    items.push(chained("agent.heartbeat", 1, &mut chain));
+    items.push(chained("agent.session.end", 2, &mut [7; 32]));
+    world.append(&sender, Encoding::Protobuf, &resource, &items, true);
+    let account = world.account("r-chain");
+    let row = &account.problems[0];
+    assert_eq!(row.kind, ProblemKind::IdentityClaimed);
+    assert_eq!(
+        row.what,
+        "s1a#2 does not follow s1a#1 on the chain of run run-1"
+    );
+    assert_eq!(account.problems.len(), 1);
+}
