@@ -253,15 +253,45 @@ fn touches(act: &Act) -> bool {
     act.ran() && (done || !without_effect)
 }
 
-/// Both sides of a change, where they are short enough to be read in a line.
+/// What a change did, where it is short enough to be read in a line: ` discount 0 -> 10`.
 fn sides(row: &crate::model::Diff) -> String {
     const SHORT: usize = 24;
-    match (row.before.as_text(), row.after.as_text()) {
-        (Some(old), Some(new)) if old.len() <= SHORT && new.len() <= SHORT => {
-            format!(" {} -> {}", old.trim(), new.trim())
-        }
-        _ => String::new(),
+    let text = |old: &str, new: &str, path: &str| {
+        let short = old.len() <= SHORT && new.len() <= SHORT && path.len() <= SHORT;
+        short.then(|| {
+            format!(
+                " {path}{}{old} -> {new}",
+                if path.is_empty() { "" } else { " " }
+            )
+        })
+    };
+    let (Some(old), Some(new)) = (row.before.as_text(), row.after.as_text()) else {
+        return String::new();
+    };
+    if let Some(sides) = text(old.trim(), new.trim(), "") {
+        return sides;
     }
+    let Some([op]) = row
+        .patch
+        .as_ref()
+        .and_then(|patch| patch.as_array())
+        .map(Vec::as_slice)
+    else {
+        return String::new();
+    };
+    let (Some("replace"), Some(path), Some(new)) =
+        (op["op"].as_str(), op["path"].as_str(), op.get("value"))
+    else {
+        return String::new();
+    };
+    let old: Option<serde_json::Value> = serde_json::from_str(old).ok();
+    let old = old
+        .as_ref()
+        .and_then(|old| old.pointer(path))
+        .map(ToString::to_string);
+    let path = path.trim_start_matches('/');
+    old.and_then(|old| text(&old, &new.to_string(), path))
+        .unwrap_or_default()
 }
 
 fn change_access(change: &Change) -> Access {

@@ -238,12 +238,22 @@ fn read(account: &Account) -> String {
                 )
             }),
     );
-    let total = format!("{} actions in all", counts.actions);
+    let total = format!("{} actions in all{}", counts.actions, took(account));
     if parts.is_empty() {
         total
     } else {
         format!("{}; {total}", parts.join(", "))
     }
+}
+
+/// How long the first session took.
+fn took(account: &Account) -> String {
+    let first = account.sessions.first();
+    let times = first.and_then(|row| Some((row.started_at?, row.ended_at?)));
+    times.map_or_else(String::new, |(from, to)| {
+        let tenths = to.since_ns(from) / 100_000_000;
+        format!(", {}.{} s", tenths / 10, tenths % 10)
+    })
 }
 
 fn changed(account: &Account) -> String {
