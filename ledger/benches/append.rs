@@ -29,9 +29,13 @@ const PER_SESSION: usize = 200;
 const CALLERS: usize = 4;
 
 fn main() {
-    let above = std::env::args()
+    let args: Vec<String> = std::env::args()
         .skip(1)
-        .find(|arg| !arg.starts_with('-'))
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    let above = args
+        .iter()
+        .find(|arg| arg.contains('/'))
         .map_or_else(std::env::temp_dir, PathBuf::from);
     let folder = above.join(format!("recount-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -43,23 +47,72 @@ fn main() {
     println!("fdatasync of one page: p50 {:?}", fdatasync(&folder));
     let indexed = sqlite(&folder.join("indexed.db"), true);
     let bare = sqlite(&folder.join("bare.db"), false);
-    println!("plain SQLite, indexed      {}", rate(indexed));
-    println!("plain SQLite, bare         {}", rate(bare));
-    for sessions in [1, 10, 100] {
+    println!("plain SQLite, indexed         {}", rate(indexed));
+    println!("plain SQLite, bare            {}", rate(bare));
+    let wanted: Vec<usize> = args.iter().filter_map(|arg| arg.parse().ok()).collect();
+    for sessions in if wanted.is_empty() {
+        vec![1, 10, 100]
+    } else {
+        wanted
+    } {
         let (took, bytes) = ledger(&folder.join(format!("ledger-{sessions}")), sessions);
         println!(
-            "ledger, {sessions:>3} sessions/export {}   {:.2} x indexed, {:.2} x bare, {} bytes/record",
+            "ledger, {sessions:>3} sessions/export  {}; {:.2} x indexed, {:.2} x bare; {} bytes/record",
             rate(took),
-            indexed.as_secs_f64() / took.as_secs_f64(),
-            bare.as_secs_f64() / took.as_secs_f64(),
+            indexed.wall.as_secs_f64() / took.wall.as_secs_f64(),
+            bare.wall.as_secs_f64() / took.wall.as_secs_f64(),
             bytes / RECORDS as u64,
         );
     }
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-fn rate(took: Duration) -> String {
-    format!("{:>8.0} records/s", RECORDS as f64 / took.as_secs_f64())
+/// Wall clock and processor time of one part of the run.
+#[derive(Clone, Copy)]
+struct Took {
+    wall: Duration,
+    cpu: Duration,
+}
+
+struct Meter {
+    wall: Instant,
+    cpu: Duration,
+}
+
+impl Meter {
+    fn start() -> Self {
+        Self {
+            wall: Instant::now(),
+            cpu: cpu(),
+        }
+    }
+
+    fn stop(&self) -> Took {
+        Took {
+            wall: self.wall.elapsed(),
+            cpu: cpu().saturating_sub(self.cpu),
+        }
+    }
+}
+
+/// Processor time of this process so far, from Linux's /proc, in steps of 10 ms; zero elsewhere.
+fn cpu() -> Duration {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = text.rsplit(") ").next().unwrap_or_default().split(' ');
+    let ticks: u64 = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<u64>().ok())
+        .sum();
+    Duration::from_millis(10 * ticks)
+}
+
+fn rate(took: Took) -> String {
+    let cpu = took.cpu.as_secs_f64() * 1e6 / RECORDS as f64;
+    format!(
+        "{:>8.0} records/s, {cpu:>4.1} us of processor each",
+        RECORDS as f64 / took.wall.as_secs_f64()
+    )
 }
 
 fn fdatasync(folder: &Path) -> Duration {
@@ -130,7 +183,7 @@ fn span(session: usize, i: usize) -> Vec<u8> {
     out.extend_from_slice(&(1_780_000_000_000_000_000 + i as u64 * 1_000_003).to_le_bytes());
     out.push(8 << 3 | 1);
     out.extend_from_slice(&(1_780_000_000_700_000_000 + i as u64 * 1_000_003).to_le_bytes());
-    let text: String = (0..24)
+    let text: String = (0..36)
         .map(|w| format!("{} ", WORDS[(mix(seed + w) % 16) as usize]))
         .collect();
     let attributes = [
@@ -154,7 +207,7 @@ fn span(session: usize, i: usize) -> Vec<u8> {
     out
 }
 
-fn ledger(dir: &Path, per_export: usize) -> (Duration, u64) {
+fn ledger(dir: &Path, per_export: usize) -> (Took, u64) {
     let clock = || {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -174,20 +227,22 @@ fn ledger(dir: &Path, per_export: usize) -> (Duration, u64) {
     let work: Vec<Vec<Vec<Vec<u8>>>> = (0..CALLERS)
         .map(|caller| exports(caller, per_export))
         .collect();
-    let start = Instant::now();
+    let start = Meter::start();
     std::thread::scope(|scope| {
         for (caller, exports) in work.iter().enumerate() {
             let ledger = &ledger;
-            scope.spawn(move || {
+            let named = std::thread::Builder::new().name("caller".into());
+            let spawned = named.spawn_scoped(scope, move || {
                 for (n, export) in exports.iter().enumerate() {
                     ledger
                         .append_and_wait(batch(caller, per_export, n, export, clock()))
                         .unwrap();
                 }
             });
+            spawned.unwrap();
         }
     });
-    let took = start.elapsed();
+    let took = start.stop();
     ledger.close().unwrap();
     (
         took,
@@ -280,7 +335,7 @@ fn batch(caller: usize, per_export: usize, n: usize, export: &[Vec<u8>], now_ns:
 }
 
 /// One wide row per span, 500 per commit.
-fn sqlite(path: &Path, indexed: bool) -> Duration {
+fn sqlite(path: &Path, indexed: bool) -> Took {
     let mut connection = Connection::open(path).unwrap();
     connection
         .execute_batch(
@@ -302,7 +357,7 @@ fn sqlite(path: &Path, indexed: bool) -> Duration {
         .map(|i| (i / PER_SESSION, i))
         .map(|(session, i)| (session, span(session, i)))
         .collect();
-    let start = Instant::now();
+    let start = Meter::start();
     for some in rows.chunks(500) {
         let transaction = connection.transaction().unwrap();
         {
@@ -332,5 +387,5 @@ fn sqlite(path: &Path, indexed: bool) -> Duration {
         }
         transaction.commit().unwrap();
     }
-    start.elapsed()
+    start.stop()
 }

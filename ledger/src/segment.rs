@@ -15,6 +15,9 @@ pub const VERSION: u8 = 1;
 /// Longest uncompressed form that is read, in bytes.
 pub const MAX_PLAIN: usize = 1 << 28;
 
+/// Parts or heads that are compared one by one; more are found by hashing.
+const FEW: usize = 16;
+
 /// Item length that stands for an erased record.
 const ERASED: u32 = u32::MAX;
 
@@ -81,21 +84,45 @@ impl<'a> Builder<'a> {
     }
 
     fn part(&mut self, part: &'a [u8]) -> u32 {
+        // Most segments have a handful of parts: looking through them costs less than hashing one.
+        if self.parts.len() <= FEW {
+            if let Some(number) = self.parts.iter().position(|known| *known == part) {
+                return number as u32;
+            }
+            if self.parts.len() == FEW {
+                let numbered = self.parts.iter().copied().zip(0..);
+                self.part_numbers = numbered.collect();
+            }
+        } else if let Some(number) = self.part_numbers.get(part) {
+            return *number;
+        }
         let next = self.parts.len() as u32;
-        let parts = &mut self.parts;
-        *self.part_numbers.entry(part).or_insert_with(|| {
-            parts.push(part);
-            next
-        })
+        self.parts.push(part);
+        if self.parts.len() > FEW {
+            self.part_numbers.insert(part, next);
+        }
+        next
     }
 
     fn head(&mut self, head: Head) -> u32 {
+        // Heads differ only where parts do, so there are few of them, too, unless nearly every record is masked.
+        if self.heads.len() <= FEW {
+            if let Some(number) = self.heads.iter().position(|known| *known == head) {
+                return number as u32;
+            }
+            if self.heads.len() == FEW {
+                let numbered = self.heads.iter().copied().zip(0..);
+                self.head_numbers = numbered.collect();
+            }
+        } else if let Some(number) = self.head_numbers.get(&head) {
+            return *number;
+        }
         let next = self.heads.len() as u32;
-        let heads = &mut self.heads;
-        *self.head_numbers.entry(head).or_insert_with(|| {
-            heads.push(head);
-            next
-        })
+        self.heads.push(head);
+        if self.heads.len() > FEW {
+            self.head_numbers.insert(head, next);
+        }
+        next
     }
 
     /// The uncompressed form.
@@ -359,3 +386,42 @@ mod packed {
 
 #[cfg(feature = "store")]
 pub use packed::{PackError, pack, unpack};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_written_once_whether_they_are_few_or_many() {
+        let collectors: Vec<Vec<u8>> = (0..3 * FEW)
+            .map(|i| format!("collector {i}").into_bytes())
+            .collect();
+        let record = |collector: &'_ Vec<u8>| (collector.clone(), b"an item".to_vec());
+        let kept: Vec<(Vec<u8>, Vec<u8>)> =
+            collectors.iter().chain(&collectors).map(record).collect();
+        let envelopes: Vec<Envelope<'_>> = kept
+            .iter()
+            .map(|(collector, item)| Envelope {
+                encoding: Encoding::Json,
+                signal: Signal::Logs,
+                collector,
+                resource: b"a resource",
+                resource_schema_url: b"",
+                scope: b"",
+                scope_schema_url: b"",
+                item,
+            })
+            .collect();
+        let mut builder = Builder::new();
+        envelopes.iter().for_each(|envelope| builder.push(envelope));
+        // Each collector part, the resource, and one for everything empty.
+        assert_eq!(
+            (builder.parts.len(), builder.heads.len()),
+            (3 * FEW + 2, 3 * FEW)
+        );
+        let plain = builder.encode().unwrap();
+        let read = Segment::decode(&plain).unwrap();
+        let whole: Vec<Option<Envelope<'_>>> = envelopes.into_iter().map(Some).collect();
+        assert_eq!(read.envelopes(), whole);
+    }
+}
