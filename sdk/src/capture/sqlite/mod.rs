@@ -9,8 +9,9 @@
 //! What cannot be seen is said so: rows of virtual tables, rows beyond 1,000 (or 8 MiB) per statement, schema changes,
 //! and how a transaction ended while the connection was handed out by [`Sqlite::connection`].
 //!
-//! The connection behaves as without us, with one difference that can be observed: outside transactions a commit
-//! hook also runs for the temporary triggers that are put up and taken down around a statement that writes rows.
+//! The connection behaves as without us, with two differences that can be observed: outside transactions a commit
+//! hook also runs for the temporary triggers that are put up and taken down around a statement that writes rows; and
+//! after an `INSERT` that a foreign key refused, `last_insert_rowid()` is that of the refused row.
 //! Calls block, for a writing statement also until its begin is sealed; in asynchronous code they belong on a
 //! blocking thread like every other call of `rusqlite`.
 
@@ -20,10 +21,13 @@ mod definitions;
 mod run;
 mod schema;
 mod seen;
+mod stands;
 mod statement;
 mod transaction;
 mod watch;
 
+#[cfg(test)]
+mod random_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

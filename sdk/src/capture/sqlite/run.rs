@@ -15,6 +15,7 @@ use super::{
     definitions::{self, Definition},
     schema::{self, Touched},
     seen::{BYTES, ROWS, Seen},
+    stands::{self, Stands},
     statement,
 };
 use crate::{
@@ -68,7 +69,6 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
             .begin_blocking()
             .map_err(Error::Refused)?;
 
-        let total = conn.total_changes();
         let inside = !conn.is_autocommit();
         let mut returned = Returned::default();
         let (result, observed) = match prepared {
@@ -85,25 +85,24 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
                 }
             }
         };
-        // A failed statement takes its changes back, except those that `FAIL` lets stand: SQLite counts only these.
-        let stands = result.is_ok() || conn.total_changes() != total;
-        let changes = stands && matches!(kind, statement::Kind::Rows(_) | statement::Kind::Schema);
+        let tables = touched.map(|touched| touched.written).unwrap_or_default();
+        let (diffs, stands) = self.diffs(&tables, observed, result.is_ok());
+        let changes = stands != Stands::No
+            && matches!(kind, statement::Kind::Rows(_) | statement::Kind::Schema);
         let group = (changes && !conn.is_autocommit()).then(|| {
             self.levels
                 .borrow_mut()
                 .group(|| self.session.new_transaction())
         });
         let effect = match (kind, changes) {
-            (statement::Kind::Other, _) if stands => Effect::Unknown,
+            (statement::Kind::Other, _) if result.is_ok() => Effect::Unknown,
             (_, false) => Effect::None,
+            (_, true) if stands == Stands::Unknown => Effect::Unknown,
             (_, true) if group.is_some() => Effect::Pending,
             (_, true) => Effect::Committed,
         };
         if changes {
-            for diff in self.diffs(
-                &touched.map(|touched| touched.written).unwrap_or_default(),
-                observed,
-            ) {
+            for diff in diffs {
                 let diff = diff.effect(effect);
                 begun.diff(match group {
                     Some(group) => diff.transaction(group),
@@ -200,65 +199,84 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
         }
     }
 
-    /// What was seen as diffs.
-    fn diffs(&self, tables: &[schema::Table], observed: Observed) -> Vec<Diff> {
+    /// What was seen as diffs, and whether it stands: of a statement that succeeded it does.
+    fn diffs(
+        &self,
+        tables: &[schema::Table],
+        observed: Observed,
+        succeeded: bool,
+    ) -> (Vec<Diff>, Stands) {
+        let conn: &Connection = self.conn.borrow();
+        let of_success = if succeeded { Stands::Yes } else { Stands::No };
         match observed {
-            Observed::Nothing => Vec::new(),
-            Observed::Rows(seen) => self.row_diffs(tables, seen),
-            Observed::Schema { before, inside } => {
-                match (before, definitions::definitions(self.conn.borrow())) {
-                    (Ok(before), Ok(after)) => {
-                        definitions::diffs(&self.name, &before, &after, inside)
-                    }
-                    (Err(error), _) | (_, Err(error)) => self.row_diffs(
-                        &[],
-                        Seen::nothing(format!("the definitions cannot be read: {error}")),
-                    ),
+            Observed::Nothing => (Vec::new(), of_success),
+            Observed::Schema { before, inside } => match (before, definitions::definitions(conn)) {
+                (Ok(before), Ok(after)) => (
+                    definitions::diffs(&self.name, &before, &after, inside),
+                    of_success,
+                ),
+                (Err(error), _) | (_, Err(error)) => {
+                    let why = format!("the definitions cannot be read: {error}");
+                    (vec![self.missing(None, &why)], of_success)
                 }
+            },
+            Observed::Rows(seen) => {
+                let changes = change::changes(tables, seen.steps);
+                let stands = if succeeded {
+                    Stands::Yes
+                } else {
+                    stands::stands(conn, tables, &changes)
+                };
+                let mut diffs: Vec<Diff> = changes
+                    .iter()
+                    .filter_map(|change| self.row_diff(tables, change))
+                    .collect();
+                let beyond = (seen.beyond_budget > 0).then(|| {
+                    format!(
+                        "{} more rows: beyond {ROWS} rows or {BYTES} bytes per statement",
+                        seen.beyond_budget
+                    )
+                });
+                let missing = seen.unseen.into_iter().chain(beyond);
+                diffs.extend(missing.map(|why| self.missing(tables.first(), &why)));
+                (diffs, stands)
             }
         }
     }
 
-    /// One diff per changed row, and one for what is missing.
-    fn row_diffs(&self, tables: &[schema::Table], seen: Seen) -> Vec<Diff> {
-        let beyond = (seen.beyond_budget > 0).then(|| {
-            format!(
-                "{} more rows: beyond {ROWS} rows or {BYTES} bytes per statement",
-                seen.beyond_budget
-            )
-        });
-        let of_table = |table: Option<&schema::Table>| match table {
+    /// What happened to one row.
+    fn row_diff(&self, tables: &[schema::Table], change: &change::Change) -> Option<Diff> {
+        let table = tables.get(change.table)?;
+        let resource = format!(
+            "{}/{}",
+            self.resource(Some(table)),
+            change::key_text(table, &change.key)
+        );
+        let diff = Diff::of(resource)
+            .before(content::side(table, change.before.as_ref()))
+            .after(content::side(table, change.after.as_ref()));
+        Some(
+            diff.read_before(ReadBefore::InTransaction)
+                .read_after(ReadAfter::InTransaction),
+        )
+    }
+
+    /// What changed perhaps, and was not seen.
+    fn missing(&self, table: Option<&schema::Table>, why: &str) -> Diff {
+        let not_captured = Content::not_captured(None, why);
+        let diff = Diff::of(self.resource(table))
+            .before(not_captured.clone())
+            .after(not_captured);
+        diff.read_before(ReadBefore::NotRead)
+            .read_after(ReadAfter::NotRead)
+    }
+
+    /// The name of a table, or of the database.
+    fn resource(&self, table: Option<&schema::Table>) -> String {
+        match table {
             Some(table) => format!("db:{}/{}.{}", self.name, table.database, table.name),
             None => format!("db:{}", self.name),
-        };
-        let row = |change: change::Change| {
-            let table = tables.get(change.table)?;
-            let resource = format!(
-                "{}/{}",
-                of_table(Some(table)),
-                change::key_text(table, &change.key)
-            );
-            let diff = Diff::of(resource)
-                .before(content::side(table, change.before.as_ref()))
-                .after(content::side(table, change.after.as_ref()));
-            Some(
-                diff.read_before(ReadBefore::InTransaction)
-                    .read_after(ReadAfter::InTransaction),
-            )
-        };
-        let missing = |why: String| {
-            let not_captured = Content::not_captured(None, &why);
-            let diff = Diff::of(of_table(tables.first()))
-                .before(not_captured.clone())
-                .after(not_captured);
-            diff.read_before(ReadBefore::NotRead)
-                .read_after(ReadAfter::NotRead)
-        };
-        let rows = change::changes(tables, seen.steps)
-            .into_iter()
-            .filter_map(row);
-        rows.chain(seen.unseen.into_iter().chain(beyond).map(missing))
-            .collect()
+        }
     }
 
     fn end<T>(

@@ -59,7 +59,7 @@ pub(super) struct Seen {
     pub(super) beyond_budget: u64,
     pub(super) armed: bool,
     bytes: usize,
-    replaced: Vec<(usize, Row)>,
+    writes: Vec<Write>,
 }
 
 /// At most this many changed rows are kept per statement.
@@ -103,9 +103,21 @@ impl Seen {
         }
     }
 
-    /// The candidates of the last `BEFORE` trigger were removed: their constraint let the write of `new` happen.
-    fn settle_replaced(&mut self, new: &Row) {
-        for (table, old) in std::mem::take(&mut self.replaced) {
+    /// The write of `new` happened: what was in its way has been removed, which the unique constraint makes certain.
+    ///
+    /// Between its begin and now, foreign keys and triggers may have begun and finished writes of their own; those
+    /// that were begun later and did not finish were skipped.
+    fn settle_replaced(&mut self, table: usize, new: &Row) {
+        let of_table = |write: &Write| write.table == table;
+        let same = self
+            .writes
+            .iter()
+            .rposition(|write| of_table(write) && write.is_of(new));
+        let Some(at) = same.or_else(|| self.writes.iter().rposition(of_table)) else {
+            return;
+        };
+        let write = self.writes.drain(at..).next();
+        for old in write.into_iter().flat_map(|write| write.in_the_way) {
             // Before it chose a row id, SQLite showed -1: a row of that id was in nobody's way unless it is `new`'s.
             if old.rowid != Some(-1) || new.rowid == Some(-1) {
                 self.keep(Step::Delete { table, old });
@@ -113,24 +125,63 @@ impl Seen {
         }
     }
 
+    /// A write of `new` is about to be tried.
+    fn begin_write(&mut self, table: usize, new: Row) {
+        /// Writes that were skipped stay until a later one finishes; this many are plenty.
+        const SKIPPED: usize = 4_096;
+        if self.writes.len() >= SKIPPED {
+            self.writes.drain(..SKIPPED / 2);
+        }
+        self.writes.push(Write {
+            table,
+            new,
+            in_the_way: Vec::new(),
+        });
+    }
+
     pub(super) fn take(&mut self, what: What, table: usize, mut rows: impl Iterator<Item = Row>) {
         if !self.armed {
             return;
         }
         match (what, rows.next(), rows.next()) {
-            (What::About, ..) => self.replaced.clear(),
-            (What::Replaced, Some(old), None) => self.replaced.push((table, old)),
+            (What::About, Some(new), None) => self.begin_write(table, new),
+            (What::Replaced, Some(old), None) => {
+                if let Some(write) = self.writes.last_mut() {
+                    write.in_the_way.push(old);
+                }
+            }
             (What::Insert, Some(new), None) => {
-                self.settle_replaced(&new);
+                self.settle_replaced(table, &new);
                 self.keep(Step::Insert { table, new });
             }
             (What::Update, Some(old), Some(new)) => {
-                self.settle_replaced(&new);
+                self.settle_replaced(table, &new);
                 self.keep(Step::Update { table, old, new });
             }
             (What::Delete, Some(old), None) => self.keep(Step::Delete { table, old }),
             _ => {}
         }
+    }
+}
+
+/// A write that was begun, and the rows that are in its way.
+#[derive(Debug)]
+struct Write {
+    table: usize,
+    /// As it looked before it was written: without its row id and defaults, where SQLite chooses those.
+    new: Row,
+    in_the_way: Vec<Row>,
+}
+
+impl Write {
+    /// Whether `written` is what this became.
+    fn is_of(&self, written: &Row) -> bool {
+        let open = |cell: &Cell| matches!(cell, Cell::Null | Cell::Integer(-1));
+        self.new
+            .cells
+            .iter()
+            .zip(&written.cells)
+            .all(|(begun, written)| begun == written || open(begun))
     }
 }
 
@@ -140,7 +191,7 @@ pub(super) enum What {
     Insert = 0,
     Update = 1,
     Delete = 2,
-    /// A write is about to be tried: candidates of an earlier one are void.
+    /// A write is about to be tried.
     About = 3,
     Replaced = 4,
 }

@@ -146,7 +146,7 @@ impl Watcher {
             ),
         ];
         if let Some(conflict) = replace.then(|| conflict(table)).flatten() {
-            let about = format!("SELECT {function}({}, {at});", What::About as i64);
+            let about = format!("SELECT {};", call(What::About, &["NEW"]));
             let lookup = format!(
                 "SELECT {} FROM {} AS o WHERE ({conflict})",
                 call(What::Replaced, &["o"]),
