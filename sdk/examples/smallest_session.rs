@@ -13,7 +13,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .session("47892")
         .intent("draft a renewal email for Acme")
         .asked_by(Principal::user("https://idp.example.test", "u-104"))
-        .scope(["write file:pending-review/**"])
+        .scope(["read tool:draft", "write file:pending-review/**"])
         .start()
         .await;
     let draft = session

@@ -13,7 +13,7 @@
 //! # Ok(recorder) } use recount::Recorder; }
 //! let session = recorder.session("47892").intent("draft a renewal email for Acme")
 //!     .asked_by(Principal::user("https://idp.example.test", "u-104"))
-//!     .scope(["read http:crm.example.test/**", "write file:pending-review/**"]).start().await;
+//!     .scope(["read tool:draft", "write file:pending-review/**"]).start().await;
 //! let draft = session.tool("draft").reads().begin().await?.run(write_draft()).await;
 //! session.end(&draft).await;
 //! draft?;                                                    // the error is still your own
