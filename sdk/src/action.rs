@@ -1,22 +1,24 @@
 //! An action that has begun: what becomes of it, whichever way it ends.
 
+mod run;
+
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 
 use vocabulary::action::{Access, Durability, Effect, Outcome};
 use vocabulary::content::Content;
 use vocabulary::id::{ActionId, DecisionId, DiffId, TransactionId};
 use vocabulary::{Event, attribute, verdict};
 
-use crate::attributes::{Value, int};
+use crate::encode::{Value, int};
 use crate::error::RefusedWhy;
 use crate::spool::lock;
 use crate::{Ambient, Attributes, Diff, Handle, Refused, span_id};
+
+pub use run::Run;
 
 /// What is known of the end before it comes.
 #[derive(Debug, Default)]
@@ -403,47 +405,4 @@ fn short_type_name<E>() -> &'static str {
     let name = std::any::type_name::<E>();
     let name = name.split('<').next().unwrap_or(name);
     name.rsplit("::").next().unwrap_or(name)
-}
-
-pin_project_lite::pin_project! {
-    /// A future that runs as an action; made by [`Action::run`].
-    #[derive(Debug)]
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Run<F> {
-        #[pin]
-        future: F,
-        action: Option<Action>,
-        ambient: Ambient,
-    }
-}
-
-impl<F, T, E> Future for Run<F>
-where
-    F: Future<Output = Result<T, E>>,
-    E: fmt::Display,
-{
-    type Output = Result<T, E>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T, E>> {
-        let this = self.project();
-        let future = this.future;
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            this.ambient.run(|| future.poll(context))
-        }));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(result)) => {
-                if let Some(action) = this.action.take() {
-                    action.end_with(&result);
-                }
-                Poll::Ready(result)
-            }
-            Err(panic) => {
-                if let Some(action) = this.action.take() {
-                    action.end_panicked(&*panic);
-                }
-                resume_unwind(panic)
-            }
-        }
-    }
 }

@@ -10,7 +10,7 @@ use vocabulary::content::Content;
 use vocabulary::id::{ActionId, DecisionId, TransactionId};
 use vocabulary::verdict::Verdict;
 
-use crate::attributes::Value;
+use crate::encode::Value;
 use crate::engine::Acknowledged;
 use crate::error::RefusedWhy;
 use crate::recorder::Begun;

@@ -10,7 +10,7 @@ use vocabulary::decision::{MadeBy, Point};
 use vocabulary::digest::Digest;
 use vocabulary::id::{ActionId, DecisionId};
 
-use crate::attributes::{Value, int};
+use crate::encode::{Value, int};
 use crate::{Attributes, Handle};
 
 /// Up to how many candidates are listed beside their count and digest.

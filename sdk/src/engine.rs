@@ -1,26 +1,26 @@
 //! What one recorder shares with its two threads: the spool, who waits for what, what was lost.
 
+mod losses;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use vocabulary::{Event, attribute};
-
-use crate::attributes::{Attributes, int};
+use crate::Attributes;
 use crate::clock::Clock;
 use crate::error::RefusedWhy;
 use crate::item::{self, Place};
 use crate::spool::{How, NoRoom, Spool, lock};
 use crate::wait::{self, Giver, Taker};
 
+use losses::Losses;
+
 /// How often what was written is flushed to the device.
 pub(crate) const FLUSH_EVERY: Duration = Duration::from_millis(50);
 /// How long the flushing thread sleeps when there is nothing to do. A new
 /// record wakes it; the bound is for the rare wake-up that is missed.
 const SLEEP: Duration = Duration::from_millis(500);
-/// For how many sessions losses are counted apart.
-const LOSS_SESSIONS: usize = 64;
 
 /// What the collector said about the last records that it took.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,22 +83,6 @@ impl std::fmt::Debug for Waiter {
 struct Progress {
     receipt: Option<Receipt>,
     last_error: Option<String>,
-}
-
-/// Records that could not be kept, by session, until a record can say so.
-#[derive(Debug, Default)]
-struct Losses {
-    sessions: Vec<Lost>,
-}
-
-#[derive(Debug)]
-struct Lost {
-    prefix: Vec<u8>,
-    trace_id: [u8; 16],
-    count: u64,
-    from_seq: u64,
-    cause: &'static str,
-    why: String,
 }
 
 impl Engine {
@@ -251,7 +235,6 @@ impl Engine {
         if self.unsent() == 0 {
             self.spool.remove();
         }
-        let _ = self.spool.flush();
         self.hurry();
     }
 
@@ -318,58 +301,6 @@ impl Engine {
     /// True once after each time that somebody began to wait.
     pub(crate) fn take_hurry(&self) -> bool {
         self.hurry.swap(false, Ordering::AcqRel)
-    }
-
-    /// Counts records that are gone; the next record that can be kept says so.
-    pub(crate) fn lose(&self, place: &Place<'_>, count: u64, cause: &'static str, why: &str) {
-        let mut losses = lock(&self.losses);
-        let known = losses
-            .sessions
-            .iter()
-            .position(|lost| lost.prefix == place.prefix && lost.cause == cause);
-        let full = losses.sessions.len() >= LOSS_SESSIONS;
-        match known.or(full.then_some(0)) {
-            Some(index) => losses.sessions[index].count += count,
-            None => losses.sessions.push(Lost {
-                prefix: place.prefix.to_vec(),
-                trace_id: place.trace_id,
-                count,
-                from_seq: self.spool.appended(),
-                cause,
-                why: why.to_owned(),
-            }),
-        }
-        self.has_losses.store(true, Ordering::Relaxed);
-    }
-
-    /// Writes an `agent.loss` for each loss that was not told yet.
-    pub(crate) fn tell_losses(&self) {
-        self.tell_losses_as(How::Spool);
-    }
-
-    fn tell_losses_as(&self, how: How) {
-        let mut losses = lock(&self.losses);
-        while let Some(lost) = losses.sessions.pop() {
-            let place = Place {
-                prefix: &lost.prefix,
-                trace_id: lost.trace_id,
-                span_id: None,
-            };
-            let mut attributes = Attributes::new();
-            attributes
-                .int(attribute::LOSS_COUNT, int(lost.count))
-                .int(attribute::LOSS_FROM_SEQ, int(lost.from_seq))
-                .str(attribute::LOSS_CAUSE, lost.cause)
-                .text(attribute::REASON, &lost.why);
-            if self
-                .write(Event::Loss.name(), &place, &attributes, how)
-                .is_err()
-            {
-                losses.sessions.push(lost);
-                return;
-            }
-        }
-        self.has_losses.store(false, Ordering::Relaxed);
     }
 
     // --- threads

@@ -7,8 +7,8 @@
 use sha2::{Digest, Sha256};
 use vocabulary::{attribute, wire};
 
-use crate::attributes::{Value, delimited, field_len, varint, write_pair};
 use crate::clock::Now;
+use crate::encode::{Value, delimited, field_len, varint, write_pair};
 
 /// Bytes of the chain value at the end of each item.
 pub(crate) const CHAIN: usize = 32;
@@ -42,9 +42,9 @@ pub(crate) fn write_tail(out: &mut Vec<u8>, nonce: &[u8; 16], mono_ns: u64, seq:
     write_pair(
         out,
         attribute::MONO_NS,
-        Value::Int(crate::attributes::int(mono_ns)),
+        Value::Int(crate::encode::int(mono_ns)),
     );
-    write_pair(out, attribute::SEQ, Value::Int(crate::attributes::int(seq)));
+    write_pair(out, attribute::SEQ, Value::Int(crate::encode::int(seq)));
     write_pair(out, attribute::CHAIN, Value::Bytes(&[0; CHAIN]));
 }
 

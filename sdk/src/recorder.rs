@@ -1,28 +1,29 @@
 //! The recorder: one per process, cheap to clone, sends everything that its sessions record.
 
+mod builder;
+mod surroundings;
+
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use vocabulary::action::{Access, Durability};
 use vocabulary::digest::SessionKey;
 use vocabulary::id::{ProducerId, RequestId, RunId, SessionId};
-use vocabulary::{Event, attribute, wire};
+use vocabulary::{Event, attribute};
 
-use crate::attributes::int;
 use crate::clock::Clock;
-use crate::deliver::Exporter;
 use crate::engine::{Acknowledged, Engine, Receipt};
 use crate::error::{RefusedWhy, SetupError};
-use crate::item::{Origin, Place};
+use crate::item::Place;
 use crate::session::Shared;
 use crate::settings::{DurabilityRule, Inherited, Settings};
-use crate::ship::Shipper;
-use crate::spool::{Identity, NoRoom, Plan, Spool};
+use crate::spool::NoRoom;
 use crate::testing::Memory;
 use crate::wait::Taker;
 use crate::{Ambient, Attributes, Handle, SessionBuilder};
+
+pub use builder::RecorderBuilder;
 
 /// Where records go.
 #[derive(Debug)]
@@ -401,6 +402,7 @@ impl Recorder {
     fn stop(&self) {
         if let Sink::Spool(engine) = &self.core.sink {
             engine.close();
+            let _ = engine.spool.flush();
         }
     }
 
@@ -438,206 +440,4 @@ fn new_ids(clock: &Clock) -> (ProducerId, RunId) {
         ProducerId::new(ms, crate::random::bytes()),
         RunId::new(ms, crate::random::bytes()),
     )
-}
-
-/// Sets up a [`Recorder`] in code.
-#[derive(Debug)]
-#[must_use = "a builder records nothing"]
-pub struct RecorderBuilder {
-    name: String,
-    settings: Settings,
-    producer: Option<ProducerId>,
-    resource: Vec<(&'static str, String)>,
-}
-
-impl RecorderBuilder {
-    /// The collector's OTLP/HTTP address, without `/v1/logs`.
-    pub fn collector(mut self, address: impl Into<String>) -> Self {
-        self.settings.endpoint = address.into();
-        self
-    }
-
-    /// The spool's folder; made with mode 0700 when it is not there. Several
-    /// processes may share it.
-    pub fn spool(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.settings.folder = Some(folder.into());
-        self
-    }
-
-    /// Bytes that the unsent records of this run may take; 256 MiB. Beyond it
-    /// strict begins are refused, and everything else is counted as lost.
-    pub fn spool_limit(mut self, bytes: u64) -> Self {
-        self.settings.spool_limit = bytes;
-        self
-    }
-
-    /// Bytes of one file of the spool; 4 MiB.
-    pub fn spool_file_bytes(mut self, bytes: usize) -> Self {
-        self.settings.file_bytes = bytes;
-        self
-    }
-
-    /// Whether each record is on the device before its call returns; off, and
-    /// then it is within 50 ms.
-    pub fn spool_sync(mut self, on: bool) -> Self {
-        self.settings.sync = on;
-        self
-    }
-
-    /// How long a strict begin waits for its receipt at most; 5 s.
-    pub fn strict_wait(mut self, wait: Duration) -> Self {
-        self.settings.strict_wait = wait;
-        self
-    }
-
-    /// How long one export may take; 10 s.
-    pub fn export_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.export_timeout = timeout;
-        self
-    }
-
-    /// What begins must reach before actions run.
-    pub fn durability(mut self, rule: DurabilityRule) -> Self {
-        self.settings.durability = rule;
-        self
-    }
-
-    /// Whether exports are compressed; needs the feature `gzip`, else it does
-    /// nothing. Off: on one host it costs more than it saves.
-    pub fn gzip(mut self, on: bool) -> Self {
-        self.settings.gzip = on;
-        self
-    }
-
-    /// The agent's stable identifier and version.
-    pub fn agent(mut self, id: impl Into<String>, version: impl Into<String>) -> Self {
-        self.resource.push((attribute::AGENT_ID, id.into()));
-        self.resource
-            .push((attribute::AGENT_VERSION, version.into()));
-        self
-    }
-
-    /// Who answers for the agent: a person or a team.
-    pub fn owner(mut self, owner: impl Into<String>) -> Self {
-        self.resource.push((attribute::AGENT_OWNER, owner.into()));
-        self
-    }
-
-    /// Another attribute of the Resource, e.g. `service.version`.
-    pub fn resource(mut self, key: &'static str, value: impl Into<String>) -> Self {
-        self.resource.push((key, value.into()));
-        self
-    }
-
-    /// A producer id that outlives the process; a new one without this.
-    pub fn producer(mut self, id: ProducerId) -> Self {
-        self.producer = Some(id);
-        self
-    }
-
-    /// Makes the spool and starts the recorder's two threads.
-    ///
-    /// # Errors
-    ///
-    /// When a setting cannot be used, the spool's folder cannot be written, or
-    /// a thread cannot be started.
-    pub fn build(self) -> Result<Recorder, SetupError> {
-        let settings = &self.settings;
-        settings.check()?;
-        let clock = Arc::new(Clock::start());
-        let (new, run) = new_ids(&clock);
-        let producer = self.producer.unwrap_or(new);
-        let folder = settings.folder(|name| std::env::var(name).ok());
-        let origin = Origin::new(&self.resource_of(producer, run));
-        let identity = Identity {
-            producer: *producer.as_bytes(),
-            run: *run.as_bytes(),
-            number: 0,
-            first_seq: 0,
-            origin: Arc::new(origin),
-        };
-        let plan = Plan {
-            folder: folder.clone(),
-            file_bytes: settings.file_bytes,
-            limit: settings.spool_limit,
-        };
-        let spool = Spool::create(plan, identity).map_err(|source| SetupError::Spool {
-            folder: folder.display().to_string(),
-            source,
-        })?;
-        let exporter = Exporter::new(&settings.endpoint, settings.export_timeout, settings.gzip);
-        let own = spool.line();
-        let engine = Arc::new(Engine::new(
-            spool,
-            settings.endpoint.clone(),
-            settings.sync,
-            Arc::clone(&clock),
-        ));
-        let mut core = Core::new(
-            &self.name,
-            Sink::Spool(Arc::clone(&engine)),
-            settings,
-            Some((producer, run)),
-        );
-        core.clock = clock;
-        let recorder = Recorder {
-            core: Arc::new(core),
-        };
-        let nobody = recorder.shared(format!("unattributed:{run}").parse().ok());
-        let shipper = Shipper::new(exporter, nobody.prefix.clone(), nobody.trace_id);
-        engine
-            .start(move |engine| shipper.run(engine, own))
-            .map_err(SetupError::Thread)?;
-        Ok(recorder)
-    }
-
-    fn resource_of(&self, producer: ProducerId, run: RunId) -> Attributes {
-        let mut attributes = Attributes::new();
-        let given = |key: &str| self.resource.iter().any(|(known, _)| *known == key);
-        for (key, value) in [
-            (attribute::SERVICE_NAME, &self.name),
-            (attribute::AGENT_NAME, &self.name),
-        ] {
-            if !given(key) {
-                attributes.text(key, value);
-            }
-        }
-        for (key, value) in &self.resource {
-            attributes.text(key, value);
-        }
-        if let Some(host) = host_name().filter(|_| !given(attribute::HOST_NAME)) {
-            attributes.text(attribute::HOST_NAME, &host);
-        }
-        if let Some(container) = container_id().filter(|_| !given(attribute::CONTAINER_ID)) {
-            attributes.str(attribute::CONTAINER_ID, &container);
-        }
-        attributes
-            .int(attribute::PROCESS_PID, int(u64::from(std::process::id())))
-            .uuid(attribute::SERVICE_INSTANCE_ID, run.uuid())
-            .uuid(attribute::PRODUCER, producer.uuid())
-            .uuid(attribute::RUN, run.uuid())
-            .str(attribute::TELEMETRY_SDK_NAME, wire::SDK_NAME)
-            .str(attribute::TELEMETRY_SDK_VERSION, env!("CARGO_PKG_VERSION"))
-            .str(attribute::TELEMETRY_SDK_LANGUAGE, "rust");
-        attributes
-    }
-}
-
-fn host_name() -> Option<String> {
-    let read = |path| std::fs::read_to_string(path).ok();
-    let name = read("/proc/sys/kernel/hostname")
-        .or_else(|| read("/etc/hostname"))
-        .or_else(|| std::env::var("HOSTNAME").ok())?;
-    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
-}
-
-/// The container's id: the last 64 hex digits in a row of the mounts' sources.
-fn container_id() -> Option<String> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    mounts
-        .lines()
-        .filter(|line| line.contains("/containers/") || line.contains("/overlay-containers/"))
-        .flat_map(|line| line.split(['/', ' ']))
-        .find(|part| part.len() == 64 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        .map(str::to_owned)
 }

@@ -13,15 +13,17 @@ use vocabulary::content::Content;
 use vocabulary::decision::{ContextKind, Trust};
 use vocabulary::digest::{Digest, SessionKey};
 use vocabulary::id::{ActionId, RequestId, SessionId, TransactionId};
-use vocabulary::session::EndReason;
 use vocabulary::{Event, verdict};
 
-use crate::attributes::{Value, int, write_pair};
+use crate::encode::{Value, int, write_pair};
 use crate::error::RefusedWhy;
 use crate::item::Place;
 use crate::recorder::Begun;
 use crate::spool::lock;
-use crate::{ActionBuilder, Ambient, Attributes, DecisionBuilder, Recorder, SessionBuilder};
+use crate::{
+    ActionBuilder, Ambient, Attributes, Authorization, DecisionBuilder, End, Recorder,
+    SessionBuilder,
+};
 
 /// What all handles of one session share.
 pub(crate) struct Shared {
@@ -354,101 +356,6 @@ impl Handle {
 pub fn span_id(action: ActionId) -> [u8; 8] {
     let [.., a, b, c, d, e, f, g, h] = *action.as_bytes();
     [a, b, c, d, e, f, g, h]
-}
-
-/// Under which policy and permissions a session acts, granted by whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authorization {
-    id: String,
-    policy: String,
-    version: Option<String>,
-    permissions: Vec<String>,
-    granted_by: Option<String>,
-}
-
-impl Authorization {
-    /// With an id that actions cite (a grant, a role, a token's id; never a
-    /// credential) and the name of the policy.
-    pub fn new(id: impl Into<String>, policy: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            policy: policy.into(),
-            version: None,
-            permissions: Vec::new(),
-            granted_by: None,
-        }
-    }
-
-    /// The version of the policy.
-    #[must_use]
-    pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.version = Some(version.into());
-        self
-    }
-
-    /// What it permits, in the counterpart's words.
-    #[must_use]
-    pub fn permissions<S: Into<String>>(
-        mut self,
-        permissions: impl IntoIterator<Item = S>,
-    ) -> Self {
-        self.permissions = permissions.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Who granted it.
-    #[must_use]
-    pub fn granted_by(mut self, who: impl Into<String>) -> Self {
-        self.granted_by = Some(who.into());
-        self
-    }
-
-    fn write(&self, attributes: &mut Attributes) {
-        attributes
-            .text(attribute::AUTHORIZATION_ID, &self.id)
-            .text(attribute::AUTHORIZATION_POLICY, &self.policy)
-            .text_if(attribute::AUTHORIZATION_VERSION, self.version.as_deref())
-            .texts(attribute::AUTHORIZATION_PERMISSIONS, &self.permissions)
-            .text_if(
-                attribute::AUTHORIZATION_GRANTED_BY,
-                self.granted_by.as_deref(),
-            );
-    }
-}
-
-/// How a session ended. Made from a [`EndReason`], or from the `Result` of the
-/// work: an error is `failed`, with its message as the summary.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct End {
-    reason: EndReason,
-    summary: Option<String>,
-}
-
-impl End {
-    /// With a summary of what was achieved, in the agent's words.
-    #[must_use]
-    pub fn summary(mut self, text: impl Into<String>) -> Self {
-        self.summary = Some(text.into());
-        self
-    }
-}
-
-impl From<EndReason> for End {
-    fn from(reason: EndReason) -> Self {
-        Self {
-            reason,
-            summary: None,
-        }
-    }
-}
-
-impl<T, E: fmt::Display> From<&Result<T, E>> for End {
-    fn from(result: &Result<T, E>) -> Self {
-        match result {
-            Ok(_) => EndReason::Completed.into(),
-            Err(error) => Self::from(EndReason::Failed).summary(error.to_string()),
-        }
-    }
 }
 
 /// The owner of a session: ends it. Dropped without an end, the session is
