@@ -6,9 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::settings::{self, Key};
 
+const EXIT_CODES: &str = "Exit codes: 0 done, and intact; 2 wrong usage or setting; 3 not intact; 4 not allowed; \
+                          5 store, port or collector unavailable; 6 intact, but not all of it is signed or readable";
+
 /// Records what agents report: listens for OpenTelemetry, seals every record into a ledger, and lets people read it.
 #[derive(Debug, Parser)]
-#[command(name = "recount-collector", version, max_term_width = 100)]
+#[command(name = "recount-collector", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

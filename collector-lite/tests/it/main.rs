@@ -12,6 +12,7 @@ mod adopting;
 mod commands;
 mod crashing;
 mod grpc;
+mod help;
 mod reading;
 mod refusing;
 mod sealing;

@@ -10,6 +10,9 @@ use super::value::{Attributes, Value};
 use super::wire::{Field, Fields, once};
 use super::{MAX_DEPTH, MAX_VALUES};
 
+/// Attributes of a usual record.
+const USUAL_ATTRIBUTES: usize = 16;
+
 /// Counts values against [`MAX_VALUES`] while one message is read.
 struct Budget(u32);
 
@@ -228,6 +231,10 @@ fn attribute<'a>(
     }
     if held.is_none() {
         budget.spend(whole.at)?;
+    }
+    if depth == 0 && list.0.capacity() == 0 {
+        // Growing by doubling would copy the usual dozen three times.
+        list.0.reserve(USUAL_ATTRIBUTES);
     }
     list.0.push((
         Cow::Borrowed(key.unwrap_or_default()),
