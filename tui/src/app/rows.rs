@@ -59,6 +59,8 @@ pub struct Rows {
     by_decision: HashMap<String, usize>,
     by_ref: HashMap<RecordRef, usize>,
     problem_rows: Vec<Option<usize>>,
+    /// The diffs of an action's row.
+    diffs: HashMap<usize, Vec<usize>>,
 }
 
 impl Rows {
@@ -106,7 +108,7 @@ impl Rows {
     }
 
     fn place_diffs(&mut self, account: &Account) {
-        for diff in &account.diffs {
+        for (n, diff) in account.diffs.iter().enumerate() {
             let Some(at) = diff
                 .action
                 .as_ref()
@@ -116,6 +118,7 @@ impl Rows {
                 continue;
             };
             self.rows[at].changed = true;
+            self.diffs.entry(at).or_default().push(n);
             for shown_by in &diff.evidence.refs {
                 self.by_ref.entry(*shown_by).or_insert(at);
             }
@@ -179,6 +182,20 @@ impl Rows {
     /// The row of a decision.
     pub fn of_decision(&self, id: &str) -> Option<usize> {
         self.by_decision.get(id).copied()
+    }
+
+    /// What an action changed, as indexes into the account's diffs.
+    pub fn diffs_of_action(&self, id: &str) -> &[usize] {
+        let row = self.by_action.get(id);
+        row.and_then(|row| self.diffs.get(row)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The decision of an id, as an index into the account's decisions.
+    pub fn decision(&self, id: &str) -> Option<usize> {
+        match self.rows.get(*self.by_decision.get(id)?)?.item {
+            Item::Decision(n) => Some(n),
+            _ => None,
+        }
     }
 
     /// The row that a record belongs to.

@@ -147,11 +147,7 @@ pub(super) fn enter_row(model: &mut Model, row: Row) {
     let diff = match row.item {
         Item::Action(n) => {
             let id = &opened.account.actions[n].id;
-            opened
-                .account
-                .diffs
-                .iter()
-                .position(|diff| diff.action.as_ref() == Some(id))
+            opened.rows.diffs_of_action(id).first().copied()
         }
         Item::Diff(n) => Some(n),
         _ => None,

@@ -163,9 +163,8 @@ pub(super) fn action(opened: &Opened, n: usize, width: usize) -> Vec<Line> {
         let text: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
         lines.extend(tagged(Token::Error, "error", text.join("  "), width));
     }
-    let decision = it.decision.as_ref();
-    let decision =
-        decision.and_then(|id| account.decisions.iter().find(|decision| decision.id == *id));
+    let decision = it.decision.as_deref().and_then(|id| opened.rows.decision(id));
+    let decision = decision.and_then(|n| account.decisions.get(n));
     let why = match decision {
         Some(decision) => {
             format!(
@@ -187,11 +186,8 @@ pub(super) fn action(opened: &Opened, n: usize, width: usize) -> Vec<Line> {
         let (sent, got) = (said(it.usage.input_tokens), said(it.usage.output_tokens));
         lines.extend(fact("tokens", format!("in {sent} out {got}"), width));
     }
-    let changes = account
-        .diffs
-        .iter()
-        .filter(|diff| diff.action.as_ref() == Some(&it.id));
-    for diff in changes.take(5) {
+    for n in opened.rows.diffs_of_action(&it.id).iter().take(5) {
+        let diff = &account.diffs[*n];
         let effect = diff.effect.as_str().replace('_', " ");
         let text = format!("{} {}  {effect}", words::sign(diff), diff.resource);
         lines.extend(fact("changed", text, width));

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use vocabulary::record::{CheckedBy, IntegrityStatus, KeyTrust};
 
 use super::{select, stack};
+use crate::app::keys::Screen;
 use crate::app::line::{Line, rule, wrap};
 use crate::app::list::List;
 use crate::app::look::Token;
@@ -13,6 +14,10 @@ use crate::app::{Model, marks, words};
 use crate::source::place::quoted;
 
 pub(super) fn fit(model: &mut Model, area: Rect) {
+    // The lines grow with the account's problems; no other screen needs them.
+    if model.screen != Screen::Integrity {
+        return;
+    }
     let total = lines(model, usize::from(area.width)).len();
     let mut list = List::new(total);
     list.set_height(usize::from(area.height));
