@@ -2,7 +2,10 @@
 //!
 //! `cargo bench -p tui --bench frame`. Each sample draws one frame at another place of the timeline; the column
 //! `slowest` bounds the 99th percentile from above.
-#![expect(clippy::expect_used, reason = "a benchmark that cannot be set up should stop")]
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark that cannot be set up should stop"
+)]
 
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -52,8 +55,16 @@ fn opened(records: usize) -> &'static Opened {
 }
 
 fn model(records: usize, columns: u16, rows: u16, keys: &str) -> Model {
-    let look = Look { theme: Theme::Auto, ascii: false };
-    let mut model = Model::new(look, Clock::utc(), "/var/lib/recount".to_owned(), String::new());
+    let look = Look {
+        theme: Theme::Auto,
+        ascii: false,
+    };
+    let mut model = Model::new(
+        look,
+        Clock::utc(),
+        "/var/lib/recount".to_owned(),
+        String::new(),
+    );
     update(&mut model, Msg::Resize(columns, rows));
     model.show(Box::new(opened(records).clone()));
     for key in keys.chars() {
@@ -117,5 +128,7 @@ fn filter_by_text(bencher: Bencher<'_, '_>, records: usize) {
 
 #[divan::bench(args = [100_000], sample_count = 10, sample_size = 1)]
 fn open_account(bencher: Bencher<'_, '_>, records: usize) {
-    bencher.with_inputs(|| opened(records).account.clone()).bench_local_values(Opened::of);
+    bencher
+        .with_inputs(|| opened(records).account.clone())
+        .bench_local_values(Opened::of);
 }

@@ -187,7 +187,8 @@ impl Rows {
     /// What an action changed, as indexes into the account's diffs.
     pub fn diffs_of_action(&self, id: &str) -> &[usize] {
         let row = self.by_action.get(id);
-        row.and_then(|row| self.diffs.get(row)).map_or(&[], Vec::as_slice)
+        row.and_then(|row| self.diffs.get(row))
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The decision of an id, as an index into the account's decisions.

@@ -152,6 +152,8 @@ pub(super) fn unix_now() -> u64 {
 /// Which streams are printed, and how they are called.
 struct Streams {
     ids: Option<HashSet<StreamId>>,
+    /// Followed, a request may get further streams: sub-agents, later runs.
+    request: Option<String>,
     names: HashMap<StreamId, String>,
     printed: HashMap<StreamId, u64>,
 }
@@ -166,6 +168,7 @@ fn records(
     let mut known = Known::default();
     let mut streams = Streams {
         ids: None,
+        request: None,
         names: HashMap::new(),
         printed: HashMap::new(),
     };
@@ -182,6 +185,7 @@ fn records(
                 streams.names.insert(id, stream.name.to_string());
             }
         }
+        streams.request = args.follow.then(|| account.request.id.clone());
         streams.ids = Some(streams.names.keys().copied().collect());
     }
     if args.output == ListForm::Csv {
@@ -231,6 +235,11 @@ fn read_new(
                         .map_err(|error| failure::of_read(&error))?,
                 );
             }
+            if let Some(request) = &streams.request {
+                let found = source.reader.find(&Find::Request(request.clone()));
+                let found = found.map_err(|error| failure::of_read(&error))?;
+                hints.extend(found.into_iter().filter(|hint| !ids.contains(&hint.stream)));
+            }
             hints
         }
     };
@@ -268,7 +277,12 @@ fn read_new(
                 Err(what) => context.note(&what),
             }
         }
-        streams.printed.insert(hint.stream, hint.records);
+        // The stream may have grown since the hint was made.
+        let read = stream
+            .records
+            .last()
+            .map_or(0, |record| record.leaf.index + 1);
+        streams.printed.insert(hint.stream, read.max(hint.records));
     }
     Ok(fresh)
 }

@@ -263,10 +263,15 @@ fn print(row: &SessionRow, form: ListForm) -> Result<(), Failure> {
             out::text(&csv::row(cells.iter().map(String::as_str)))
         }
         ListForm::Json => {
+            let times = ["started_at", "ended_at"];
+            let value = |name: &str, cell: String| match (times.contains(&name), cell.is_empty()) {
+                (true, true) => serde_json::Value::Null,
+                _ => cell.into(),
+            };
             let object: serde_json::Map<String, serde_json::Value> = COLUMNS
                 .iter()
                 .zip(cells(row))
-                .map(|(name, cell)| ((*name).to_owned(), null_if_empty(cell)))
+                .map(|(name, cell)| ((*name).to_owned(), value(name, cell)))
                 .collect();
             out::json_line(&object)
         }
@@ -290,13 +295,5 @@ fn print(row: &SessionRow, form: ListForm) -> Result<(), Failure> {
                 row.integrity
             ))
         }
-    }
-}
-
-fn null_if_empty(cell: String) -> serde_json::Value {
-    if cell.is_empty() {
-        serde_json::Value::Null
-    } else {
-        cell.into()
     }
 }

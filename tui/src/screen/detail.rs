@@ -163,7 +163,10 @@ pub(super) fn action(opened: &Opened, n: usize, width: usize) -> Vec<Line> {
         let text: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
         lines.extend(tagged(Token::Error, "error", text.join("  "), width));
     }
-    let decision = it.decision.as_deref().and_then(|id| opened.rows.decision(id));
+    let decision = it
+        .decision
+        .as_deref()
+        .and_then(|id| opened.rows.decision(id));
     let decision = decision.and_then(|n| account.decisions.get(n));
     let why = match decision {
         Some(decision) => {
