@@ -1,5 +1,5 @@
 //! `recount`: a thin entry into the library.
 
 fn main() -> std::process::ExitCode {
-    tui::command::main()
+    tui::run(std::env::args_os())
 }

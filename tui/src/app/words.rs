@@ -260,7 +260,16 @@ pub fn targets(kind: &str, number: u64) -> String {
         "db" => count(number, "row", "rows"),
         "llm" => count(number, "model", "models"),
         "process" => count(number, "command", "commands"),
+        "tool" => count(number, "tool", "tools"),
         other => format!("{number} {other}"),
+    }
+}
+
+/// A number of different places that were read, of one kind.
+pub fn places(kind: &str, number: u64) -> String {
+    match kind {
+        "db" => count(number, "table", "tables"),
+        other => targets(other, number),
     }
 }
 

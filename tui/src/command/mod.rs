@@ -18,7 +18,6 @@ mod why;
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
-use std::process::ExitCode;
 
 use account::model::Account;
 use clap::{CommandFactory as _, Parser as _};
@@ -73,11 +72,6 @@ impl Context {
             )),
         }
     }
-}
-
-/// Runs the program with the process's own arguments and environment.
-pub fn main() -> ExitCode {
-    run(std::env::args_os(), Environment::of_process()).into()
 }
 
 /// Runs the program; errors are told on stderr.

@@ -18,7 +18,7 @@ fn parts(model: &Model, area: Rect) -> (Rect, Rect) {
         area.width,
         area.height.saturating_sub(2),
     );
-    if area.width >= 120 {
+    if area.width >= super::WIDE {
         let left = Rect {
             width: area.width / 2,
             ..below
@@ -103,7 +103,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         .draw(buf, (area.x, area.y), area.width, look);
     rule("", "", width, look).draw(buf, (area.x, area.y + 1), area.width, look);
     let (list, card) = parts(model, area);
-    if area.width >= 120 {
+    if area.width >= super::WIDE {
         let below = Rect::new(area.x, list.y, area.width, list.height);
         columns(below, list.width, look, buf);
     }

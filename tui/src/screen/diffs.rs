@@ -19,7 +19,7 @@ fn parts(area: Rect) -> (Option<Rect>, Rect, Rect) {
         area.width,
         area.height.saturating_sub(1),
     );
-    let left = (area.width >= 120).then(|| Rect {
+    let left = (area.width >= super::WIDE).then(|| Rect {
         width: area.width * 30 / 100,
         ..below
     });

@@ -18,6 +18,9 @@ use crate::app::line::Line;
 use crate::app::look::{Look, Token};
 use crate::app::{Model, PromptKind, marks};
 
+/// From this many columns on, screens have a second column.
+const WIDE: u16 = 120;
+
 /// The smallest terminal that shows anything.
 const SMALLEST: (u16, u16) = (40, 10);
 

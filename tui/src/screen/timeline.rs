@@ -23,7 +23,7 @@ fn parts(model: &Model, area: Rect) -> Parts {
     let strip = area.height >= 12;
     let above = if strip { 3 } else { 2 };
     let rest = area.height.saturating_sub(above);
-    let wide = area.width >= 120 && !model.timeline.no_preview;
+    let wide = area.width >= super::WIDE && !model.timeline.no_preview;
     let preview = if wide || model.timeline.no_preview || area.height < 16 {
         0
     } else {

@@ -147,7 +147,7 @@ fn read(account: &Account) -> String {
         .read
         .iter()
         .filter(|(kind, number)| kind.as_str() != "llm" && **number > 0)
-        .map(|(kind, number)| words::targets(kind, *number))
+        .map(|(kind, number)| words::places(kind, *number))
         .collect();
     if parts.is_empty() {
         parts.push("nothing".to_owned());

@@ -101,7 +101,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         area.width,
         area.height.saturating_sub(1),
     );
-    let left = if area.width >= 120 {
+    let left = if area.width >= super::WIDE {
         let (left, right) = columns(below, area.width * 52 / 100, look, buf);
         side::draw(model, right, buf);
         left
@@ -134,7 +134,9 @@ fn page(model: &Model, opened: &Opened, plan: &Plan, area: Rect, buf: &mut Buffe
     let room = usize::from(area.height).saturating_sub(1);
     lines.truncate(room);
     lines.push(rule(&record::record(model, account), "", width, look));
-    lines.extend(record::rest(account, width, look));
+    if model.size.0 < super::WIDE {
+        lines.extend(record::rest(account, width, look));
+    }
     super::stack(&lines, area, look, buf);
     let cursor = model.answer.cursor();
     if model.answer.window().contains(&cursor) {

@@ -57,15 +57,25 @@ fn one_who(who: &Who) -> Line {
     };
     let line = Line::of(Token::Title, name);
     match &who.identity {
-        Some(identity) => line.put(Token::Plain, format!(" {identity}")).put(
-            Token::Dim,
-            if who.proof.is_empty() {
-                String::new()
-            } else {
-                format!(" ({})", brief_proof(&who.proof))
-            },
-        ),
+        Some(identity) => line
+            .put(Token::Plain, format!(" {}", brief_identity(identity)))
+            .put(
+                Token::Dim,
+                if who.proof.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", brief_proof(&who.proof))
+                },
+            ),
         None => line.put(Token::Ask, " unknown"),
+    }
+}
+
+/// Who, without the address of the identity provider, which the JSON and the timeline carry.
+fn brief_identity(identity: &str) -> &str {
+    match identity.split_once(" (") {
+        Some((name, rest)) if rest.contains("://") => name,
+        _ => identity,
     }
 }
 
