@@ -74,10 +74,7 @@ fn print(settings: &Settings, report: &Report, pinned: bool) {
         );
     }
     for finding in &report.findings {
-        println!(
-            "BROKEN    {}",
-            format!("{}: {}", finding.place, finding.what)
-        );
+        println!("BROKEN    {}: {}", finding.place, finding.what);
     }
     if report.open > 0 {
         println!(

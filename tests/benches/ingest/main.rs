@@ -4,6 +4,10 @@
 //! same two cores as the load. The loops get the same spans without HTTP, without decoding and without proof: one wide
 //! row each, 500 per commit, `synchronous=FULL`; once with the indexes that answer the same questions
 //! (`UNIQUE(trace_id, span_id)`, session and start), once bare.
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark may panic: that is how it fails"
+)]
 
 mod device;
 mod load;
