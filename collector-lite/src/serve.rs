@@ -217,6 +217,9 @@ async fn reader_listener(settings: &Settings) -> Result<Option<ReaderListener>, 
     match &settings.reader {
         ReaderPlace::Closed => Ok(None),
         ReaderPlace::Tcp(address) => {
+            if !address.ip().is_loopback() {
+                tracing::warn!("readers at {address} send their token unencrypted");
+            }
             let listening = listen(Some(*address), settings::READER.flag).await?;
             Ok(listening.map(|(listener, address)| ReaderListener::Tcp(listener, address)))
         }

@@ -1,11 +1,11 @@
 //! Turning the records of one stream into what the ledger appends: masks applied, envelopes committed to.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ledger::envelope::{
     CollectorPart, Delivery, Envelope, Part, PrincipalProof, ProducerProof, RecordingMode,
-    SessionRule,
+    SessionRule, Signal,
 };
 use ledger::leaf::flag;
 use ledger::otlp::Item;
@@ -94,7 +94,7 @@ pub(super) fn stream_batch(
     Ok(StreamBatch {
         requests: requests(&group.key.label, &members, surroundings),
         links: Vec::new(),
-        close: close(&members),
+        close: close(export.signal, &members),
         run: run(&members, surroundings),
         records: prepared,
         key: group.key,
@@ -173,23 +173,21 @@ fn sealing<'b>(
 
 /// Which requests the records of a stream name; the session's own label where they name none.
 fn requests(label: &str, members: &[&Read<'_>], surroundings: &Surroundings<'_>) -> Vec<Named> {
+    let mut known = HashSet::new();
     let mut named: Vec<Named> = Vec::new();
-    let mut add = |name: &str, rule: RequestRule, evidence: usize| {
-        if !named.iter().any(|known| known.name == name) {
-            named.push(Named {
-                name: name.to_owned(),
-                rule: rule as u8,
-                evidence,
-            });
-        }
-    };
     for (evidence, read) in members.iter().enumerate() {
         let attributes = surroundings.get(read.about).attributes();
-        if let Some((name, rule)) = session::request(&read.item.attributes, attributes) {
-            add(name, rule, evidence);
-        }
-        for alias in session::aliases(&read.item.attributes) {
-            add(alias, RequestRule::Alias, evidence);
+        let request = session::request(&read.item.attributes, attributes);
+        let aliases =
+            session::aliases(&read.item.attributes).map(|name| (name, RequestRule::Alias));
+        for (name, rule) in request.into_iter().chain(aliases) {
+            if known.insert(name) {
+                named.push(Named {
+                    name: name.to_owned(),
+                    rule: rule as u8,
+                    evidence,
+                });
+            }
         }
     }
     if named.is_empty() {
@@ -202,11 +200,10 @@ fn requests(label: &str, members: &[&Read<'_>], surroundings: &Surroundings<'_>)
     named
 }
 
-/// The end of the session closes its stream.
-fn close(members: &[&Read<'_>]) -> Option<Close> {
-    let ended = members
-        .iter()
-        .any(|read| Event::from_name(&read.item.name) == Some(Event::SessionEnd));
+/// The end of the session closes its stream; a span that happens to be called so does not.
+fn close(signal: Signal, members: &[&Read<'_>]) -> Option<Close> {
+    let ended = |read: &&Read<'_>| Event::from_name(&read.item.name) == Some(Event::SessionEnd);
+    let ended = signal == Signal::Logs && members.iter().any(ended);
     ended.then_some(Close {
         reason: 1,
         declared: u64::MAX,
