@@ -58,6 +58,8 @@ impl Reading {
         let integrity = integrity::collect(&evidence, fold, &mut problems);
         let problems = problems.worst_first();
         let outcome = outcome::collect(fold, &problems, unrecovered);
+        let acts: Vec<unknown::ActTraits> = fold.acts.iter().map(Into::into).collect();
+        let changes: Vec<unknown::ChangeTraits> = fold.changes.iter().map(Into::into).collect();
         let mut account = Account {
             schema: SCHEMA.to_owned(),
             request: request(&resolved, parts, fold),
@@ -76,19 +78,22 @@ impl Reading {
                 .flat_map(|run| run.authorizations.clone())
                 .collect(),
             context: std::mem::take(&mut fold.context).into(),
-            actions: fold.acts.iter().map(|act| act.row.clone()).collect(),
+            actions: std::mem::take(&mut fold.acts)
+                .into_iter()
+                .map(|act| act.row)
+                .collect(),
             decisions: std::mem::take(&mut fold.decisions).into(),
-            diffs: fold
-                .changes
-                .iter()
-                .map(|change| change.row.clone())
+            diffs: std::mem::take(&mut fold.changes)
+                .into_iter()
+                .map(|change| change.row)
                 .collect(),
             problems: problems.into(),
             outcome,
             integrity,
             unknown: Vec::new().into(),
         };
-        account.unknown = unknown::collect(&account, fold, &found.malformed, &self.lost).into();
+        account.unknown =
+            unknown::collect(&account, &acts, &changes, &found.malformed, &self.lost).into();
         account
     }
 }

@@ -8,11 +8,45 @@ use vocabulary::record::{ContentState, RecordingMode};
 use vocabulary::session::{EndReason, OutcomeStatus, SessionSource, TriggerKind};
 use vocabulary::verdict::ScopeVerdict;
 
-use crate::fold::Fold;
+use crate::fold::{Act, Change};
 use crate::model::{Account, Content, Unknown};
 
 /// How many places of one sort are listed; the rest is counted in one more entry.
 const EACH: usize = 200;
+
+/// What an action's row does not say about itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ActTraits {
+    remark: bool,
+    span: bool,
+    dangling: bool,
+}
+
+impl From<&Act> for ActTraits {
+    fn from(act: &Act) -> Self {
+        Self {
+            remark: act.remark,
+            span: act.is_span(),
+            dangling: act.is_dangling(),
+        }
+    }
+}
+
+/// What a diff's row does not say about itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ChangeTraits {
+    claims: bool,
+    no_patch: Option<&'static str>,
+}
+
+impl From<&Change> for ChangeTraits {
+    fn from(change: &Change) -> Self {
+        Self {
+            claims: change.claims,
+            no_patch: change.no_patch,
+        }
+    }
+}
 
 /// Collects unknown facts; bounds those of one sort.
 struct Facts {
@@ -55,10 +89,11 @@ impl Facts {
     }
 }
 
-/// What the rows of `account` leave open. `lost` are records that cannot be read, with the reason.
+/// What the rows of `account` leave open. `acts` and `changes` go with its actions and diffs; `lost` are records that cannot be read, with the reason.
 pub(crate) fn collect(
     account: &Account,
-    fold: &Fold,
+    acts: &[ActTraits],
+    changes: &[ChangeTraits],
     malformed_scopes: &[(vocabulary::id::SessionRef, String)],
     lost: &[(vocabulary::id::RecordRef, String)],
 ) -> Vec<Unknown> {
@@ -68,7 +103,7 @@ pub(crate) fn collect(
     };
     sessions(account, &mut facts);
     authority(account, malformed_scopes, &mut facts);
-    actions(account, fold, &mut facts);
+    actions(account, acts, &mut facts);
     for (index, row) in account.decisions.iter().enumerate() {
         let how = "record it with the decision";
         if row.rationale.is_none() {
@@ -84,7 +119,7 @@ pub(crate) fn collect(
             );
         }
     }
-    diffs(account, fold, &mut facts);
+    diffs(account, changes, &mut facts);
     for (index, row) in account.who.iter().enumerate() {
         if row.identity.is_none() {
             let why = format!("nobody is named who {}", row.role);
@@ -317,9 +352,9 @@ fn authority(
     }
 }
 
-fn actions(account: &Account, fold: &Fold, facts: &mut Facts) {
+fn actions(account: &Account, acts: &[ActTraits], facts: &mut Facts) {
     const LIST: &str = "actions";
-    for (index, (row, act)) in account.actions.iter().zip(&fold.acts).enumerate() {
+    for (index, (row, act)) in account.actions.iter().zip(acts).enumerate() {
         if act.remark {
             let how = "record an action instead (`recount run`, or an SDK)";
             facts.at(
@@ -338,7 +373,7 @@ fn actions(account: &Account, fold: &Fold, facts: &mut Facts) {
             );
             continue;
         }
-        let from = if act.is_span() {
+        let from = if act.span {
             "a span does not say"
         } else {
             "no record says"
@@ -353,7 +388,7 @@ fn actions(account: &Account, fold: &Fold, facts: &mut Facts) {
                 "record the begin before it runs",
             );
         }
-        if act.is_dangling() {
+        if act.dangling {
             facts.at(
                 LIST,
                 index,
@@ -442,9 +477,9 @@ fn actions(account: &Account, fold: &Fold, facts: &mut Facts) {
     }
 }
 
-fn diffs(account: &Account, fold: &Fold, facts: &mut Facts) {
+fn diffs(account: &Account, changes: &[ChangeTraits], facts: &mut Facts) {
     const LIST: &str = "diffs";
-    for (index, (row, change)) in account.diffs.iter().zip(&fold.changes).enumerate() {
+    for (index, (row, change)) in account.diffs.iter().zip(changes).enumerate() {
         for (content, field) in [(&row.before, "before"), (&row.after, "after")] {
             if content.state == ContentState::Unknown {
                 facts.at(
