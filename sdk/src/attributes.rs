@@ -6,7 +6,7 @@ use std::fmt;
 use vocabulary::attribute::content as key;
 use vocabulary::content::{Content, Inline};
 
-use crate::encode::{Value, int, write_pair};
+use crate::encode::{SHORT, Value, int, short_pair, write_pair};
 
 /// How many buffers a thread keeps, and how large one may be to be kept.
 const KEPT_BUFFERS: usize = 8;
@@ -49,8 +49,18 @@ impl Attributes {
     }
 
     /// Adds text exactly as it is.
+    #[inline]
     pub fn str(&mut self, key: &str, text: &str) -> &mut Self {
-        self.put(key, Value::Str(text))
+        if key.len() + text.len() < SHORT {
+            self.short(key, text);
+            self
+        } else {
+            self.put(key, Value::Str(text))
+        }
+    }
+
+    fn short(&mut self, key: &str, text: &str) {
+        short_pair(&mut self.bytes, key, 0x0a, text.as_bytes());
     }
 
     /// Adds text after removing what looks like a credential from it.

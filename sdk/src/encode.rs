@@ -50,22 +50,42 @@ pub(crate) fn write_pair(out: &mut Vec<u8>, key: &str, value: Value<'_>) {
         Value::Bytes(bytes) if key.len() + bytes.len() < SHORT => {
             short_pair(out, key, 0x3a, bytes);
         }
+        Value::Int(number) if key.len() < SHORT - 10 => {
+            short_int(out, key, number.cast_unsigned());
+        }
         _ => any_pair(out, key, value),
     }
 }
 
 /// Key and value together below this need one byte for each length.
-const SHORT: usize = 122;
+pub(crate) const SHORT: usize = 122;
 
 /// A pair whose lengths all fit one byte: what nearly all pairs are.
 #[inline]
-fn short_pair(out: &mut Vec<u8>, key: &str, tag: u8, value: &[u8]) {
+pub(crate) fn short_pair(out: &mut Vec<u8>, key: &str, tag: u8, value: &[u8]) {
     let (key_len, len) = (key.len() as u8, value.len() as u8);
     out.reserve(8 + key.len() + value.len());
     out.extend_from_slice(&[ATTRIBUTE, 6 + key_len + len, 0x0a, key_len]);
     out.extend_from_slice(key.as_bytes());
     out.extend_from_slice(&[0x12, 2 + len, tag, len]);
     out.extend_from_slice(value);
+}
+
+/// As [`short_pair`], with an integer.
+#[inline]
+fn short_int(out: &mut Vec<u8>, key: &str, mut number: u64) {
+    let (mut digits, mut count) = ([0; 10], 1);
+    while number >= 0x80 {
+        digits[count - 1] = number as u8 | 0x80;
+        number >>= 7;
+        count += 1;
+    }
+    digits[count - 1] = number as u8;
+    let (key_len, len) = (key.len() as u8, count as u8);
+    out.extend_from_slice(&[ATTRIBUTE, 5 + key_len + len, 0x0a, key_len]);
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(&[0x12, 1 + len, 0x18]);
+    out.extend_from_slice(&digits[..count]);
 }
 
 fn any_pair(out: &mut Vec<u8>, key: &str, value: Value<'_>) {
@@ -186,6 +206,18 @@ mod tests {
                 write_pair(&mut short, "recount.target", value);
                 any_pair(&mut any, "recount.target", value);
                 assert_eq!(short, any, "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn integers_are_encoded_alike_on_both_ways() {
+        for shift in 0..64 {
+            for number in [(1_u64 << shift).cast_signed(), -1, i64::MAX >> shift] {
+                let (mut short, mut any) = (Vec::new(), Vec::new());
+                write_pair(&mut short, "recount.seq", Value::Int(number));
+                any_pair(&mut any, "recount.seq", Value::Int(number));
+                assert_eq!(short, any, "{number}");
             }
         }
     }

@@ -175,10 +175,10 @@ impl Engine {
             return Err(NoRoom::Closed);
         }
         let now = self.clock.quick();
-        let mut head = Attributes::new();
-        item::write_head(head.buffer(), event, place, now);
-        let parts = [head.encoded(), attributes.encoded()];
-        let seq = self.spool.append(how, parts, now.mono_ns)?;
+        let mut body = Attributes::new();
+        item::write_head(body.buffer(), event, place, now);
+        body.append(attributes);
+        let seq = self.spool.append(how, body.buffer(), now.mono_ns)?;
         if self.sync {
             let _ = self.spool.flush();
         }

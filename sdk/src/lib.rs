@@ -6,7 +6,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
-//! # let recorder = Recorder::builder("renewal-agent").spool(folder.path()).build()?;
+//! # let recorder = Recorder::builder("renewal-agent").collector("http://127.0.0.1:9").spool(folder.path()).build()?;
 //! # async fn write_draft() -> Result<String, std::io::Error> { Ok("Dear Acme, …".to_owned()) }
 //! # mod elsewhere { pub fn from_env() -> Result<recount::Recorder, recount::SetupError> {
 //! let recorder = Recorder::from_env("renewal-agent")?;       // no collector: spools, never fails for that

@@ -84,13 +84,10 @@ struct Writer {
     /// Files made before they are needed, the next one last.
     prepared: Vec<(Arc<Segment>, Pen)>,
     next_seq: u64,
-    tail: Vec<u8>,
 }
 
 impl Writer {
-    /// Appends one record whose tail is written already.
-    fn put(&mut self, flags: u8, head: &[u8], body: &[u8]) -> bool {
-        let item = [head, body, self.tail.as_slice()];
+    fn put(&mut self, flags: u8, item: &[u8]) -> bool {
         self.current.append(&mut self.pen, flags, item)
     }
 }
@@ -106,7 +103,6 @@ impl Spool {
             pen,
             prepared: Vec::new(),
             next_seq: 0,
-            tail: Vec::with_capacity(256),
         };
         Ok(Self {
             plan,
@@ -119,23 +115,18 @@ impl Spool {
         })
     }
 
-    /// Appends one record; gives its sequence.
-    pub(crate) fn append(
-        &self,
-        how: How,
-        [head, body]: [&[u8]; 2],
-        mono_ns: u64,
-    ) -> Result<u64, NoRoom> {
+    /// Appends one record, to whose bytes nonce, time, sequence and the place
+    /// of the chain are added; gives its sequence.
+    pub(crate) fn append(&self, how: How, item: &mut Vec<u8>, mono_ns: u64) -> Result<u64, NoRoom> {
         let flags = if how == How::Strict { STRICT } else { 0 };
         let nonce = crate::random::bytes();
         let mut writer = lock(&self.writer);
         let seq = writer.next_seq;
-        writer.tail.clear();
-        item::write_tail(&mut writer.tail, &nonce, mono_ns, seq);
-        if !writer.put(flags, head, body) {
-            let needed = head.len() + body.len() + writer.tail.len() + segment::FRAME;
+        item::write_tail(item, &nonce, mono_ns, seq);
+        if !writer.put(flags, item) {
+            let needed = item.len() + segment::FRAME;
             self.next_file(&mut writer, needed, how == How::BeyondLimit)?;
-            if !writer.put(flags, head, body) {
+            if !writer.put(flags, item) {
                 return Err(NoRoom::Full);
             }
         }

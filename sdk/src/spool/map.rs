@@ -59,7 +59,7 @@ impl Map {
 
     /// Copies some parts behind the mark and moves it past them; false when
     /// there is no room, and then nothing has changed.
-    pub(super) fn append(&self, _pen: &mut Pen, parts: [&[u8]; 4]) -> bool {
+    pub(super) fn append(&self, _pen: &mut Pen, parts: [&[u8]; 2]) -> bool {
         let from = self.mark.load(Ordering::Relaxed) as usize;
         let len: usize = parts.iter().map(|part| part.len()).sum();
         if len > self.map.len() - from {

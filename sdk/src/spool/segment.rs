@@ -159,20 +159,15 @@ impl Segment {
     }
 
     /// Appends one item as a frame; false when it does not fit.
-    pub(crate) fn append(&self, pen: &mut Pen, flags: u8, item: [&[u8]; 3]) -> bool {
-        let len: usize = item.iter().map(|part| part.len()).sum();
-        let Ok(framed) = u32::try_from(len) else {
+    pub(crate) fn append(&self, pen: &mut Pen, flags: u8, item: &[u8]) -> bool {
+        let Ok(len) = u32::try_from(item.len()) else {
             return false;
         };
-        let mut sum = crc32fast::Hasher::new();
-        sum.update(&[flags]);
-        item.iter().for_each(|part| sum.update(part));
         let mut frame = [0; FRAME];
-        frame[..4].copy_from_slice(&framed.to_be_bytes());
-        frame[4..8].copy_from_slice(&sum.finalize().to_be_bytes());
+        frame[..4].copy_from_slice(&len.to_be_bytes());
+        frame[4..8].copy_from_slice(&checksum(flags, item).to_be_bytes());
         frame[8] = flags;
-        let [head, attributes, tail] = item;
-        let fits = self.map.append(pen, [&frame, head, attributes, tail]);
+        let fits = self.map.append(pen, [&frame, item]);
         if fits {
             self.map.set_number(HEAD, self.map.mark() as u64);
         }
@@ -299,10 +294,7 @@ impl<'a> Iterator for Frames<'a> {
         let (head, rest) = rest.split_at_checked(FRAME)?;
         let len = u32::from_be_bytes(array(head, 0)?) as usize;
         let item = rest.get(..len).filter(|item| !item.is_empty())?;
-        let mut sum = crc32fast::Hasher::new();
-        sum.update(&head[8..9]);
-        sum.update(item);
-        if sum.finalize().to_be_bytes() != head[4..8] {
+        if checksum(head[8], item).to_be_bytes() != head[4..8] {
             return None;
         }
         self.at += FRAME + len;
@@ -311,6 +303,14 @@ impl<'a> Iterator for Frames<'a> {
             end: self.base + self.at,
         })
     }
+}
+
+/// CRC-32 of the flags and the item.
+fn checksum(flags: u8, item: &[u8]) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(&[flags]);
+    sum.update(item);
+    sum.finalize()
 }
 
 fn header(identity: &Identity) -> Vec<u8> {
