@@ -58,7 +58,7 @@ pub struct Common {
     )]
     pub collector: Option<String>,
 
-    /// The ledger's public key, or a file with it (ledger.pub); without it the first one seen is pinned
+    /// The ledger's public key, or a file with it (ledger.pub), pinned from then on; without it the first one seen is
     #[arg(long, global = true, value_name = "KEY|FILE", help_heading = "Common")]
     pub key: Option<String>,
 

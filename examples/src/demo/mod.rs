@@ -45,7 +45,7 @@ where
         }
     };
     match record(&args) {
-        Ok(()) => look(&args.store),
+        Ok(created) => look(&args.store, created),
         Err(error) => {
             eprintln!("recount-demo: {error}");
             eprintln!("hint: --fresh starts over; --store DIR puts the ledger elsewhere");
@@ -100,15 +100,15 @@ pub fn run_if_hidden(args: &[OsString]) -> Option<ExitCode> {
     }
 }
 
-/// Records a run, unless there is one already.
-fn record(args: &Args) -> Result<(), renewal::Failure> {
+/// Records a run, unless there is one already; says whether it did.
+fn record(args: &Args) -> Result<bool, renewal::Failure> {
     if args.store.join("ledger.db").exists() {
         if !args.fresh {
             eprintln!(
                 "{} holds an earlier run: opening it (--fresh starts over)",
                 args.store.display()
             );
-            return Ok(());
+            return Ok(false);
         }
         remove(&args.store)?;
         remove(&args.world())?;
@@ -121,7 +121,7 @@ fn record(args: &Args) -> Result<(), renewal::Failure> {
     {
         collector.stop()?;
     }
-    recorded
+    recorded.map(|()| true)
 }
 
 async fn agent(args: &Args, collector: &Arc<Mutex<Running>>) -> Result<(), renewal::Failure> {
@@ -151,9 +151,19 @@ async fn agent(args: &Args, collector: &Arc<Mutex<Running>>) -> Result<(), renew
 }
 
 /// Opens the terminal on the run (in a pipe: prints the account), then says what to type next.
-fn look(store: &Path) -> ExitCode {
-    let arguments = ["recount", renewal::REQUEST, "--store"].map(OsString::from);
-    let code = tui::run(arguments.into_iter().chain([store.as_os_str().to_owned()]));
+///
+/// A ledger created just now is opened with the key its collector wrote a moment ago: an earlier demo at this place had
+/// another, and its pinned key would be missed.
+fn look(store: &Path, created: bool) -> ExitCode {
+    let mut arguments = ["recount", renewal::REQUEST, "--store"]
+        .map(OsString::from)
+        .to_vec();
+    arguments.push(store.as_os_str().to_owned());
+    if created {
+        let key = store.join("ledger.pub").into_os_string();
+        arguments.extend([OsString::from("--key"), key]);
+    }
+    let code = tui::run(arguments);
     let mut err = io::stderr().lock();
     let store = store.display();
     let next = [

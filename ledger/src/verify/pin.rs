@@ -83,6 +83,15 @@ impl Pins {
         }
     }
 
+    /// Remembers a key that a person named, in place of any other. `false` when that changes nothing.
+    pub fn replace(&mut self, place: &str, key: VerifierKey) -> bool {
+        if self.get(place) == Some(&key) {
+            return false;
+        }
+        self.seen.retain(|(known, _)| known != place);
+        self.remember(place, key)
+    }
+
     /// Remembers a key; a place that has one keeps it, and `false` says so. A place with a line break in its
     /// name cannot be remembered.
     pub fn remember(&mut self, place: &str, key: VerifierKey) -> bool {

@@ -56,19 +56,26 @@ impl Keyring {
         }
     }
 
-    /// Remembers a place's key when it has none yet. Never inside the store, whose writer could then change it.
+    /// Remembers a place's key when it has none yet, or when a person named it with `--key`. Never inside the store,
+    /// whose writer could then change it.
     pub(crate) fn remember(
         &mut self,
         place: &str,
         key: &VerifierKey,
         store: Option<&Path>,
     ) -> Result<bool, std::io::Error> {
-        let Some(file) = self.file.clone().filter(|_| self.named.is_none()) else {
+        let Some(file) = self.file.clone() else {
             return Ok(false);
         };
-        if store.is_some_and(|store| file.starts_with(store))
-            || !self.pins.remember(place, key.clone())
-        {
+        if store.is_some_and(|store| file.starts_with(store)) {
+            return Ok(false);
+        }
+        let new = match &self.named {
+            Some(named) if named == key => self.pins.replace(place, key.clone()),
+            Some(_) => false,
+            None => self.pins.remember(place, key.clone()),
+        };
+        if !new {
             return Ok(false);
         }
         let folder = file.parent().unwrap_or(Path::new("."));
@@ -79,6 +86,11 @@ impl Keyring {
         out.sync_all()?;
         std::fs::rename(&fresh, &file)?;
         Ok(true)
+    }
+
+    /// Whether a person named the key.
+    pub(crate) fn is_named(&self) -> bool {
+        self.named.is_some()
     }
 
     /// The file, for `doctor`.
@@ -124,6 +136,21 @@ mod tests {
         let again = Keyring::read(&environment, None).unwrap();
         assert_eq!(again.trusted("/store"), Trusted::Pinned(key(1)));
         assert_eq!(again.trusted("/other"), Trusted::FirstSeen);
+    }
+
+    #[test]
+    fn a_named_key_takes_the_place_of_the_one_before() {
+        let home = tempfile::tempdir().unwrap();
+        let environment = Environment::of([("HOME", home.path().to_str().unwrap())]);
+        let mut keyring = Keyring::read(&environment, None).unwrap();
+        assert!(keyring.remember("/store", &key(1), None).unwrap());
+        let named = key(2).to_string();
+        let mut keyring = Keyring::read(&environment, Some(&named)).unwrap();
+        assert!(!keyring.remember("/store", &key(1), None).unwrap());
+        assert!(keyring.remember("/store", &key(2), None).unwrap());
+        assert!(!keyring.remember("/store", &key(2), None).unwrap());
+        let again = Keyring::read(&environment, None).unwrap();
+        assert_eq!(again.trusted("/store"), Trusted::Pinned(key(2)));
     }
 
     #[test]

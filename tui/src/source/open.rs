@@ -126,10 +126,11 @@ impl Source {
         Verifier::open(&*self.reader, &self.trusted).map_err(|error| failure::of_read(&error))
     }
 
-    /// Remembers the ledger's key when this place showed none before and nothing is wrong with it. What cannot be
+    /// Remembers the ledger's key when this place showed none before, or when it is the one that a person named, and
+    /// nothing is wrong with it. What cannot be
     /// written is no failure: the key stays unpinned, and the account says so.
     pub(crate) fn pin(&mut self) -> Result<Option<String>, std::io::Error> {
-        if self.trusted != Trusted::FirstSeen {
+        if self.trusted != Trusted::FirstSeen && !self.keyring.is_named() {
             return Ok(None);
         }
         let Ok(verifier) = Verifier::open(&*self.reader, &self.trusted) else {
