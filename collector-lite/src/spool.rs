@@ -1,8 +1,7 @@
 //! The spool that an agent's SDK left behind: read by its format, shipped by `adopt`, deleted once it is sealed.
 //!
-//! One file is a header of fixed places (big-endian), then frames: length, CRC-32 of flags and item, flags, item. An
-//! item's last 32 bytes are the place of its producer chain, filled in when it is sent, as the SDK does. The SDK's
-//! `spool/segment.rs` writes it.
+//! `docs/spool-format.md` is normative. An item's last 32 bytes are the place of its producer chain, filled in when it
+//! is sent, as the SDK does.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -115,6 +114,9 @@ impl LeftFile {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
+        }
+        if !path.exists() {
+            return Ok(None); // its owner finished it between our look and our lock
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
