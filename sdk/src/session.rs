@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use vocabulary::action::{Access, Kind, TransactionOutcome};
+use vocabulary::action::{Access, Effect, Kind, Outcome, TransactionOutcome};
 use vocabulary::attribute;
 use vocabulary::content::Content;
 use vocabulary::decision::{ContextKind, Trust};
@@ -275,6 +275,18 @@ impl Handle {
             .uuid(attribute::TRANSACTION_ID, transaction.uuid())
             .str(attribute::TRANSACTION_OUTCOME, outcome.as_str());
         self.record(Event::Transaction, &attributes);
+    }
+
+    /// What is known later of an action that has no end: how it came out, and
+    /// how that became known. Never a guess.
+    pub fn reconcile(&self, action: ActionId, outcome: Outcome, effect: Effect, how_known: &str) {
+        let mut attributes = Attributes::new();
+        attributes
+            .uuid(attribute::ACTION_ID, action.uuid())
+            .str(attribute::OUTCOME, outcome.as_str())
+            .str(attribute::EFFECT, effect.as_str())
+            .text(attribute::REASON, how_known);
+        self.record_at(Event::ToolReconcile, Some(span_id(action)), &attributes);
     }
 
     /// A new transaction's id.

@@ -202,6 +202,22 @@ impl SessionBuilder {
         Session::new(handle)
     }
 
+    /// Goes on with a session that a former process started: writes that it is
+    /// resumed, and nothing else of what the builder knows. `key` is the one
+    /// of its start, where digests must go on matching ([`SessionBuilder::key`]).
+    pub fn resume(mut self, session: &SessionId, why: &str) -> Session {
+        self.id = session.clone();
+        let shared = Shared::new(self.id, self.request, self.trace_id, self.key);
+        let handle = Handle {
+            recorder: self.recorder,
+            shared: Arc::new(shared),
+        };
+        let mut attributes = Attributes::new();
+        attributes.text(attribute::SESSION_NOTE, why);
+        handle.record(Event::SessionResume, &attributes);
+        Session::new(handle)
+    }
+
     fn write_start(&self, attributes: &mut Attributes) {
         if let Some(parent) = &self.parent {
             attributes.str(attribute::SESSION_PARENT, parent.as_str());

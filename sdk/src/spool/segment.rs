@@ -403,3 +403,68 @@ impl Parsed {
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at.checked_add(N)?)?.try_into().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A file with these items, and what it says after its process is gone.
+    fn file(items: &[Vec<u8>]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let identity = Identity {
+            producer: [1; 16],
+            run: [2; 16],
+            number: 0,
+            first_seq: 0,
+            origin: std::sync::Arc::new(Origin {
+                resource: b"resource".to_vec(),
+                scope: b"scope".to_vec(),
+            }),
+        };
+        let (segment, mut pen) = Segment::create(folder.path(), identity, 16 * 1024).unwrap();
+        for item in items {
+            assert!(segment.append(&mut pen, 0, item));
+        }
+        let path = segment.path.clone();
+        (folder, path)
+    }
+
+    fn items_of(path: &Path) -> Option<Vec<Vec<u8>>> {
+        let (segment, _) = Segment::adopt(path).ok()??;
+        let frames = segment.frames(segment.data());
+        Some(frames.map(|frame| frame.item.to_vec()).collect())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_read_back_is_what_was_written(
+            items in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 0..20),
+        ) {
+            let (_folder, path) = file(&items);
+            prop_assert_eq!(items_of(&path), Some(items));
+        }
+
+        #[test]
+        fn a_damaged_file_gives_a_prefix_of_its_records_or_is_refused(
+            items in prop::collection::vec(prop::collection::vec(any::<u8>(), 40..200), 1..20),
+            at in 0_usize..8 * 1024,
+            flip in 1_u8..=255,
+            cut in any::<bool>(),
+        ) {
+            let (_folder, path) = file(&items);
+            let mut bytes = std::fs::read(&path).unwrap();
+            bytes[at] ^= flip;
+            if cut {
+                bytes.truncate(at);
+            }
+            std::fs::write(&path, bytes).unwrap();
+            if let Some(found) = items_of(&path) {
+                prop_assert!(items.starts_with(&found));
+            }
+        }
+    }
+}

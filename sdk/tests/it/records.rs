@@ -59,6 +59,7 @@ fn record_everything(recorder: &Recorder) {
         .attempt(1)
         .begin_blocking()
         .unwrap();
+    let action_id = action.id();
     action.verdict(Verdict::Allow, "R-1", "3", "in scope");
     session.approval(action.id(), Approval::Approved, &user, Some("R-9"), "fine");
     action.security(Event::SecurityRateLimited, "429", &Attributes::new());
@@ -80,7 +81,17 @@ fn record_everything(recorder: &Recorder) {
         .begin_blocking()
         .unwrap()
         .end_failure("io", Some("5"), "broken");
+    let unknown = recount::Outcome::Unknown;
+    session.reconcile(
+        action_id,
+        unknown,
+        recount::Effect::None,
+        "the CRM shows the former value",
+    );
+    let (id, request) = (session.id().clone(), "47892");
     session.end_blocking(EndReason::Partial);
+    let again = recorder.session(request).resume(&id, "after a restart");
+    again.end_blocking(EndReason::Completed);
     drop(recorder.session("48000").start_blocking());
 }
 
