@@ -13,6 +13,8 @@ mod assemble;
 mod build;
 mod error;
 mod gather;
+#[cfg(test)]
+mod hostile;
 
 mod chain;
 mod content;
