@@ -44,3 +44,38 @@ fn a_diff_of_each_kind_is_shown_with_how_each_side_was_read() {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }
 }
+
+#[test]
+fn the_smallest_session_records_without_a_collector() {
+    let home = tempfile::tempdir().unwrap();
+    let done = example("smallest_session")
+        .env("RECOUNT_SPOOL", home.path())
+        .env("RECOUNT_COLLECTOR", "http://127.0.0.1:1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{text}");
+    assert!(text.contains("Dear Acme"), "{text}");
+    assert!(!text.contains("\n0 records unsent"), "{text}");
+}
+
+#[test]
+fn a_ledger_is_checked_with_the_ledger_crate_alone() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../ledger/tests/golden/1");
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(golden).unwrap() {
+        let entry = entry.unwrap();
+        if entry.path().is_file() {
+            std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        }
+    }
+    let check = || example("check_ledger").arg(copy.path()).output().unwrap();
+    let done = check();
+    let text = String::from_utf8_lossy(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{text}");
+    let note = copy.path().join("last_signed");
+    let mut text = std::fs::read(&note).unwrap();
+    text[60] ^= 1;
+    std::fs::write(&note, text).unwrap();
+    assert_eq!(check().status.code(), Some(3));
+}
