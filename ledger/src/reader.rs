@@ -4,6 +4,7 @@
 use crate::acked::Acked;
 use crate::envelope::Envelope;
 use crate::leaf::{RECORD_LEAF, Salt, StreamId};
+use crate::verify::Finding;
 
 /// Why something stored could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -207,6 +208,15 @@ pub struct State {
 pub trait Reader {
     /// Which store or socket this is, for messages.
     fn place(&self) -> String;
+
+    /// What the store itself finds wrong beyond what it returns: the structure of its pages, index rows that no
+    /// other call shows. A reader without a store of its own finds nothing.
+    ///
+    /// # Errors
+    /// As the store fails.
+    fn self_check(&self) -> Result<Vec<Finding>, ReadError> {
+        Ok(Vec::new())
+    }
 
     /// How far the store has come.
     ///

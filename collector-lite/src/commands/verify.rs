@@ -16,9 +16,6 @@ pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error>
     let source = Source::open(settings)?;
     let trusted = trusted(options.key.as_deref())?;
     let mut report = verify_all(source.reader(), &trusted, &mut |_| {})?;
-    if let Source::Folder(folder) = &source {
-        report.findings.extend(folder.check()?);
-    }
     if let Some(file) = &options.known_checkpoint {
         let mut verifier = Verifier::open(source.reader(), &trusted)?;
         report

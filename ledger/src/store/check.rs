@@ -14,8 +14,8 @@ use crate::verify::{Finding, FindingKind, Place};
 const LISTED: usize = 100;
 
 impl Folder {
-    /// Checks what [`crate::verify::verify_all`] cannot see through a [`crate::reader::Reader`]: every page of the
-    /// database, every row of the index against the evidence, the tiles that are not full.
+    /// Checks what no other call shows: every page of the database, every row of the index against the evidence, the
+    /// tiles that are not full. [`crate::verify::verify_all`] includes it.
     ///
     /// # Errors
     /// Only what keeps the folder from being read at all; everything else is a finding.
@@ -25,17 +25,28 @@ impl Folder {
             Ok(found) => findings.extend(found),
             Err(error) => findings.push(unreadable(&error)),
         }
-        match self.with(index_rows) {
+        match self.with(|connection| at_one_moment(connection, index_rows)) {
             Ok(found) => findings.extend(found),
             Err(error @ ReadError::Unavailable { .. }) => return Err(error),
             Err(error) => findings.push(unreadable(&error)),
         }
-        match self.with(partial_tiles) {
+        match self.with(|connection| at_one_moment(connection, partial_tiles)) {
             Ok(found) => findings.extend(found),
             Err(error) => findings.push(unreadable(&error)),
         }
         Ok(findings)
     }
+}
+
+/// Reads in one transaction: beside a writer two statements would see two moments.
+fn at_one_moment<T>(
+    connection: &Connection,
+    read: impl FnOnce(&Connection) -> Result<T, TableError>,
+) -> Result<T, TableError> {
+    connection.execute_batch("BEGIN")?;
+    let outcome = read(connection);
+    connection.execute_batch("ROLLBACK")?;
+    outcome
 }
 
 fn finding(kind: FindingKind, what: String) -> Finding {

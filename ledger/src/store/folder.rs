@@ -22,6 +22,7 @@ use crate::reader::{
     StoredRecord, StreamHint,
 };
 use crate::tile;
+use crate::verify::Finding;
 
 /// A [`Reader`] over a ledger folder.
 ///
@@ -316,6 +317,10 @@ fn copy(paths: &Paths) -> Result<PrivateCopy, StoreError> {
 impl Reader for Folder {
     fn place(&self) -> String {
         self.paths.dir.display().to_string()
+    }
+
+    fn self_check(&self) -> Result<Vec<Finding>, ReadError> {
+        self.check()
     }
 
     fn state(&self) -> Result<State, ReadError> {

@@ -330,6 +330,7 @@ fn read_records(
         head: 0,
         size: 0,
     };
+    let mut resource = LastResource::default();
     query::records(connection, n, 0, i64::MAX as u64, &mut |record| {
         let leaf: &[u8; RECORD_LEAF] = record.leaf;
         let received = RecordLeaf::decode(leaf).map_or(0, |leaf| leaf.received_unix_ns);
@@ -341,20 +342,43 @@ fn read_records(
         }
         times.size = record.index + 1;
         if let LentBody::Whole { envelope, .. } = record.body
-            && let Some((producer, run, number)) = run_of(&envelope)
+            && let Some(run) = resource.run(&envelope)
+            && let Some(number) = number_of(&envelope)
         {
-            runs.entry((producer, run)).or_default().insert(number);
+            match runs.get_mut(run) {
+                Some(ranges) => ranges.insert(number),
+                None => runs.entry(run.clone()).or_default().insert(number),
+            };
         }
     })?;
     Ok(times)
 }
 
-/// The producer, run and number that an SDK wrote into a record.
-fn run_of(envelope: &Envelope<'_>) -> Option<(String, String, u64)> {
-    let resource = Resource::decode(envelope.encoding, envelope.resource).ok()?;
-    let producer = resource.attributes.str(attribute::PRODUCER)?.to_owned();
-    let run = resource.attributes.str(attribute::RUN)?.to_owned();
+/// The producer and run that an SDK wrote into the Resource of its records.
+#[derive(Debug, Default)]
+struct LastResource {
+    bytes: Vec<u8>,
+    run: Option<(String, String)>,
+}
+
+impl LastResource {
+    /// Neighbouring records nearly always share their Resource, so it is decoded when it changes.
+    fn run(&mut self, envelope: &Envelope<'_>) -> Option<&(String, String)> {
+        if self.bytes != envelope.resource || self.bytes.is_empty() {
+            self.bytes = envelope.resource.to_vec();
+            self.run = Resource::decode(envelope.encoding, envelope.resource)
+                .ok()
+                .and_then(|resource| {
+                    let text = |key| resource.attributes.str(key).map(str::to_owned);
+                    text(attribute::PRODUCER).zip(text(attribute::RUN))
+                });
+        }
+        self.run.as_ref()
+    }
+}
+
+/// The number that an SDK gave to a record.
+fn number_of(envelope: &Envelope<'_>) -> Option<u64> {
     let item = Item::decode(envelope.encoding, envelope.signal, envelope.item).ok()?;
-    let number = u64::try_from(item.attributes.int(attribute::SEQ)?).ok()?;
-    Some((producer, run, number))
+    u64::try_from(item.attributes.int(attribute::SEQ)?).ok()
 }

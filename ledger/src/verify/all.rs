@@ -53,6 +53,10 @@ pub fn verify_all(
             records: report.records,
         });
     }
+    match reader.self_check() {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.unreadable(Place::Ledger, &error),
+    }
     report.findings = findings.into_vec();
     Ok(report)
 }

@@ -62,11 +62,10 @@ fn found(dir: &Path) -> Vec<(FindingKind, Where, String)> {
         Ok(folder) => folder,
         Err(error) => return vec![(FindingKind::Unreadable, Where::Ledger, error.to_string())],
     };
-    let mut findings = match verify_all(&folder, &Trusted::FirstSeen, &mut |_| {}) {
+    let findings = match verify_all(&folder, &Trusted::FirstSeen, &mut |_| {}) {
         Ok(report) => report.findings,
         Err(error) => return vec![(FindingKind::Unreadable, Where::Ledger, error.to_string())],
     };
-    findings.extend(folder.check().unwrap());
     findings
         .into_iter()
         .map(|finding| (finding.kind, finding.place, finding.what))

@@ -291,3 +291,28 @@ fn more_streams_than_are_kept_at_hand_go_on_where_they_were() {
             .all(|hint| hint.records >= 6)
     );
 }
+
+#[test]
+fn a_ledger_verifies_while_it_is_being_written() {
+    let place = Place::new();
+    let ledger = place.open();
+    let reader = ledger.reader().unwrap();
+    std::thread::scope(|scope| {
+        let ledger = &ledger;
+        let writing = scope.spawn(move || {
+            for i in 0..300 {
+                append(
+                    ledger,
+                    vec![
+                        part("a", 5 * i, 5 * i + 5),
+                        numbered("s", "r", 5 * i, 5 * i + 5),
+                    ],
+                );
+            }
+        });
+        while !writing.is_finished() {
+            assert_eq!(reader.check().unwrap(), []);
+        }
+    });
+    ledger.close().unwrap();
+}
