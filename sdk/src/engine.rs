@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use vocabulary::Event;
+
 use crate::Attributes;
 use crate::clock::Clock;
 use crate::error::RefusedWhy;
@@ -127,11 +129,15 @@ impl Engine {
     /// Writes one record to the spool. What cannot be kept is counted.
     pub(crate) fn append(
         &self,
-        event: &str,
+        event: Event,
         place: &Place<'_>,
         attributes: &Attributes,
     ) -> Result<u64, NoRoom> {
-        let kept = self.write(event, place, attributes, How::Spool);
+        let how = match event {
+            Event::ToolInvoke => How::Ran,
+            _ => How::Spool,
+        };
+        let kept = self.write(event.name(), place, attributes, how);
         match kept {
             Ok(_) if self.has_losses.load(Ordering::Relaxed) => self.tell_losses(),
             Ok(_) => {}
@@ -275,11 +281,13 @@ impl Engine {
         lock(&self.progress).last_error = Some(why);
     }
 
-    /// Whether somebody still waits for a record in this range.
-    pub(crate) fn is_awaited(&self, from: u64, to: u64) -> bool {
+    /// The records in this range that somebody still waits for.
+    pub(crate) fn awaited(&self, from: u64, to: u64) -> Vec<u64> {
         lock(&self.waiting)
             .iter()
-            .any(|waiter| waiter.until == Until::Strict && (from..to).contains(&waiter.seq))
+            .filter(|waiter| waiter.until == Until::Strict && (from..to).contains(&waiter.seq))
+            .map(|waiter| waiter.seq)
+            .collect()
     }
 
     /// Whether somebody waits at all.

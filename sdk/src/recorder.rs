@@ -335,7 +335,7 @@ impl Recorder {
     /// Writes one record; false when it could not be kept.
     pub(crate) fn append(&self, event: Event, place: &Place<'_>, attributes: &Attributes) -> bool {
         match &self.core.sink {
-            Sink::Spool(engine) => engine.append(event.name(), place, attributes).is_ok(),
+            Sink::Spool(engine) => engine.append(event, place, attributes).is_ok(),
             Sink::Memory(memory) => {
                 memory.append(event.name(), place, attributes, self.core.clock.now());
                 true

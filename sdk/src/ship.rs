@@ -100,11 +100,20 @@ impl Shipper {
     fn send(&self, engine: &Engine, line: &mut Line, batch: &Batch, whose: Whose) -> Sent {
         let all = 0..batch.len();
         let mut ranges = vec![all];
-        while let Some(range) = ranges.pop() {
+        while let Some(mut range) = ranges.pop() {
             let first = batch.first() + range.start as u64;
+            let awaited = match whose {
+                Whose::Own => engine.awaited(first, batch.first() + range.end as u64),
+                Whose::Left => Vec::new(),
+            };
+            let middle = range.start + batch.together(&range, &awaited);
+            if middle < range.end {
+                ranges.push(middle..range.end);
+                range.end = middle;
+            }
             let end = batch.first() + range.end as u64;
-            let awaited = whose == Whose::Own && engine.is_awaited(first, end);
-            let delivery = if awaited {
+            let strict = awaited.iter().any(|seq| *seq < end);
+            let delivery = if strict {
                 Delivery::Strict
             } else {
                 Delivery::Spooled

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use line::{Batch, Line, left_behind};
 pub(crate) use segment::{Identity, Segment};
-use segment::{Pen, STRICT};
+use segment::{Pen, RAN, STRICT};
 
 use crate::item;
 
@@ -56,6 +56,8 @@ impl NoRoom {
 pub(crate) enum How {
     /// Nobody waits for it.
     Spool,
+    /// The begin of an action that runs at once.
+    Ran,
     /// Its sender waits for the collector.
     Strict,
     /// The last word of a recorder, about what it lost: kept even where the
@@ -118,7 +120,11 @@ impl Spool {
     /// Appends one record, to whose bytes nonce, time, sequence and the place
     /// of the chain are added; gives its sequence.
     pub(crate) fn append(&self, how: How, item: &mut Vec<u8>, mono_ns: u64) -> Result<u64, NoRoom> {
-        let flags = if how == How::Strict { STRICT } else { 0 };
+        let flags = match how {
+            How::Strict => STRICT,
+            How::Ran => RAN,
+            How::Spool | How::BeyondLimit => 0,
+        };
         let nonce = crate::random::bytes();
         let mut writer = lock(&self.writer);
         let seq = writer.next_seq;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::lock;
-use super::segment::{ENDING, Segment};
+use super::segment::{ENDING, RAN, Segment};
 use crate::item::{CHAIN, Chain, Origin};
 
 /// Unsent records of one run, ours or one that another process left behind.
@@ -31,6 +31,7 @@ pub(crate) struct Batch {
 #[derive(Debug)]
 struct Part {
     item: Range<usize>,
+    flags: u8,
     chain: Chain,
     segment: Arc<Segment>,
     /// Offset in the segment one past the record.
@@ -72,6 +73,7 @@ impl Line {
                 batch.bytes[to - CHAIN..].copy_from_slice(&link);
                 batch.parts.push(Part {
                     item: from..to,
+                    flags: frame.flags,
                     chain,
                     segment: Arc::clone(segment),
                     end: frame.end,
@@ -131,6 +133,26 @@ impl Batch {
     /// Sequence of the first record.
     pub(crate) fn first(&self) -> u64 {
         self.first
+    }
+
+    /// How many records from `from` on may travel in one export: as many as
+    /// mix no begin that somebody waits for with one whose action ran at once.
+    /// An export is sealed as strict or as spooled, and the second kind must
+    /// never be sealed as evidence that it preceded its action.
+    pub(crate) fn together(&self, range: &Range<usize>, awaited: &[u64]) -> usize {
+        let (mut has_ran, mut has_awaited) = (false, false);
+        for (count, index) in range.clone().enumerate() {
+            let seq = self.first + index as u64;
+            has_awaited |= awaited.contains(&seq);
+            has_ran |= self
+                .parts
+                .get(index)
+                .is_some_and(|part| part.flags & RAN != 0);
+            if has_ran && has_awaited && count > 0 {
+                return count;
+            }
+        }
+        range.len()
     }
 
     /// One item, as it is sent.

@@ -18,6 +18,8 @@ pub(crate) const MAGIC: &[u8; 16] = b"recount spool 1\n";
 pub(crate) const FRAME: usize = 9;
 /// Flag of a record whose sender waited for the collector.
 pub(crate) const STRICT: u8 = 1;
+/// Flag of a begin that nobody waited for: its action ran at once.
+pub(crate) const RAN: u8 = 2;
 /// Name ending of a spool file.
 pub(crate) const ENDING: &str = "spool";
 
@@ -274,6 +276,7 @@ pub(crate) struct Left {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame<'a> {
     pub(crate) item: &'a [u8],
+    pub(crate) flags: u8,
     /// Offset one past the frame.
     pub(crate) end: usize,
 }
@@ -300,6 +303,7 @@ impl<'a> Iterator for Frames<'a> {
         self.at += FRAME + len;
         Some(Frame {
             item,
+            flags: head[8],
             end: self.base + self.at,
         })
     }

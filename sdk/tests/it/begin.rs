@@ -84,6 +84,48 @@ fn unsent_predecessors_travel_in_the_same_export_as_a_strict_begin() {
 }
 
 #[test]
+fn a_begin_whose_action_ran_at_once_is_never_sent_as_strict() {
+    let (collector, folder) = (Collector::start(), tempfile::tempdir().unwrap());
+    let recorder = Recorder::builder("tester")
+        .collector(collector.url())
+        .spool(folder.path())
+        .build()
+        .unwrap();
+    let session = recorder.session("47892").start_blocking();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    let look = session.tool("look").reads().begin_blocking().unwrap();
+                    let send = session.tool("send").begin_blocking().unwrap();
+                    send.end_success();
+                    look.end_success();
+                }
+            });
+        }
+    });
+    session.end_blocking(recount::EndReason::Completed);
+    assert!(recorder.close_blocking(Duration::from_secs(8)).is_none());
+    let mut strict = 0;
+    for export in collector.exports() {
+        for item in &export.items {
+            let record = recount::testing::Record::decode(item).unwrap();
+            if let Some(durability) = record.str("recount.durability") {
+                let expected = if durability == "strict" {
+                    "strict"
+                } else {
+                    "spooled"
+                };
+                assert_eq!(export.delivery, expected);
+                strict += usize::from(durability == "strict");
+            }
+        }
+    }
+    assert_eq!(strict, 100);
+    assert_eq!(collector.runs().values().next().unwrap().len(), 402);
+}
+
+#[test]
 fn without_a_collector_a_strict_begin_is_refused_in_time_and_its_end_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let recorder = recorder(&nobody(), &folder);
