@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::error::StoreError;
 use super::folder::Folder;
 use super::tables::{self, TableError, unsigned};
 use super::{log, reindex};
@@ -30,6 +31,7 @@ impl Folder {
             Err(error @ ReadError::Unavailable { .. }) => return Err(error),
             Err(error) => findings.push(unreadable(&error)),
         }
+        findings.extend(self.acked().err().as_ref().map(acked_finding));
         match self.with(|connection| at_one_moment(connection, partial_tiles)) {
             Ok(found) => findings.extend(found),
             Err(error) => findings.push(unreadable(&error)),
@@ -47,6 +49,13 @@ fn at_one_moment<T>(
     let outcome = read(connection);
     connection.execute_batch("ROLLBACK")?;
     outcome
+}
+
+fn acked_finding(error: &StoreError) -> Finding {
+    finding(
+        FindingKind::Truncated,
+        format!("whether everything acknowledged is there cannot be told: {error}"),
+    )
 }
 
 fn finding(kind: FindingKind, what: String) -> Finding {

@@ -189,10 +189,9 @@ fn journal_mode_is_wal(connection: &Connection, path: &Path) -> Result<(), Store
         .pragma_query_value(None, "journal_mode", |row| row.get(0))
         .map_err(|error| StoreError::sqlite("open", path, error))?;
     if mode != "wal" {
-        return Err(StoreError::Setting {
-            name: "journal_mode",
-            found: mode,
-            wanted: "wal",
+        return Err(StoreError::Foreign {
+            path: path.to_path_buf(),
+            why: format!("its journal mode is {mode}, not wal"),
         });
     }
     Ok(())

@@ -14,6 +14,7 @@ use super::ledger::Status;
 use super::schema::LEDGER_LOG;
 use super::tables::{self, TableError};
 use super::{database, query, recover, schema};
+use crate::acked::Acked;
 use crate::checkpoint::Checkpoint;
 use crate::leaf::StreamId;
 use crate::note::Note;
@@ -314,6 +315,13 @@ fn copy(paths: &Paths) -> Result<PrivateCopy, StoreError> {
     Ok(copy)
 }
 
+impl Folder {
+    /// What `acked` says, or why it says nothing.
+    pub(super) fn acked(&self) -> Result<Acked, StoreError> {
+        recover::read_acked(&self.paths)
+    }
+}
+
 impl Reader for Folder {
     fn place(&self) -> String {
         self.paths.dir.display().to_string()
@@ -324,7 +332,7 @@ impl Reader for Folder {
     }
 
     fn state(&self) -> Result<State, ReadError> {
-        let acked = recover::read_acked(&self.paths).ok();
+        let acked = self.acked().ok();
         self.with(|connection| {
             let state = tables::state(connection)?;
             Ok(State {

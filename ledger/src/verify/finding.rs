@@ -16,7 +16,7 @@ pub enum FindingKind {
     Checkpoint,
     /// Two trees of one size with different roots, or a tree that does not extend an older one.
     Fork,
-    /// Fewer leaves than were signed or acknowledged.
+    /// Fewer leaves than were signed or acknowledged, or nothing that says how many were acknowledged.
     Truncated,
     /// A control leaf is damaged or does not lead to the signed root.
     Control,

@@ -202,6 +202,33 @@ fn a_flipped_bit_in_the_files_beside_the_database_is_found() {
     }
 }
 
+#[test]
+fn without_a_readable_acked_nothing_says_that_all_that_was_acknowledged_is_there() {
+    for cut in [None, Some(7)] {
+        let place = small();
+        let path = place.dir().join("acked");
+        std::fs::remove_file(&path).unwrap();
+        if let Some(length) = cut {
+            std::fs::write(&path, vec![b'x'; length]).unwrap();
+        }
+        let found = found(&place.dir());
+        assert!(has(&found, FindingKind::Truncated, |_| true), "{found:?}");
+    }
+}
+
+#[test]
+fn an_empty_database_is_foreign_and_stays_empty() {
+    let place = small();
+    let database = place.dir().join("ledger.db");
+    std::fs::write(&database, b"").unwrap();
+    let opened = ledger::store::Ledger::open(&place.dir(), place.options());
+    assert!(
+        matches!(opened, Err(ledger::store::StoreError::Foreign { .. })),
+        "{opened:?}"
+    );
+    assert_eq!(std::fs::metadata(&database).unwrap().len(), 0);
+}
+
 /// All that a reader tells about a ledger, in words.
 fn everything(dir: &Path) -> Result<String, String> {
     let folder = Folder::open(dir).map_err(|error| error.to_string())?;
