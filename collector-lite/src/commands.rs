@@ -1,5 +1,8 @@
 //! The commands, each on settings that were checked.
 
+#[macro_use]
+mod say;
+
 mod adopt;
 mod checkpoint;
 mod doctor;
@@ -55,14 +58,14 @@ fn create(store: &Path, origin: Option<&str>) -> Result<u8, Error> {
             now_ns: clock::now_ns(),
         },
     )?;
-    println!(
+    say!(
         "created ledger {} in {}",
         created.origin,
         created.dir.display()
     );
-    println!("key     {}", created.key);
-    println!("Keep the key somewhere else: with it anyone can check what this ledger says.");
-    println!(
+    say!("key     {}", created.key);
+    say!("Keep the key somewhere else: with it anyone can check what this ledger says.");
+    say!(
         "Next:   recount-collector serve --store {}",
         created.dir.display()
     );
@@ -76,7 +79,7 @@ fn show_config(raw: &Raw, settings: &Settings) {
             "store" => settings.store.display().to_string(),
             _ => given.value,
         };
-        println!(
+        say!(
             "{:<20} = {:<44} # {}",
             key.name,
             format!("{value:?}"),

@@ -148,13 +148,30 @@ fn store_code(error: &StoreError) -> u8 {
         StoreError::Foreign { .. } | StoreError::Damaged { .. } | StoreError::Behind { .. } => {
             exit::NOT_INTACT
         }
+        StoreError::Missing { .. } if is_partial(error) => exit::NOT_INTACT,
         StoreError::Exists { .. } | StoreError::BadOrigin { .. } => exit::USAGE,
         _ => exit::UNAVAILABLE,
     }
 }
 
+/// Whether a file is missing of a ledger whose other files are there: damage, not absence.
+fn is_partial(error: &StoreError) -> bool {
+    match error {
+        StoreError::Missing { dir, .. } => ["ledger.db", "last_signed", "acked", "ledger.pub"]
+            .iter()
+            .any(|file| dir.join(file).exists()),
+        _ => false,
+    }
+}
+
 fn store_hint(error: &StoreError) -> String {
     match error {
+        StoreError::Missing { dir, .. } if is_partial(error) => {
+            format!(
+                "{} holds other files of a ledger: put the missing one back from a backup; nothing was changed",
+                dir.display()
+            )
+        }
         StoreError::Missing { dir, .. } => {
             format!(
                 "create one with: recount-collector init --store {} (or serve --init)",

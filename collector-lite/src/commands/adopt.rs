@@ -57,15 +57,15 @@ pub(super) fn adopt(
     if let Some(target) = target {
         target.close()?;
     }
-    println!(
+    say!(
         "adopted {records} records of {count} runs from {}",
         folder.display()
     );
     if living > 0 {
-        println!("left {living} files alone: their processes live and ship them themselves");
+        say!("left {living} files alone: their processes live and ship them themselves");
     }
     if damaged > 0 {
-        println!(
+        say!(
             "{damaged} bytes cannot be read back: the host went down before they were on the device"
         );
         return Ok(exit::INCOMPLETE);

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::say;
 use super::source::Source;
 use crate::error::{Error, exit};
 use crate::settings::Settings;
@@ -18,6 +19,7 @@ pub(super) fn checkpoint(settings: &Settings) -> Result<u8, Error> {
     stdout
         .write_all(&note)
         .and_then(|()| stdout.flush())
+        .or_else(say::unless_closed)
         .map_err(|source| Error::System {
             doing: "write the checkpoint",
             source,

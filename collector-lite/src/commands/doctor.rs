@@ -26,10 +26,10 @@ pub(super) fn doctor(settings: &Settings) -> Result<u8, Error> {
     let mut wrong = false;
     for check in checks.into_iter().flatten() {
         match check.outcome {
-            Ok(found) => println!("ok    {}: {found}", check.what),
+            Ok(found) => say!("ok    {}: {found}", check.what),
             Err(why) => {
                 wrong = true;
-                println!("WRONG {}: {why}", check.what);
+                say!("WRONG {}: {why}", check.what);
             }
         }
     }

@@ -8,16 +8,16 @@ use crate::settings::Settings;
 /// Makes the search index again.
 pub(super) fn make_index(settings: &Settings) -> Result<u8, Error> {
     let done = reindex(&settings.store)?;
-    println!(
+    say!(
         "indexed {} streams of {}",
         done.streams,
         settings.store.display()
     );
     for (table, rows) in &done.corrected {
-        println!("corrected {rows} rows of {table}");
+        say!("corrected {rows} rows of {table}");
     }
     if done.corrected.is_empty() {
-        println!("the index was right");
+        say!("the index was right");
     }
     Ok(exit::DONE)
 }
@@ -25,12 +25,12 @@ pub(super) fn make_index(settings: &Settings) -> Result<u8, Error> {
 /// Rewrites segments into larger ones.
 pub(super) fn make_compact(settings: &Settings) -> Result<u8, Error> {
     let done = compact(&settings.store)?;
-    println!(
+    say!(
         "compacted {} streams of {}",
         done.streams,
         settings.store.display()
     );
-    println!("segments  {} -> {}", done.before, done.after);
-    println!("bytes     {} -> {}", done.bytes_before, done.bytes_after);
+    say!("segments  {} -> {}", done.before, done.after);
+    say!("bytes     {} -> {}", done.bytes_before, done.bytes_after);
     Ok(exit::DONE)
 }

@@ -17,7 +17,7 @@ pub(super) fn status(settings: &Settings, form: Form) -> Result<u8, Error> {
     let source = Source::open(settings)?;
     let status = gather(settings, &source)?;
     match form {
-        Form::Json => println!("{status:#}"),
+        Form::Json => say!("{status:#}"),
         Form::Text => print(&status),
     }
     Ok(exit::DONE)
@@ -67,17 +67,17 @@ fn print(status: &Value) {
         Some(Value::Null) | None => "unknown".to_owned(),
         Some(other) => other.to_string(),
     };
-    println!(
+    say!(
         "store       {} (from {})",
         text("store"),
         text("store_from")
     );
     match status.get("running_reader") {
-        Some(Value::String(place)) => println!("collector   running, reader door {place}"),
-        _ => println!("collector   not running"),
+        Some(Value::String(place)) => say!("collector   running, reader door {place}"),
+        _ => say!("collector   not running"),
     }
-    println!("key         {}", text("key"));
-    println!(
+    say!("key         {}", text("key"));
+    say!(
         "ledger      {} leaves, commit {}",
         text("size"),
         text("commit")
@@ -85,21 +85,21 @@ fn print(status: &Value) {
     match status.get("signed") {
         Some(Value::Object(signed)) => {
             let size = signed.get("size").map(Value::to_string).unwrap_or_default();
-            println!("checkpoint  size {size}");
+            say!("checkpoint  size {size}");
         }
-        _ => println!("checkpoint  none yet"),
+        _ => say!("checkpoint  none yet"),
     }
-    println!(
+    say!(
         "records     {} in {} streams, {} of them open",
         text("records"),
         text("streams"),
         text("open_streams")
     );
     if status.get("same_user") == Some(&Value::Bool(true)) {
-        println!(
+        say!(
             "protection  the store belongs to you: an agent that runs as you could change it. A change would be\n            \
              evident against a checkpoint kept elsewhere, but nothing prevents it."
         );
     }
-    println!("these numbers are from the index; `verify` recomputes everything");
+    say!("these numbers are from the index; `verify` recomputes everything");
 }

@@ -29,7 +29,7 @@ pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error>
     };
     match options.output.output {
         Form::Text => print(settings, &report, options.key.is_some()),
-        Form::Json => println!("{:#}", as_json(&report, code)),
+        Form::Json => say!("{:#}", as_json(&report, code)),
     }
     Ok(code)
 }
@@ -57,35 +57,35 @@ fn known(file: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn print(settings: &Settings, report: &Report, pinned: bool) {
-    println!("store     {}", settings.store.display());
-    println!("streams   {}", report.streams);
-    println!(
+    say!("store     {}", settings.store.display());
+    say!("streams   {}", report.streams);
+    say!(
         "records   {} recomputed, {} bytes hashed",
         report.records, report.bytes
     );
-    println!("heads     {} recomputed", report.heads);
+    say!("heads     {} recomputed", report.heads);
     if report.erased > 0 {
-        println!(
+        say!(
             "erased    {} payloads, each with a leaf that says so",
             report.erased
         );
     }
     for finding in &report.findings {
-        println!("BROKEN    {}: {}", finding.place, finding.what);
+        say!("BROKEN    {}: {}", finding.place, finding.what);
     }
     if report.open > 0 {
-        println!(
+        say!(
             "open      {} records are not covered by a signed head yet",
             report.open
         );
     }
     match (report.findings.is_empty(), report.open) {
-        (true, 0) => println!("intact    everything is there and unchanged"),
-        (true, _) => println!("intact    as far as it is signed"),
-        (false, _) => println!("NOT INTACT"),
+        (true, 0) => say!("intact    everything is there and unchanged"),
+        (true, _) => say!("intact    as far as it is signed"),
+        (false, _) => say!("NOT INTACT"),
     }
     if !pinned {
-        println!("not proven: that the key is the right one; name it with --key");
+        say!("not proven: that the key is the right one; name it with --key");
     }
 }
 

@@ -36,6 +36,48 @@ fn a_missing_store_is_named_with_what_to_do() {
 }
 
 #[test]
+fn a_ledger_that_lacks_a_file_is_damaged_and_is_not_made_anew() {
+    for file in ["acked", "last_signed", "ledger.db"] {
+        let lab = Lab::new();
+        assert!(lab.run(&["init"]).status.success());
+        std::fs::remove_file(lab.store().join(file)).unwrap();
+        let output = lab.run(&["serve", "--init", "--otlp-http", "127.0.0.1:0"]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{file}: {said}");
+        assert!(said.contains(file) && said.contains("backup"), "{said}");
+        assert!(!lab.store().join(file).exists());
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_changes_no_exit_code() {
+    let lab = Lab::new();
+    assert!(lab.run(&["init"]).status.success());
+    for command in [
+        "status",
+        "verify",
+        "checkpoint",
+        "config",
+        "reindex",
+        "compact",
+    ] {
+        let mut child = lab
+            .command_of(&[command])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = text(&output.stderr);
+        assert!(
+            output.status.success() && !said.contains("panicked"),
+            "{command}: {said}"
+        );
+    }
+}
+
+#[test]
 fn a_whole_ledger_is_looked_after() {
     let lab = Lab::new();
     let mut collector = lab.serve();

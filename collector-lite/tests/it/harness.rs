@@ -62,10 +62,15 @@ impl Lab {
 
     /// Runs another command of the collector on the store.
     pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.command_of(args).output().unwrap()
+    }
+
+    /// Another command of the collector on the store, to be started.
+    pub(crate) fn command_of(&self, args: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
         command.args(args).arg("--store").arg(self.store());
         clean(&mut command);
-        command.output().unwrap()
+        command
     }
 
     /// Every record of every stream, read from the folder of a collector that has stopped.
