@@ -109,6 +109,11 @@ pub(crate) fn cut(account: &Account, upto: RecordRef) -> Result<Account, Failure
             session.ended_at = None;
             session.end_reason = EndReason::Unknown;
         }
+        let started = session.started_at;
+        session
+            .evidence
+            .refs
+            .retain(|shown_by| moment.has(*shown_by, started));
     }
     then.asked = kept(&account.asked, |it| moment.began(&it.evidence, it.at));
     then.scope = kept(&account.scope, |it| moment.began(&it.evidence, it.from));
@@ -139,8 +144,33 @@ pub(crate) fn cut(account: &Account, upto: RecordRef) -> Result<Account, Failure
         !it.evidence.refs.is_empty() && moment.over(&it.evidence, None)
     });
     then.who = kept(&account.who, |it| moment.began(&it.evidence, it.at));
+    unend(&mut then);
+    then.outcome
+        .evidence
+        .refs
+        .retain(|shown_by| moment.has(*shown_by, None));
     summarise(&mut then, upto);
     Ok(then)
+}
+
+/// Takes back what only a session's end says about it.
+fn unend(then: &mut Account) {
+    let mut outcomes = then.outcome.sessions.clone();
+    outcomes.retain(|it| {
+        then.sessions
+            .iter()
+            .any(|session| session.name == it.session)
+    });
+    for outcome in &mut outcomes {
+        let over = then.sessions.iter().any(|session| {
+            session.name == outcome.session && session.end_reason != EndReason::Unknown
+        });
+        if !over {
+            outcome.status = OutcomeStatus::Running;
+            outcome.summary = None;
+        }
+    }
+    then.outcome.sessions = outcomes;
 }
 
 /// Counts again what the cut left.

@@ -8,6 +8,7 @@ use crate::args::{ThemeName, When};
 use crate::failure::{self, Exit, Failure};
 use crate::runtime::{self, Worker};
 use crate::source::Source;
+use std::collections::HashSet;
 
 use ledger::reader::Find;
 
@@ -110,6 +111,9 @@ impl Desk {
                 rows.extend(sessions::rows(&account));
             }
         }
+        // A session that several names lead to is one row.
+        let mut listed = HashSet::new();
+        rows.retain(|row: &crate::app::SessionRow| listed.insert(row.session.clone()));
         rows.sort_by_key(|row| std::cmp::Reverse(row.started));
         Ok(rows)
     }

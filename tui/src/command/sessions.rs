@@ -179,6 +179,7 @@ pub(super) fn run(
     }
     let mut exit = Exit::Answered;
     let mut any = false;
+    let mut listed = HashSet::new();
     for query in queries(&hints) {
         let account = match source.account(&query) {
             Ok(account) => account,
@@ -192,7 +193,8 @@ pub(super) fn run(
         };
         exit = worse(exit, exit_of(&account));
         for (session, row) in account.sessions.iter().zip(rows(&account)) {
-            if keeps(&account, session, wanted) {
+            // A session is told once, under the first of its request's names that leads to it.
+            if listed.insert(session.id.clone()) && keeps(&account, session, wanted) {
                 any = true;
                 print(&row, form)?;
             }

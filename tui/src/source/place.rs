@@ -233,7 +233,7 @@ fn door_of(text: &str, token: Option<String>) -> Result<Place, Failure> {
         };
         return Ok(Place::Tcp { address, token });
     }
-    if text.contains('/') {
+    if text.contains('/') || std::path::Path::new(text).exists() {
         return Ok(Place::Socket(text.into()));
     }
     if has_port(text) {

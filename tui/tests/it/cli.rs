@@ -210,6 +210,13 @@ fn show_at_a_record_knows_nothing_of_what_came_later() {
     let early = at("4");
     assert_eq!(early["actions"].as_array().unwrap().len(), 1);
     assert_eq!(early["outcome"]["status"], "running");
+    assert_eq!(early["outcome"]["sessions"][0]["status"], "running");
+    for place in [&early["outcome"], &early["sessions"][0]] {
+        for shown_by in place["refs"].as_array().unwrap() {
+            let index = shown_by.as_str().unwrap().split('#').next_back().unwrap();
+            assert!(index.parse::<u64>().unwrap() <= 4, "{place}");
+        }
+    }
     let during = at("9");
     assert_eq!(during["actions"][2]["outcome"], "unknown");
     assert_eq!(at("12")["outcome"]["status"], "partial");

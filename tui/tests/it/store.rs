@@ -75,14 +75,9 @@ pub(crate) fn store() -> Store {
     options.sign_late = Duration::from_millis(1);
     let ledger = Ledger::open(&dir, options).unwrap();
     seal(&ledger, &clock, "s-main-0001", "47892", &renewal(), true);
-    seal(
-        &ledger,
-        &clock,
-        "s-open-0001",
-        "500",
-        &renewal()[..2],
-        false,
-    );
+    let mut opened = renewal()[..2].to_vec();
+    opened[0].1["recount.request.aliases"] = json!(["chat-500"]);
+    seal(&ledger, &clock, "s-open-0001", "500", &opened, false);
     ledger.close().unwrap();
     Store { temp }
 }
@@ -238,7 +233,7 @@ fn seal(
         })
         .collect();
     let received_ns = clock.fetch_add(10_000_000, Ordering::SeqCst);
-    let records: Vec<Record<'_>> = items
+    let prepared: Vec<Record<'_>> = items
         .iter()
         .map(|item| Record {
             envelope: Envelope {
@@ -263,13 +258,22 @@ fn seal(
             proof: ProducerProof::None,
             claim: String::new(),
         },
-        records: Prepared::new(&records).unwrap(),
+        records: Prepared::new(&prepared).unwrap(),
         run: None,
-        requests: vec![Named {
-            name: request.to_owned(),
-            rule: 1,
-            evidence: 0,
-        }],
+        requests: std::iter::once(request)
+            .chain(
+                records[0].1["recount.request.aliases"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str),
+            )
+            .map(|name| Named {
+                name: name.to_owned(),
+                rule: 1,
+                evidence: 0,
+            })
+            .collect(),
         links: vec![],
         close: close.then_some(Close {
             reason: 1,
