@@ -61,7 +61,8 @@ fn print(settings: &Settings, report: &Report, pinned: bool) {
     say!("streams   {}", report.streams);
     say!(
         "records   {} recomputed, {} bytes hashed",
-        report.records, report.bytes
+        report.records,
+        report.bytes
     );
     say!("heads     {} recomputed", report.heads);
     if report.erased > 0 {
