@@ -36,6 +36,8 @@ pub enum FindingKind {
     Tile,
     /// The index disagrees with the sealed bytes.
     Index,
+    /// The store's own structure is damaged, so that something in it cannot be read at all.
+    Damaged,
     /// The store could not be read.
     Unreadable,
 }
@@ -137,7 +139,11 @@ impl Findings {
     }
 
     pub(super) fn unreadable(&mut self, place: Place, error: &ReadError) {
-        self.add(FindingKind::Unreadable, place, error.to_string());
+        let kind = match error {
+            ReadError::Damaged { .. } | ReadError::Foreign { .. } => FindingKind::Damaged,
+            _ => FindingKind::Unreadable,
+        };
+        self.add(kind, place, error.to_string());
     }
 
     /// Adds a finding about one record; a run of records with the same finding becomes one range.
