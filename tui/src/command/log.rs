@@ -222,7 +222,7 @@ fn read_new(
 ) -> Result<Vec<Recorded>, Failure> {
     let hints: Vec<StreamHint> = match &streams.ids {
         None => source
-            .reader
+            .reader()
             .find(&Find::All)
             .map_err(|error| failure::of_read(&error))?,
         Some(ids) => {
@@ -230,13 +230,13 @@ fn read_new(
             for id in ids {
                 hints.extend(
                     source
-                        .reader
+                        .reader()
                         .find(&Find::Stream(*id))
                         .map_err(|error| failure::of_read(&error))?,
                 );
             }
             if let Some(request) = &streams.request {
-                let found = source.reader.find(&Find::Request(request.clone()));
+                let found = source.reader().find(&Find::Request(request.clone()));
                 let found = found.map_err(|error| failure::of_read(&error))?;
                 hints.extend(found.into_iter().filter(|hint| !ids.contains(&hint.stream)));
             }

@@ -102,7 +102,7 @@ impl Desk {
     fn list(&self) -> Result<Vec<crate::app::SessionRow>, Failure> {
         let hints = self
             .source
-            .reader
+            .reader()
             .find(&Find::Recent(sessions::RECENT))
             .map_err(|error| failure::of_read(&error))?;
         let mut rows = Vec::new();

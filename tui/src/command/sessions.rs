@@ -171,7 +171,7 @@ pub(super) fn run(
         },
     };
     let hints = source
-        .reader
+        .reader()
         .find(&find)
         .map_err(|error| failure::of_read(&error))?;
     if form == ListForm::Csv {

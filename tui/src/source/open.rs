@@ -7,19 +7,24 @@ use ledger::door::Door;
 use ledger::note::VerifierKey;
 use ledger::reader::{Find, Reader};
 use ledger::store::{Folder, StoreError};
-use ledger::verify::{KeyState, Trusted, Verifier};
+use ledger::verify::{Finding, KeyState, Trusted, Verifier};
 
 use super::keys::Keyring;
 use super::place::{Chosen, Environment, Place, choose};
 use crate::args::Common;
 use crate::failure::{self, Failure};
 
+/// What gives the bytes.
+enum Open {
+    Folder(Folder),
+    Door(Door),
+}
+
 /// An open place: its reader, and the key that is believed.
 pub(crate) struct Source {
     /// The place and who named it.
     pub(crate) chosen: Chosen,
-    /// What gives the bytes; none of it is believed before it is verified.
-    pub(crate) reader: Box<dyn Reader + Send>,
+    open: Open,
     /// The key to believe.
     pub(crate) trusted: Trusted,
     keyring: Keyring,
@@ -39,21 +44,21 @@ impl Source {
     pub(crate) fn open(common: &Common, environment: &Environment) -> Result<Source, Failure> {
         let mut chosen = choose(common, environment)?;
         let keyring = Keyring::read(environment, common.key.as_deref())?;
-        let reader: Box<dyn Reader + Send> = match &chosen.place {
+        let open = match &chosen.place {
             Place::Folder(folder) => match Folder::open(folder) {
-                Ok(open) => Box::new(open),
+                Ok(folder) => Open::Folder(folder),
                 Err(locked @ StoreError::Locked { .. }) => {
                     // A collector is writing there: its door shows the same bytes.
                     let socket = door_of(folder, environment)
                         .ok_or_else(|| failure::of_store(folder, &locked))?;
                     chosen.because = format!("{}, through its collector's door", chosen.because);
-                    Box::new(Door::socket(&socket))
+                    Open::Door(Door::socket(&socket))
                 }
                 Err(error) => return Err(failure::of_store(folder, &error)),
             },
-            Place::Socket(socket) => Box::new(Door::socket(socket)),
+            Place::Socket(socket) => Open::Door(Door::socket(socket)),
             Place::Tcp { address, token } => {
-                Box::new(Door::tcp(address, token.as_deref().unwrap_or_default()))
+                Open::Door(Door::tcp(address, token.as_deref().unwrap_or_default()))
             }
         };
         let name = match &chosen.place {
@@ -66,11 +71,30 @@ impl Source {
         let trusted = keyring.trusted(&name);
         Ok(Source {
             chosen,
-            reader,
+            open,
             trusted,
             keyring,
             name,
         })
+    }
+
+    /// What gives the bytes; none of them is believed before it is verified.
+    pub(crate) fn reader(&self) -> &dyn Reader {
+        match &self.open {
+            Open::Folder(folder) => folder,
+            Open::Door(door) => door,
+        }
+    }
+
+    /// What only a folder shows: its pages, every row of its index. `None` through a door.
+    pub(crate) fn check(&self) -> Result<Option<Vec<Finding>>, Failure> {
+        match &self.open {
+            Open::Folder(folder) => folder
+                .check()
+                .map(Some)
+                .map_err(|error| failure::of_read(&error)),
+            Open::Door(_) => Ok(None),
+        }
     }
 
     /// The place's name, for messages and screens.
@@ -86,7 +110,7 @@ impl Source {
     /// Reads and verifies the account of a query.
     pub(crate) fn account(&self, query: &str) -> Result<Account, Failure> {
         account::build(
-            &*self.reader,
+            self.reader(),
             &self.trusted,
             query,
             &account::Options::default(),
@@ -107,7 +131,7 @@ impl Source {
             return failure;
         };
         if near.is_empty()
-            && let Ok(hints) = self.reader.find(&Find::Recent(LOOKED_AT))
+            && let Ok(hints) = self.reader().find(&Find::Recent(LOOKED_AT))
         {
             let names = hints.into_iter().flat_map(|hint| hint.requests);
             let mut close: Vec<(usize, String)> = names
@@ -123,7 +147,7 @@ impl Source {
 
     /// Opens a verifier on the place.
     pub(crate) fn verifier(&self) -> Result<Verifier<'_>, Failure> {
-        Verifier::open(&*self.reader, &self.trusted).map_err(|error| failure::of_read(&error))
+        Verifier::open(self.reader(), &self.trusted).map_err(|error| failure::of_read(&error))
     }
 
     /// Remembers the ledger's key when this place showed none before, or when it is the one that a person named, and
@@ -133,7 +157,7 @@ impl Source {
         if self.trusted != Trusted::FirstSeen && !self.keyring.is_named() {
             return Ok(None);
         }
-        let Ok(verifier) = Verifier::open(&*self.reader, &self.trusted) else {
+        let Ok(verifier) = Verifier::open(self.reader(), &self.trusted) else {
             return Ok(None);
         };
         let seen = verifier.ledger();
