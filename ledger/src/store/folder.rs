@@ -13,7 +13,7 @@ use super::files::{self, Identity, Lock, Paths};
 use super::ledger::Status;
 use super::schema::LEDGER_LOG;
 use super::tables::{self, TableError};
-use super::{database, query, recover, schema};
+use super::{check, database, query, recover, schema};
 use crate::acked::Acked;
 use crate::checkpoint::Checkpoint;
 use crate::leaf::StreamId;
@@ -218,7 +218,7 @@ impl Folder {
             Some(connection) => connection,
             None => self.connect()?,
         };
-        let outcome = read(&connection);
+        let outcome = read(&connection).map_err(|error| name_page(&connection, error));
         self.give_back(connection);
         outcome.map_err(|error| self.read_error(error))
     }
@@ -256,6 +256,20 @@ impl Folder {
             Log::Ledger => Ok(Some(LEDGER_LOG)),
             Log::Stream(stream) => Ok(query::number(connection, stream)?),
         }
+    }
+}
+
+/// SQLite says that something is malformed; its own check says which page.
+fn name_page(connection: &Connection, error: TableError) -> TableError {
+    let TableError::Sqlite(sqlite) = &error else {
+        return error;
+    };
+    if sqlite.sqlite_error_code() != Some(ErrorCode::DatabaseCorrupt) {
+        return error;
+    }
+    match check::pages(connection, 3) {
+        Ok(lines) if !lines.is_empty() => TableError::damaged("ledger.db", lines.join("; ")),
+        _ => error,
     }
 }
 

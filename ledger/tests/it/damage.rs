@@ -229,6 +229,31 @@ fn an_empty_database_is_foreign_and_stays_empty() {
     assert_eq!(std::fs::metadata(&database).unwrap().len(), 0);
 }
 
+#[test]
+fn a_page_that_is_no_longer_a_page_is_named() {
+    let place = small();
+    let path = place.dir().join("ledger.db");
+    let whole = std::fs::read(&path).unwrap();
+    let mut tried = 0;
+    for (at, page) in (2..)
+        .zip(whole.chunks(8192).skip(1))
+        .filter(|(_, page)| matches!(page[0], 2 | 5 | 10 | 13))
+    {
+        let mut bytes = whole.clone();
+        bytes[8192 * (at - 1)] ^= 0x40;
+        std::fs::write(&path, &bytes).unwrap();
+        let found = found(&place.dir());
+        let named = format!("page {at}");
+        assert!(
+            found.iter().any(|(_, _, what)| what.contains(&named)),
+            "{named}, type {}: {found:?}",
+            page[0]
+        );
+        tried += 1;
+    }
+    assert!(tried > 10, "{tried}");
+}
+
 /// All that a reader tells about a ledger, in words.
 fn everything(dir: &Path) -> Result<String, String> {
     let folder = Folder::open(dir).map_err(|error| error.to_string())?;
