@@ -1,4 +1,4 @@
-//! The reader door of a running collector: what travels through it, and a [`Reader`] at its far end.
+//! The reader door of a running collector: what travels through it, and a [`Reader`](crate::reader::Reader) at its far end.
 //!
 //! HTTP/1.1 over a Unix socket, or over TCP with a token. Answers are JSON with base64 of exact bytes, so nothing is
 //! lost or re-encoded on the way; what comes out is as unverified as what lies in a folder. A range that is longer
