@@ -45,13 +45,11 @@ pub(super) fn run(context: &Context, args: &Verify) -> Result<Exit, Failure> {
         exit = of_account(&account, &mut properties);
     }
     if args.all {
-        let mut report = verify_all(source.reader(), &source.trusted, &mut |_| {})
+        // Of a folder this includes its pages and every row of its index.
+        let report = verify_all(source.reader(), &source.trusted, &mut |_| {})
             .map_err(|error| failure::of_read(&error))?;
-        let structure = source.check()?;
-        let through_a_door = structure.is_none();
-        report.findings.extend(structure.into_iter().flatten());
         exit = of_report(&report, &mut properties);
-        if through_a_door {
+        if source.is_door() {
             let what = "pages and rows of the index are checked on the folder itself, by recount-collector verify";
             properties.push(property("folder", NOTE, what));
         }

@@ -7,7 +7,7 @@ use ledger::door::Door;
 use ledger::note::VerifierKey;
 use ledger::reader::{Find, Reader};
 use ledger::store::{Folder, StoreError};
-use ledger::verify::{Finding, KeyState, Trusted, Verifier};
+use ledger::verify::{KeyState, Trusted, Verifier};
 
 use super::keys::Keyring;
 use super::place::{Chosen, Environment, Place, choose};
@@ -86,15 +86,9 @@ impl Source {
         }
     }
 
-    /// What only a folder shows: its pages, every row of its index. `None` through a door.
-    pub(crate) fn check(&self) -> Result<Option<Vec<Finding>>, Failure> {
-        match &self.open {
-            Open::Folder(folder) => folder
-                .check()
-                .map(Some)
-                .map_err(|error| failure::of_read(&error)),
-            Open::Door(_) => Ok(None),
-        }
+    /// Whether it is read through a collector's door: then pages and index rows are out of sight.
+    pub(crate) fn is_door(&self) -> bool {
+        matches!(self.open, Open::Door(_))
     }
 
     /// The place's name, for messages and screens.
