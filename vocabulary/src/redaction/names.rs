@@ -70,6 +70,11 @@ const SECRET_ENDINGS: &[&str] = &[
     "credentials",
 ];
 
+/// The last two letters of each of [`SECRET_ENDINGS`].
+const LAST_TWO: &[[u8; 2]] = &[
+    *b"rd", *b"wd", *b"se", *b"et", *b"ey", *b"en", *b"on", *b"ie", *b"al", *b"ls",
+];
+
 /// Names of query parameters that are sensitive only in a URL.
 const QUERY_NAMES: &[&str] = &[
     "key",
@@ -93,7 +98,17 @@ pub fn header_is_kept(name: &str) -> bool {
 /// Whether a field, column, variable or attribute of this name holds a
 /// credential: `db_password`, `X-Api-Key`, `accessToken`.
 pub fn is_sensitive_name(name: &str) -> bool {
-    SECRET_ENDINGS.iter().any(|ending| ends_with(name, ending))
+    // Nearly all names end otherwise: one look instead of one per ending.
+    let mut letters = name
+        .bytes()
+        .rev()
+        .filter(u8::is_ascii_alphanumeric)
+        .map(|letter| letter.to_ascii_lowercase());
+    let (Some(last), Some(before)) = (letters.next(), letters.next()) else {
+        return false;
+    };
+    LAST_TWO.contains(&[before, last])
+        && SECRET_ENDINGS.iter().any(|ending| ends_with(name, ending))
 }
 
 /// Whether a name ends so, separators left out and letters in any case.
@@ -127,4 +142,18 @@ fn plain(name: &str) -> String {
         .filter(word)
         .map(|letter| letter.to_ascii_lowercase())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ending_is_found_by_its_last_two_letters() {
+        for ending in SECRET_ENDINGS {
+            let two = ending.as_bytes().last_chunk::<2>();
+            assert!(two.is_some_and(|two| LAST_TWO.contains(two)), "{ending}");
+            assert!(is_sensitive_name(ending), "{ending}");
+        }
+    }
 }
