@@ -14,7 +14,7 @@ pub(crate) fn json(receipt: &Receipt) -> String {
         .take(NAMED_STREAMS)
         .map(|stream| {
             serde_json::json!({
-                "stream": stream.stream.to_string(),
+                "stream": hex(&stream.stream.0),
                 "first": stream.first,
                 "count": stream.count,
                 "root": hex(&stream.root),
@@ -39,5 +39,11 @@ pub(crate) fn json(receipt: &Receipt) -> String {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    text
 }
