@@ -11,6 +11,7 @@ mod harness;
 mod adopting;
 mod commands;
 mod crashing;
+mod exact;
 mod grpc;
 mod help;
 mod reading;

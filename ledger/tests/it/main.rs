@@ -25,6 +25,8 @@ mod maintenance;
 #[cfg(feature = "store")]
 mod reading;
 #[cfg(feature = "store")]
+mod salts;
+#[cfg(feature = "store")]
 mod support;
 #[cfg(feature = "store")]
 mod writing;
