@@ -177,7 +177,7 @@ fn line(fold: &Fold, problems: &[Problem], counts: &Counts) -> String {
     );
     tell(
         of(problems, ProblemKind::PermissionRefused),
-        "refused for lack of permission",
+        "refused",
     );
     let denied = of(problems, ProblemKind::Denied) + of(problems, ProblemKind::DeniedThenRetried);
     tell(denied, "denied");
