@@ -9,6 +9,8 @@ use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use crossterm::{cursor, execute, terminal};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use signal_hook::consts::signal::{SIGHUP, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::app::keys::{Code, Key};
 use crate::app::{Effect, Model, Msg, update, view};
@@ -44,6 +46,14 @@ pub fn run(
             {
                 break;
             }
+        }
+    });
+    let asked_to_stop = messages.clone();
+    let mut signals = Signals::new([SIGTERM, SIGHUP]).map_err(Failure::Terminal)?;
+    std::thread::spawn(move || {
+        // A terminal that is taken away, or a system that shuts down, must find the screen restored.
+        for _ in signals.forever() {
+            let _ = asked_to_stop.send(Msg::Key(Key::ctrl('c')));
         }
     });
     std::thread::spawn(move || read_input(&messages));

@@ -263,6 +263,24 @@ fn a_resized_terminal_is_drawn_again_to_its_size() {
 }
 
 #[test]
+fn a_terminated_program_restores_the_terminal() {
+    let store = store();
+    let mut terminal = Terminal::open(&store, &["47892"], &[]);
+    terminal.wait_for("RESULT  PARTIAL");
+    let id = terminal.child.process_id().unwrap().to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .arg(id)
+            .status()
+            .unwrap()
+            .success()
+    );
+    terminal.left();
+    assert!(!terminal.parser.screen().alternate_screen());
+    assert!(!terminal.parser.screen().hide_cursor());
+}
+
+#[test]
 fn an_unknown_request_is_told_without_touching_the_screen() {
     let store = store();
     let mut terminal = Terminal::open(&store, &["47982"], &[]);
