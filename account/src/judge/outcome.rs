@@ -175,10 +175,7 @@ fn line(fold: &Fold, problems: &[Problem], counts: &Counts) -> String {
         of(problems, ProblemKind::EffectOutsideScope),
         "outside scope",
     );
-    tell(
-        of(problems, ProblemKind::PermissionRefused),
-        "refused",
-    );
+    tell(of(problems, ProblemKind::PermissionRefused), "refused");
     let denied = of(problems, ProblemKind::Denied) + of(problems, ProblemKind::DeniedThenRetried);
     tell(denied, "denied");
     tell(of(problems, ProblemKind::ErrorUnrecovered), "failed");
