@@ -53,7 +53,11 @@ pub(super) fn assign<'a>(
                 Some(session) => (Cow::Owned(session.to_string()), SessionRule::Inherited),
                 None => (Cow::Owned(session::trace_label(trace)), SessionRule::Trace),
             },
-            (None, None) => (unattributed(about), SessionRule::Unattributed),
+            (None, None) => {
+                let request = session::request(&read.item.attributes, about.attributes());
+                let request = request.map(|(name, _)| name);
+                (unattributed(about, request), SessionRule::Unattributed)
+            }
         };
         let place = *places
             .entry((label, about.run()))
@@ -96,10 +100,13 @@ pub(super) fn proof(claim: &str) -> ProducerProof {
     }
 }
 
-/// Where records go that name neither a session nor a trace: one stream per sending process, if it says who it is.
-fn unattributed(about: &About<'_>) -> Cow<'static, str> {
-    match about.claim() {
-        "" => Cow::Borrowed("unattributed"),
-        claim => Cow::Owned(format!("unattributed:{claim}")),
+/// Where records go that name neither a session nor a trace: one stream per sending process, if it says who it is, and
+/// per request, so that the account of one request tells nothing of another's.
+fn unattributed(about: &About<'_>, request: Option<&str>) -> Cow<'static, str> {
+    match (about.claim(), request) {
+        ("", None) => Cow::Borrowed("unattributed"),
+        ("", Some(request)) => Cow::Owned(format!("unattributed:request:{request}")),
+        (claim, None) => Cow::Owned(format!("unattributed:{claim}")),
+        (claim, Some(request)) => Cow::Owned(format!("unattributed:{claim}:request:{request}")),
     }
 }

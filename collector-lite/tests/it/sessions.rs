@@ -3,7 +3,7 @@
 use ledger::reader::{Find, Reader};
 use ledger::store::Folder;
 
-use crate::harness::{JSON, Lab, post};
+use crate::harness::{JSON, Lab, logs_json, post, record_json};
 
 fn span(trace: u8, attributes: &[(&str, &str)]) -> String {
     let attributes: Vec<String> = attributes
@@ -133,4 +133,34 @@ fn a_trace_is_linked_across_a_restart() {
     let streams = Sent { lab }.streams();
     assert_eq!((streams[0].0.as_str(), streams[0].1), ("late", 2));
     assert_eq!((streams[1].1, &streams[1].2), (1, &words(&["late"])));
+}
+
+#[test]
+fn records_that_name_only_a_request_are_kept_apart_by_it() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    for (said, request) in [("a", "1"), ("b", "2"), ("c", "1")] {
+        let record = record_json(said, &[("recount.request.id", request)]);
+        let body = logs_json(&[&record]);
+        let answer = post(&collector, "/v1/logs", &[JSON], body.as_bytes());
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    collector.stop().unwrap();
+    assert_eq!(
+        Sent { lab }.streams(),
+        [
+            (
+                "unattributed:agent:request:1".into(),
+                2,
+                words(&[]),
+                words(&["1"])
+            ),
+            (
+                "unattributed:agent:request:2".into(),
+                1,
+                words(&[]),
+                words(&["2"])
+            ),
+        ]
+    );
 }
