@@ -191,7 +191,7 @@ fn records(
     if args.output == ListForm::Csv {
         out::text(&csv::row(COLUMNS))?;
     }
-    let mut first = true;
+    let mut any = false;
     loop {
         let mut fresh = read_new(context, source, &mut streams, &mut known)?;
         fresh.sort_by(|a, b| (a.at, &a.place).cmp(&(b.at, &b.place)));
@@ -199,16 +199,17 @@ fn records(
             if known.keeps(wanted, record)
                 && within.as_ref().is_none_or(|within| record.place == *within)
             {
+                any = true;
                 print(record, args.output)?;
             }
         }
         if !args.follow {
-            if first && fresh.is_empty() && query.is_none() {
+            if !any && exit == Exit::Answered {
+                context.note(&format!("no record matches in {}", source.place()));
                 return Ok(Exit::NoMatch);
             }
             return Ok(exit);
         }
-        first = false;
         std::thread::sleep(INTERVAL);
     }
 }

@@ -117,10 +117,13 @@ fn of_account(account: &Account, properties: &mut Vec<Property>) -> Exit {
             None => properties.push(property(
                 "checkpoint",
                 FAIL,
-                format!("{}: nothing was signed yet", ledger.id),
+                format!("{}: no checkpoint that its key signed", ledger.id),
             )),
         }
         properties.push(match ledger.key {
+            KeyTrust::Pinned if ledger.checkpoint.is_none() => {
+                property("key", FAIL, "the pinned key signed nothing here")
+            }
             KeyTrust::Pinned => property("key", PASS, "equals the pinned key"),
             KeyTrust::FirstSeen => property(
                 "key",

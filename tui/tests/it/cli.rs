@@ -155,6 +155,8 @@ fn sessions_are_filtered_too_and_no_match_is_exit_one() {
             .count(),
         1
     );
+    let none = ask(&store, &["log", "47892", "--kind", "nothing"]);
+    assert_eq!((code(&none), out(&none).as_str()), (1, ""));
     let none = ask(&store, &["log", "--agent", "nobody"]);
     assert_eq!((code(&none), out(&none).as_str()), (1, ""));
     let csv = out(&ask(&store, &["log", "-o", "csv"]));
@@ -279,6 +281,11 @@ fn another_key_than_the_pinned_one_is_exit_three() {
     std::fs::write(&pins, format!("{other} {place}\n")).unwrap();
     let shown = ask(&store, &["show", "47892"]);
     assert_eq!(code(&shown), 3, "{}", out(&shown));
+    let verified = out(&ask(&store, &["verify", "47892"]));
+    assert!(
+        verified.contains("FAIL key") && !verified.contains("PASS key"),
+        "{verified}"
+    );
     let named = ask(
         &store,
         &[
