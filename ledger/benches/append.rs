@@ -1,7 +1,7 @@
 //! How many records a second the ledger seals durably, beside plain SQLite loops on the same disk in the same run.
 //!
 //! `cargo bench -p ledger --bench append [-- FOLDER]`. Records are 650-byte GenAI spans, 200 per session. The ledger
-//! gets them as exports of 100 records from four callers who wait for each answer. The loops are what somebody would
+//! gets them as exports of 100 records from 4 and from 16 callers who wait for each answer. The loops are what somebody would
 //! write instead: one wide row per span, 500 rows per commit, `synchronous=FULL`; once with what the same questions
 //! need (`UNIQUE(trace_id, span_id)`, an index on session and start), once bare.
 #![allow(
@@ -26,7 +26,6 @@ use rusqlite::{Connection, params};
 const RECORDS: usize = 200_000;
 const PER_EXPORT: usize = 100;
 const PER_SESSION: usize = 200;
-const CALLERS: usize = 4;
 
 fn main() {
     let args: Vec<String> = std::env::args()
@@ -47,22 +46,28 @@ fn main() {
     println!("fdatasync of one page: p50 {:?}", fdatasync(&folder));
     let indexed = sqlite(&folder.join("indexed.db"), true);
     let bare = sqlite(&folder.join("bare.db"), false);
-    println!("plain SQLite, indexed         {}", rate(indexed));
-    println!("plain SQLite, bare            {}", rate(bare));
+    println!("plain SQLite, indexed           {}", rate(indexed));
+    println!("plain SQLite, bare              {}", rate(bare));
     let wanted: Vec<usize> = args.iter().filter_map(|arg| arg.parse().ok()).collect();
     for sessions in if wanted.is_empty() {
         vec![1, 10, 100]
     } else {
         wanted
     } {
-        let (took, bytes) = ledger(&folder.join(format!("ledger-{sessions}")), sessions);
-        println!(
-            "ledger, {sessions:>3} sessions/export  {}; {:.2} x indexed, {:.2} x bare; {} bytes/record",
-            rate(took),
-            indexed.wall.as_secs_f64() / took.wall.as_secs_f64(),
-            bare.wall.as_secs_f64() / took.wall.as_secs_f64(),
-            bytes / RECORDS as u64,
-        );
+        for callers in [4, 16] {
+            let (took, bytes) = ledger(
+                &folder.join(format!("ledger-{sessions}-{callers}")),
+                callers,
+                sessions,
+            );
+            println!(
+                "{callers:>2} callers, {sessions:>3} sessions/export {}; {:.2} x indexed, {:.2} x bare; {} bytes/record",
+                rate(took),
+                indexed.wall.as_secs_f64() / took.wall.as_secs_f64(),
+                bare.wall.as_secs_f64() / took.wall.as_secs_f64(),
+                bytes / RECORDS as u64,
+            );
+        }
     }
     std::fs::remove_dir_all(&folder).unwrap();
 }
@@ -207,7 +212,7 @@ fn span(session: usize, i: usize) -> Vec<u8> {
     out
 }
 
-fn ledger(dir: &Path, per_export: usize) -> (Took, u64) {
+fn ledger(dir: &Path, callers: usize, per_export: usize) -> (Took, u64) {
     let clock = || {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -224,8 +229,8 @@ fn ledger(dir: &Path, per_export: usize) -> (Took, u64) {
     .unwrap();
     let ledger = Ledger::open(dir, Options::new(Arc::new(clock))).unwrap();
     // Spans are made beforehand: the loops below get theirs ready-made, too.
-    let work: Vec<Vec<Vec<Vec<u8>>>> = (0..CALLERS)
-        .map(|caller| exports(caller, per_export))
+    let work: Vec<Vec<Vec<Vec<u8>>>> = (0..callers)
+        .map(|caller| exports(caller, callers, per_export))
         .collect();
     let start = Meter::start();
     std::thread::scope(|scope| {
@@ -256,8 +261,8 @@ fn session(caller: usize, per_export: usize, n: usize, r: usize) -> usize {
     (caller * 1_000_000) + (n / exports_per_session) * per_export + r % per_export
 }
 
-fn exports(caller: usize, per_export: usize) -> Vec<Vec<Vec<u8>>> {
-    let count = RECORDS / CALLERS / PER_EXPORT;
+fn exports(caller: usize, callers: usize, per_export: usize) -> Vec<Vec<Vec<u8>>> {
+    let count = RECORDS / callers / PER_EXPORT;
     let export = |n: usize| {
         (0..PER_EXPORT)
             .map(|r| span(session(caller, per_export, n, r), n * PER_EXPORT + r))

@@ -107,7 +107,7 @@ impl Tiler {
         let mut level = 0;
         loop {
             if self.open.len() == level {
-                self.open.push(Vec::with_capacity(BYTES));
+                self.open.push(Vec::new());
             }
             let n = self.size.checked_shr(8 * (level as u32 + 1)).unwrap_or(0);
             let Some(row) = self.open.get_mut(level) else {

@@ -41,8 +41,13 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    /// Reads what the last commit left. `now_ns` is when its uncovered records start to wait for a head.
-    pub(crate) fn load(connection: &Connection, now_ns: u64) -> Result<Self, TableError> {
+    /// Reads what the last commit left. `now_ns` is when its uncovered records start to wait for a head, `kept` how many
+    /// streams stay in memory.
+    pub(crate) fn load(
+        connection: &Connection,
+        now_ns: u64,
+        kept: usize,
+    ) -> Result<Self, TableError> {
         let state = tables::state(connection)?;
         let control = ControlLog::load(connection, &state)?;
         let recent = Recent::load(connection)?;
@@ -50,7 +55,7 @@ impl Book {
             ledger: state.ledger,
             commit: state.commit,
             control,
-            streams: Streams::default(),
+            streams: Streams::new(kept),
             recent,
             runs: Runs::default(),
             waiting: VecDeque::new(),
@@ -311,9 +316,7 @@ impl Book {
         connection: &Connection,
         now_ns: u64,
     ) -> Result<(), TableError> {
-        self.streams.forget();
-        self.runs.forget();
-        *self = Self::load(connection, now_ns)?;
+        *self = Self::load(connection, now_ns, self.streams.kept())?;
         Ok(())
     }
 }

@@ -189,11 +189,6 @@ impl Runs {
             self.known.clear();
         }
     }
-
-    /// Forgets everything: what memory holds was rolled back.
-    pub(crate) fn forget(&mut self) {
-        self.known.clear();
-    }
 }
 
 fn read(connection: &Connection, producer: &str, run: &str) -> rusqlite::Result<Ranges> {

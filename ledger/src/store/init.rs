@@ -210,7 +210,7 @@ fn first_commit(
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         .map_err(sqlite)?;
     // What the next start will read is what was written.
-    Book::load(&connection, options.now_ns).map_err(|error| StoreError::Damaged {
+    Book::load(&connection, options.now_ns, 1).map_err(|error| StoreError::Damaged {
         place: paths.database.display().to_string(),
         why: error.to_string(),
     })?;

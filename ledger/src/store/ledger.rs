@@ -33,6 +33,8 @@ pub struct Options {
     pub waiting_records: usize,
     /// Bytes that may wait before [`AppendError::Busy`].
     pub waiting_bytes: usize,
+    /// Streams kept in memory ready to take records, about 8 KiB each; others are read again when a record comes.
+    pub streams_at_hand: usize,
     /// How long a stream's newest record may lack a head.
     pub head_after: Duration,
     /// Shortest time between two signatures when a head or a close waits for one.
@@ -44,7 +46,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Defaults: 65,536 records or 64 MiB wait, heads after 10 s, signatures after 0.25 s and 10 s, nothing is called
+    /// Defaults: 65,536 records or 64 MiB wait, 4,096 streams are at hand, heads after 10 s, signatures after 0.25 s and 10 s, nothing is called
     /// when the ledger stops.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
@@ -54,6 +56,7 @@ impl Options {
             version: String::new(),
             waiting_records: 65_536,
             waiting_bytes: 64 * 1024 * 1024,
+            streams_at_hand: 4096,
             head_after: Duration::from_secs(10),
             sign_soon: Duration::from_millis(250),
             sign_late: Duration::from_secs(10),
@@ -108,7 +111,7 @@ impl Ledger {
         let (signed, note) = recover::against_signed(&paths, &connection, &state, &key)?;
         database::fold(&connection, &paths.database)?;
         let now_ns = (options.clock)();
-        let book = Book::load(&connection, now_ns)
+        let book = Book::load(&connection, now_ns, options.streams_at_hand)
             .map_err(|error| recover::damaged(&paths.database, error))?;
 
         let queue = Arc::new(Queue::new(Limits {

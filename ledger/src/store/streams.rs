@@ -10,9 +10,6 @@ use super::log::Log;
 use super::tables::{self, TableError, hash, to_sql, unsigned};
 use crate::leaf::{ControlBody, LedgerId, RecordLeaf, StreamId, StreamOpening};
 
-/// Streams kept in memory ready to grow; others are read again when a record comes for them.
-const KEPT: usize = 1024;
-
 /// One stream as the writer knows it.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -42,8 +39,10 @@ impl Stream {
 }
 
 /// Streams by number and by name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Streams {
+    /// Streams kept in memory ready to grow; others are read again when a record comes for them.
+    kept: usize,
     open: HashMap<i64, Stream>,
     numbers: HashMap<String, i64>,
     clock: u64,
@@ -57,6 +56,16 @@ fn name_of(key: &StreamKey) -> String {
 }
 
 impl Streams {
+    pub(crate) fn new(kept: usize) -> Self {
+        Self {
+            kept: kept.max(2),
+            open: HashMap::new(),
+            numbers: HashMap::new(),
+            clock: 0,
+            ready: 0,
+        }
+    }
+
     /// The stream of a key, opened now if there was none.
     pub(crate) fn of_key(
         &mut self,
@@ -197,7 +206,7 @@ impl Streams {
     /// Lets go of the streams used longest ago, if there are too many; those that wait for a head keep what the head
     /// needs. Between transactions only.
     pub(crate) fn trim(&mut self) {
-        if self.ready <= KEPT {
+        if self.ready <= self.kept {
             return;
         }
         let mut used: Vec<u64> = self
@@ -207,27 +216,25 @@ impl Streams {
             .map(|stream| stream.used)
             .collect();
         self.ready = used.len();
-        if used.len() <= KEPT {
+        if used.len() <= self.kept {
             return;
         }
         used.sort_unstable();
-        let oldest = used.get(used.len() - KEPT / 2).copied().unwrap_or(0);
+        let oldest = used.get(used.len() - self.kept / 2).copied().unwrap_or(0);
         self.open.retain(|_, stream| {
             if stream.used < oldest {
                 stream.log.slim();
             }
             stream.used >= oldest || stream.uncovered() > 0
         });
-        self.ready = KEPT / 2;
+        self.ready = self.kept / 2;
         let open = &self.open;
         self.numbers.retain(|_, n| open.contains_key(n));
     }
 
-    /// Forgets everything: what memory holds was rolled back.
-    pub(crate) fn forget(&mut self) {
-        self.open.clear();
-        self.numbers.clear();
-        self.ready = 0;
+    /// How many streams stay in memory.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept
     }
 }
 
