@@ -136,10 +136,12 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
         }
         None => {}
     }
+    // Before anybody is told that it runs: who was told may ask it to stop at once.
+    let asked_to_stop = stop_signals();
     announce(&ready);
 
     tokio::select! {
-        () = signal() => tracing::info!("stopping"),
+        () = asked_to_stop => tracing::info!("stopping"),
         _ = halted.wait_for(Option::is_some) => {}
     }
     stop.send_replace(true);
@@ -282,18 +284,21 @@ fn announce(ready: &Ready) {
     );
 }
 
-/// SIGTERM or SIGINT.
-async fn signal() {
+/// Receives SIGTERM and SIGINT from the call on; ends with the first of them.
+fn stop_signals() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (
+    let signals = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
-    ) else {
-        tracing::error!("signals cannot be received; stop with SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+    );
+    async move {
+        let (Ok(mut term), Ok(mut int)) = signals else {
+            tracing::error!("signals cannot be received; stop with SIGKILL");
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
     }
 }
