@@ -22,14 +22,16 @@ pub(super) fn who(account: &Account, rows: usize, width: usize, look: Look) -> V
 pub(super) fn people(account: &Account, all: bool, width: usize, look: Look) -> Vec<Line> {
     let first = account.sessions.first().map(|session| session.name);
     let mine = |who: &&Who| Some(who.session) == first || all;
-    let mut said: Vec<Line> = Vec::new();
+    // One of each role before a second of any: that nobody owns it says more than a second authorization.
+    let mut said: Vec<(usize, Line)> = Vec::new();
     let mut seen: Vec<(WhoRole, Option<&str>)> = Vec::new();
     for who in account.who.iter().filter(mine) {
         if seen.contains(&(who.role, who.identity.as_deref())) {
             continue;
         }
+        let before = seen.iter().filter(|(role, _)| *role == who.role).count();
         seen.push((who.role, who.identity.as_deref()));
-        said.push(one_who(who));
+        said.push((before, one_who(who)));
     }
     for role in [
         WhoRole::Asked,
@@ -38,24 +40,25 @@ pub(super) fn people(account: &Account, all: bool, width: usize, look: Look) -> 
         WhoRole::Owns,
     ] {
         if !seen.iter().any(|(known, _)| *known == role) {
-            let name = if role == WhoRole::Owns {
-                "owner"
-            } else {
-                role.as_str()
-            };
-            said.push(Line::of(Token::Title, name).put(Token::Ask, " unknown"));
+            let unknown = Line::of(Token::Title, name(role)).put(Token::Ask, " unknown");
+            said.push((0, unknown));
         }
     }
+    said.sort_by_key(|(before, _)| *before);
+    let said = said.into_iter().map(|(_, line)| line).collect();
     flow(said, width, look)
 }
 
-fn one_who(who: &Who) -> Line {
-    let name = if who.role == WhoRole::Owns {
+fn name(role: WhoRole) -> &'static str {
+    if role == WhoRole::Owns {
         "owner"
     } else {
-        who.role.as_str()
-    };
-    let line = Line::of(Token::Title, name);
+        role.as_str()
+    }
+}
+
+fn one_who(who: &Who) -> Line {
+    let line = Line::of(Token::Title, name(who.role));
     match &who.identity {
         Some(identity) => line
             .put(Token::Plain, format!(" {}", brief_identity(identity)))
