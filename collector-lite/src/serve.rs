@@ -54,7 +54,9 @@ fn log(filter: &str) {
 
 /// Creates the ledger unless the folder already holds one.
 fn create_if_missing(settings: &Settings) -> Result<bool, Error> {
-    if settings.store.join("ledger.db").exists() {
+    // What is left of a ledger is never made anew: opening it names the file that is missing.
+    let left = |file| settings.store.join(file).exists();
+    if ["ledger.db", "last_signed", "acked"].into_iter().any(left) {
         return Ok(false);
     }
     let options = InitOptions {
