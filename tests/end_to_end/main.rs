@@ -1,6 +1,7 @@
 //! The whole product as processes: what a user does, what a crash does, what another language sends.
 
 mod demo;
+mod first_release;
 mod flipped_bits;
 mod golden;
 mod home_lab;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     }
     let trials: Vec<Trial> = [
         demo::trials(),
+        first_release::trials(),
         flipped_bits::trials(),
         golden::trials(),
         home_lab::trials(),

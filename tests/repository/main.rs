@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a test may panic: that is how it fails")]
 
 mod dependency_direction;
+mod first_release;
 mod module_headers;
 mod named_paths;
 mod tree;
