@@ -5,4 +5,5 @@ mod dependency_direction;
 mod first_release;
 mod module_headers;
 mod named_paths;
+mod no_demo_in_the_product;
 mod tree;
