@@ -16,6 +16,11 @@ pub(crate) fn trials() -> Vec<Trial> {
             named_with_exit_3,
         ),
         trial(
+            "a_door_on_a_tampered_store_is_not_believed",
+            None,
+            door_is_not_believed,
+        ),
+        trial(
             "a_flipped_bit_in_a_leftover_wal_is_exit_3",
             None,
             leftover_wal,
@@ -103,6 +108,26 @@ fn refused(folder: &Path, place: &str) -> Result<(), Failed> {
         )
         .into()),
     }
+}
+
+/// The collector serves what it finds; whoever reads through its door checks it again.
+fn door_is_not_believed() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    demo(folder.path(), &[])?;
+    let store = folder.path().join("recount-demo");
+    let (_, query) = PLACES[0];
+    flip(
+        &store.join("ledger.db"),
+        &stored(&store.join("ledger.db"), query)?,
+    )?;
+    let collector = examples::collector::Running::start(&store)?;
+    let mut show = Recount.command()?;
+    show.args(["show", "47892", "--collector"])
+        .arg(collector.reader())
+        .env("XDG_CONFIG_HOME", folder.path().join("config"))
+        .env("XDG_STATE_HOME", folder.path().join("state"));
+    Outcome::of(&mut show)?.ended(3)?;
+    Ok(())
 }
 
 fn leftover_wal() -> Result<(), Failed> {
