@@ -85,6 +85,8 @@ struct Writer {
     pen: Pen,
     /// Files made before they are needed, the next one last.
     prepared: Vec<(Arc<Segment>, Pen)>,
+    /// Nothing is appended any more: a file prepared now would stay behind.
+    over: bool,
     next_seq: u64,
 }
 
@@ -104,6 +106,7 @@ impl Spool {
             current: Arc::clone(&first),
             pen,
             prepared: Vec::new(),
+            over: false,
             next_seq: 0,
         };
         Ok(Self {
@@ -207,7 +210,7 @@ impl Spool {
             let prepared = {
                 let writer = lock(&self.writer);
                 let idle = writer.current.end() < writer.current.len() / 4;
-                if writer.prepared.len() >= PREPARED || idle {
+                if writer.over || writer.prepared.len() >= PREPARED || idle {
                     return;
                 }
                 writer.prepared.len() as u64
@@ -218,8 +221,8 @@ impl Spool {
             };
             next.0.warm();
             let mut writer = lock(&self.writer);
-            if next.0.identity.number < writer.current.identity.number {
-                let _ = next.0.delete(); // the writer went on without it
+            if writer.over || next.0.identity.number < writer.current.identity.number {
+                let _ = next.0.delete(); // the writer went on, or ended, without it
                 return;
             }
             writer.prepared.insert(0, next);
@@ -258,6 +261,7 @@ impl Spool {
     /// nothing may be appended afterwards.
     pub(crate) fn remove(&self) {
         let mut writer = lock(&self.writer);
+        writer.over = true;
         for (prepared, _) in writer.prepared.drain(..) {
             let _ = prepared.delete();
         }
@@ -269,9 +273,12 @@ impl Spool {
     /// Lets other processes take over what is left; nothing may be appended
     /// afterwards.
     pub(crate) fn release(&self) {
-        for (prepared, _) in lock(&self.writer).prepared.drain(..) {
+        let mut writer = lock(&self.writer);
+        writer.over = true;
+        for (prepared, _) in writer.prepared.drain(..) {
             let _ = prepared.delete();
         }
+        drop(writer);
         lock(&self.segments)
             .iter()
             .for_each(|segment| segment.unlock());
