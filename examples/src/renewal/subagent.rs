@@ -32,11 +32,10 @@ pub async fn run(session: &str, account: &str, crm: &str, folder: &Path) -> Resu
         .start()
         .await;
     let crm: SocketAddr = crm.parse()?;
-    let _installed_before = rustls::crypto::ring::default_provider().install_default();
     let client = Layer::new(&recorder)
         .session(&session)
         .tell(CRM_HOST)
-        .client(reqwest::Client::builder().no_proxy().resolve(CRM_HOST, crm))?;
+        .client(crate::http::builder().resolve(CRM_HOST, crm))?;
     let url = format!("http://{CRM_HOST}/accounts/{account}");
     client
         .get(url)

@@ -88,12 +88,11 @@ impl Systems {
 
     /// A client to whom the world's host names lead to its loopback ports.
     fn builder(&self) -> reqwest::ClientBuilder {
-        // An earlier call has already installed it: that is the state we want.
-        let _installed_before = rustls::crypto::ring::default_provider().install_default();
-        self.hosts.iter().fold(
-            reqwest::Client::builder().no_proxy(),
-            |builder, (name, address)| builder.resolve(name, *address),
-        )
+        self.hosts
+            .iter()
+            .fold(crate::http::builder(), |builder, (name, address)| {
+                builder.resolve(name, *address)
+            })
     }
 
     /// As arguments for a process of the same agent.
