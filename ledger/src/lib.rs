@@ -16,6 +16,7 @@ pub mod segment;
 
 pub mod acked;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod note;
 pub mod proof;
 pub mod tile;

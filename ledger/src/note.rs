@@ -89,6 +89,11 @@ impl VerifierKey {
     /// # Errors
     /// Anything else, also a key id that is not the key's.
     pub fn parse(vkey: &str) -> Result<Self, NoteError> {
+        Self::parse_typed(vkey, ED25519)
+    }
+
+    /// Reads a key whose type byte is `kind`; its 32 bytes are Ed25519's in every type that is known here.
+    pub(crate) fn parse_typed(vkey: &str, kind: u8) -> Result<Self, NoteError> {
         let mut fields = vkey.splitn(3, '+');
         let (Some(name), Some(id), Some(key)) = (fields.next(), fields.next(), fields.next())
         else {
@@ -99,12 +104,15 @@ impl VerifierKey {
         let key = STANDARD
             .decode(key)
             .map_err(|_| NoteError::Key("its key is not base64"))?;
-        let Some((&[ED25519], key)) = key.split_first_chunk::<1>() else {
-            return Err(NoteError::Key("not an Ed25519 key"));
+        let Some(key) = key.strip_prefix(&[kind]) else {
+            return Err(NoteError::Key(match kind {
+                ED25519 => "not an Ed25519 key",
+                _ => "not a witness's key, whose type is 04",
+            }));
         };
         let key: &[u8; 32] = key.try_into().map_err(|_| NoteError::Key("not 32 bytes"))?;
         let verifier = Self::new(name, key)?;
-        if verifier.id() == id {
+        if verifier.typed_id(kind) == id {
             Ok(verifier)
         } else {
             Err(NoteError::Key("its id is another key's"))
@@ -120,7 +128,21 @@ impl VerifierKey {
     /// The four bytes that stand for the key on a signature line.
     #[must_use]
     pub fn id(&self) -> [u8; 4] {
-        key_id(&self.name, ED25519, self.key.as_bytes())
+        self.typed_id(ED25519)
+    }
+
+    /// The id of the same key when it is used for signatures of another type.
+    pub(crate) fn typed_id(&self, kind: u8) -> [u8; 4] {
+        key_id(&self.name, kind, self.key.as_bytes())
+    }
+
+    /// Writes the key as one of this type.
+    pub(crate) fn write_typed(&self, f: &mut fmt::Formatter<'_>, kind: u8) -> fmt::Result {
+        let mut key = vec![kind];
+        key.extend_from_slice(self.key.as_bytes());
+        write!(f, "{}+", self.name)?;
+        crate::hex::write(f, &self.typed_id(kind))?;
+        write!(f, "+{}", STANDARD.encode(key))
     }
 
     /// The key's 32 bytes.
@@ -140,11 +162,7 @@ impl VerifierKey {
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut key = vec![ED25519];
-        key.extend_from_slice(self.key.as_bytes());
-        write!(f, "{}+", self.name)?;
-        crate::hex::write(f, &self.id())?;
-        write!(f, "+{}", STANDARD.encode(key))
+        self.write_typed(f, ED25519)
     }
 }
 
