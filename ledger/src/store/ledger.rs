@@ -7,17 +7,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rusqlite::Connection;
+
 use super::batch::{Batch, Receipt};
 use super::book::Book;
+use super::control::WriteError;
 use super::error::{AppendError, Fatal, StoreError};
 use super::files::{self, Identity, Lock, Paths};
 use super::folder::Folder;
-use super::queue::{Limits, Queue};
+use super::queue::{Limits, Queue, Task};
 use super::signer::{Committed, Pace, Signer};
 use super::writer::{OnFatal, Writer, stop};
 use super::{Clock, database, recover, schema};
 use crate::checkpoint::Checkpoint;
-use crate::leaf::{ControlBody, LedgerId, TreeHead};
+use crate::leaf::{ControlBody, LedgerId, Receipt as AnchorReceipt, TreeHead};
 use crate::note::{SignerKey, VerifierKey};
 use crate::tree::Hash;
 
@@ -205,6 +208,49 @@ impl Ledger {
             let _ = send.send(answer);
         });
         receive.recv().unwrap_or(Err(AppendError::Closing))
+    }
+
+    /// Says in the ledger that someone outside holds a checkpoint; back once it is durable, with the leaf's index.
+    /// `kind` is one of 1 file, 2 git, 3 object store, 4 witness, 5 RFC 3161.
+    ///
+    /// # Errors
+    /// Those of [`AppendError`].
+    pub fn anchored(
+        &self,
+        head: TreeHead,
+        kind: u8,
+        receipt: AnchorReceipt,
+    ) -> Result<u64, AppendError> {
+        self.act(move |book, connection| {
+            book.control
+                .append_private(connection, &receipt, |commitment| {
+                    ControlBody::AnchorReceipt {
+                        head,
+                        kind,
+                        commitment,
+                    }
+                })
+        })
+    }
+
+    /// Has the writer do something in a transaction of its own, and waits for its end.
+    pub(crate) fn act<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Book, &Connection) -> Result<T, WriteError> + Send + 'static,
+    ) -> Result<T, AppendError> {
+        let (send, receive) = std::sync::mpsc::sync_channel(1);
+        let (made, take) = std::sync::mpsc::sync_channel(1);
+        self.queue.push_task(Task {
+            act: Box::new(move |book, connection| {
+                let _ = made.send(act(book, connection)?);
+                Ok(())
+            }),
+            done: Box::new(move |outcome| {
+                let _ = send.send(outcome);
+            }),
+        });
+        receive.recv().unwrap_or(Err(AppendError::Closing))?;
+        take.recv().map_err(|_| AppendError::Closing)
     }
 
     /// A reader of this ledger while it is being written, for the process that writes it.

@@ -4,11 +4,21 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::Connection;
+
 use super::batch::{Batch, Receipt};
+use super::book::Book;
+use super::control::WriteError;
 use super::error::{AppendError, Fatal};
 
 /// What is called once the outcome of a batch is known. It runs on the writer's thread: it hands over and returns.
 pub(crate) type Done = Box<dyn FnOnce(Result<Receipt, AppendError>) + Send>;
+
+/// What the writer does in a transaction of its own, between batches: leaves that no export brings.
+pub(crate) type Act = Box<dyn FnOnce(&mut Book, &Connection) -> Result<(), WriteError> + Send>;
+
+/// What is called once the outcome of a task is known, on the writer's thread.
+pub(crate) type TaskDone = Box<dyn FnOnce(Result<(), AppendError>) + Send>;
 
 /// How much may wait, and how much one commit takes.
 #[derive(Debug, Clone, Copy)]
@@ -24,8 +34,15 @@ pub(crate) struct Queued {
     pub(crate) done: Done,
 }
 
+pub(crate) struct Task {
+    pub(crate) act: Act,
+    pub(crate) done: TaskDone,
+}
+
 /// What the writer finds when it looks.
 pub(crate) enum Work {
+    /// One task, before batches that wait.
+    Task(Task),
     /// Batches for one commit, oldest first.
     Batches(Vec<Queued>),
     /// Nothing came for a while: time for heads that are due.
@@ -43,6 +60,7 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct Inner {
     batches: VecDeque<Queued>,
+    tasks: VecDeque<Task>,
     records: usize,
     bytes: usize,
     closing: bool,
@@ -101,14 +119,35 @@ impl Queue {
         self.filled.notify_one();
     }
 
+    /// Puts a task in, or answers at once why not. Tasks are few and small; they are not counted against the limits.
+    pub(crate) fn push_task(&self, task: Task) {
+        let mut inner = self.lock();
+        let refusal = if let Some(fatal) = &inner.fatal {
+            Some(AppendError::Fatal(fatal.clone()))
+        } else {
+            inner.closing.then_some(AppendError::Closing)
+        };
+        if let Some(refusal) = refusal {
+            drop(inner);
+            return (task.done)(Err(refusal));
+        }
+        inner.tasks.push_back(task);
+        drop(inner);
+        self.filled.notify_one();
+    }
+
     /// Waits for work, at most `patience`.
     pub(crate) fn take(&self, patience: Duration) -> Work {
         let mut inner = self.lock();
-        if inner.batches.is_empty() && !inner.closing {
-            let waited = self.filled.wait_timeout_while(inner, patience, |inner| {
-                inner.batches.is_empty() && !inner.closing
-            });
+        let idle = |inner: &mut Inner| {
+            inner.batches.is_empty() && inner.tasks.is_empty() && !inner.closing
+        };
+        if idle(&mut inner) {
+            let waited = self.filled.wait_timeout_while(inner, patience, idle);
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if let Some(task) = inner.tasks.pop_front() {
+            return Work::Task(task);
         }
         if inner.batches.is_empty() {
             return if inner.closing {
@@ -153,8 +192,12 @@ impl Queue {
         inner.records = 0;
         inner.bytes = 0;
         let waiting = std::mem::take(&mut inner.batches);
+        let tasks = std::mem::take(&mut inner.tasks);
         drop(inner);
         self.filled.notify_all();
+        for task in tasks {
+            (task.done)(Err(AppendError::Fatal(fatal.clone())));
+        }
         for queued in waiting {
             (queued.done)(Err(AppendError::Fatal(fatal.clone())));
         }

@@ -13,7 +13,7 @@ use super::book::Book;
 use super::control::WriteError;
 use super::error::{AppendError, Fatal, StoreError};
 use super::files::{Identity, Lock, Paths};
-use super::queue::{Queue, Queued, Work};
+use super::queue::{Queue, Queued, Task, Work};
 use super::signer::{Committed, Signer};
 use super::tables::TableError;
 use crate::acked::{self, Acked};
@@ -69,6 +69,7 @@ impl Writer {
             );
             let outcome = match work {
                 Work::Batches(batches) => self.batches(batches, &due),
+                Work::Task(task) => self.task(task),
                 Work::Tick if due.is_empty() => Ok(()),
                 Work::Tick => self.batches(Vec::new(), &due),
                 Work::Close => return self.close(),
@@ -117,6 +118,25 @@ impl Writer {
                 Err(fatal)
             }
         }
+    }
+
+    /// Commits a task alone and answers it. `Err` only after the ledger was stopped.
+    fn task(&mut self, task: Task) -> Result<(), Fatal> {
+        let act = task.act;
+        let outcome = self.commit(|book, connection| {
+            act(book, connection)?;
+            Ok(Vec::new())
+        });
+        match outcome {
+            Ok(_) => (task.done)(Ok(())),
+            Err(Failure::NoSpace) => (task.done)(Err(AppendError::NoSpace)),
+            Err(Failure::Fatal(why)) => {
+                let fatal = self.stop(why);
+                (task.done)(Err(AppendError::Fatal(fatal.clone())));
+                return Err(fatal);
+            }
+        }
+        Ok(())
     }
 
     fn stop(&self, why: String) -> Fatal {

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use ledger::checkpoint::Checkpoint;
-use ledger::leaf::ControlLeaf;
+use ledger::leaf::{
+    ControlBody, ControlLeaf, Private as _, Receipt as AnchorReceipt, TreeHead, control_commitment,
+};
 use ledger::reader::{Find, LentBody, Reader};
 use ledger::store::{AppendError, Batch, Close, Folder, InitOptions, StoreError, init};
 
+use super::maintenance::findings;
 use super::support::{Place, append, batch, item, numbered, numbered_item, part, snapshot};
 
 #[test]
@@ -317,4 +320,49 @@ fn a_ledger_verifies_while_it_is_being_written() {
         }
     });
     ledger.close().unwrap();
+}
+
+#[test]
+fn what_an_anchor_answered_becomes_a_leaf_between_batches() {
+    let place = Place::new();
+    let ledger = place.open();
+    append(&ledger, vec![part("a", 0, 10)]);
+    let head = TreeHead {
+        size: 2,
+        root: [7; 32],
+    };
+    let receipt = AnchorReceipt {
+        holder: "file:/elsewhere".to_owned(),
+        receipt: b"a line".to_vec(),
+    };
+    let at = ledger.anchored(head, 1, receipt).unwrap();
+    append(&ledger, vec![part("a", 10, 12)]);
+    ledger.close().unwrap();
+    let nothing = AnchorReceipt {
+        holder: String::new(),
+        receipt: vec![],
+    };
+    assert!(matches!(
+        ledger.anchored(head, 1, nothing),
+        Err(AppendError::Closing)
+    ));
+    let folder = place.read();
+    let stored = folder.control(at, at + 1).unwrap().remove(0);
+    let leaf = ControlLeaf::decode(&stored.leaf).unwrap();
+    let ControlBody::AnchorReceipt {
+        head: said,
+        kind: 1,
+        commitment,
+    } = leaf.body
+    else {
+        panic!("{:?}", leaf.body)
+    };
+    let private = stored.private.unwrap();
+    assert_eq!(said, head);
+    assert_eq!(control_commitment(&private.salt, &private.body), commitment);
+    assert_eq!(
+        AnchorReceipt::decode(&private.body).unwrap().receipt,
+        b"a line"
+    );
+    assert_eq!(findings(&folder), Vec::<String>::new());
 }
