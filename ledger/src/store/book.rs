@@ -310,6 +310,11 @@ impl Book {
         due
     }
 
+    /// Forgets how streams are called, because the index calls some of them otherwise now.
+    pub(crate) fn forget_names(&mut self) {
+        self.streams.forget_names();
+    }
+
     /// Forgets all that the failed transaction changed in memory.
     pub(crate) fn reload(
         &mut self,

@@ -130,6 +130,24 @@ impl Ranges {
         true
     }
 
+    /// Adds all numbers from `first` to `last`.
+    pub(crate) fn insert_range(&mut self, first: u64, last: u64) {
+        if last < first {
+            return;
+        }
+        let (mut from, mut to) = (first, last);
+        self.0.retain(|(a, b)| {
+            let apart = b.checked_add(1).is_some_and(|next| next < first)
+                || last.checked_add(1).is_some_and(|next| next < *a);
+            if !apart {
+                (from, to) = (from.min(*a), to.max(*b));
+            }
+            apart
+        });
+        let at = self.0.partition_point(|(a, _)| *a < from);
+        self.0.insert(at, (from, to));
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
         self.0.iter().copied()
     }
@@ -216,5 +234,18 @@ mod tests {
             !ranges.insert(7) && !ranges.contains(2) && ranges.contains(9) && !ranges.contains(10)
         );
         assert!(ranges.insert(u64::MAX) && ranges.insert(2));
+    }
+
+    #[test]
+    fn a_range_swallows_what_it_touches_and_nothing_else() {
+        let mut ranges = Ranges(vec![(0, 1), (5, 9), (12, 12), (20, 30)]);
+        ranges.insert_range(10, 11);
+        assert_eq!(ranges.0, [(0, 1), (5, 12), (20, 30)]);
+        ranges.insert_range(3, 3);
+        assert_eq!(ranges.0, [(0, 1), (3, 3), (5, 12), (20, 30)]);
+        ranges.insert_range(0, u64::MAX);
+        assert_eq!(ranges.0, [(0, u64::MAX)]);
+        ranges.insert_range(7, 6);
+        assert_eq!(ranges.0, [(0, u64::MAX)]);
     }
 }

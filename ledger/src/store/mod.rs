@@ -11,6 +11,7 @@ mod compact;
 mod control;
 mod database;
 mod duplicates;
+mod erase;
 mod error;
 mod files;
 mod init;
@@ -34,6 +35,7 @@ pub use batch::{
     StreamReceipt,
 };
 pub use compact::{Compacted, compact};
+pub use erase::{Erase, Erased, ErasedRange, ErasureReason};
 pub use error::{AppendError, Fatal, StoreError};
 pub use folder::Folder;
 pub use init::{Created, InitOptions, init};

@@ -6,10 +6,11 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, types::Value};
 
 use super::duplicates::Ranges;
+use super::erase::nameless;
 use super::error::StoreError;
 use super::offline::Offline;
 use super::query;
-use super::tables::{TableError, hash, size, to_sql};
+use super::tables::{TableError, hash, size, to_sql, unsigned};
 use crate::envelope::{CollectorPart, Envelope};
 use crate::leaf::{
     ControlBody, ControlLeaf, Private as _, RECORD_LEAF, RecordLeaf, RequestBinding, SessionLink,
@@ -140,6 +141,7 @@ struct Said {
     head: Option<u64>,
     head_size: u64,
     closed: Option<u64>,
+    erased: bool,
     requests: Vec<(String, u64)>,
     links: Vec<(String, u64)>,
 }
@@ -150,12 +152,18 @@ fn from_evidence(connection: &Connection) -> Result<Vec<(IndexTable, Rows)>, Tab
     let numbers = numbers(connection, &said)?;
     let mut runs: BTreeMap<(String, String), Ranges> = BTreeMap::new();
     let (mut streams, mut requests, mut links) = (Rows::new(), Rows::new(), Rows::new());
+    let mut erased = false;
     for (n, id) in &numbers {
         let Some(said) = said.get(id) else { continue };
+        erased |= said.erased;
         let times = read_records(connection, *n, said.head_size, &mut runs)?;
         let opening = said.opening.as_ref();
         let text = |pick: fn(&StreamOpening) -> &String| {
             Value::Text(opening.map(pick).cloned().unwrap_or_default())
+        };
+        let label = match opening {
+            Some(opening) => opening.label.clone(),
+            None => nameless(id),
         };
         let index =
             |index: Option<u64>| index.map_or(Value::Null, |index| Value::Integer(to_sql(index)));
@@ -164,7 +172,7 @@ fn from_evidence(connection: &Connection) -> Result<Vec<(IndexTable, Rows)>, Tab
             Value::Blob(id.0.to_vec()),
             Value::Integer(to_sql(said.opened)),
             Value::Integer(to_sql(times.first)),
-            text(|opening| &opening.label),
+            Value::Text(label),
             text(|opening| &opening.producer),
             Value::Integer(opening.map_or(0, |opening| i64::from(opening.proof))),
             text(|opening| &opening.claim),
@@ -184,6 +192,9 @@ fn from_evidence(connection: &Connection) -> Result<Vec<(IndexTable, Rows)>, Tab
         requests.extend(said.requests.iter().map(row));
         links.extend(said.links.iter().map(row));
     }
+    if erased {
+        keep_erased_numbers(connection, &mut runs)?;
+    }
     let runs = runs.iter().flat_map(|((producer, run), ranges)| {
         ranges.iter().map(|(first, last)| {
             vec![
@@ -200,6 +211,21 @@ fn from_evidence(connection: &Connection) -> Result<Vec<(IndexTable, Rows)>, Tab
         (LINK, links),
         (RUN, runs.collect()),
     ])
+}
+
+/// Sequence numbers of erased records are nowhere but in the index: what it holds beyond the evidence stays, so that an
+/// erased record that is sent again is not stored again.
+fn keep_erased_numbers(
+    connection: &Connection,
+    runs: &mut BTreeMap<(String, String), Ranges>,
+) -> Result<(), TableError> {
+    let mut statement = connection.prepare("SELECT producer, run, first, last FROM run")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let ranges = runs.entry((row.get(0)?, row.get(1)?)).or_default();
+        ranges.insert_range(unsigned(row, 2)?, unsigned(row, 3)?);
+    }
+    Ok(())
 }
 
 fn read_control(connection: &Connection) -> Result<HashMap<StreamId, Said>, TableError> {
@@ -248,6 +274,9 @@ fn read_control(connection: &Connection) -> Result<HashMap<StreamId, Said>, Tabl
                         .or_default()
                         .links
                         .extend(link.map(|link| (link.session, at)));
+                }
+                ControlBody::Erasure { stream, .. } => {
+                    said.entry(stream).or_default().erased = true;
                 }
                 _ => {}
             }

@@ -232,6 +232,15 @@ impl Streams {
         self.numbers.retain(|_, n| open.contains_key(n));
     }
 
+    /// Looks names up again from now on, and what streams are bound to.
+    pub(crate) fn forget_names(&mut self) {
+        self.numbers.clear();
+        for stream in self.open.values_mut() {
+            stream.bound.clear();
+            stream.linked.clear();
+        }
+    }
+
     /// How many streams stay in memory.
     pub(crate) fn kept(&self) -> usize {
         self.kept

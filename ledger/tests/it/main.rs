@@ -19,6 +19,8 @@ mod crash;
 #[cfg(feature = "store")]
 mod damage;
 #[cfg(feature = "store")]
+mod erasing;
+#[cfg(feature = "store")]
 mod golden;
 #[cfg(feature = "store")]
 mod maintenance;

@@ -97,7 +97,7 @@ pub(crate) fn part(label: &str, from: u64, to: u64) -> StreamBatch {
     prepare(label, b"{}", &items, from)
 }
 
-fn prepare(label: &str, resource: &[u8], items: &[Vec<u8>], from: u64) -> StreamBatch {
+pub(crate) fn prepare(label: &str, resource: &[u8], items: &[Vec<u8>], from: u64) -> StreamBatch {
     let collector = CollectorPart {
         session_rule: SessionRule::SessionAttribute,
         producer_proof: ProducerProof::None,
