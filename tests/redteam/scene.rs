@@ -1,0 +1,219 @@
+//! The ground that is fought over: a small store made once by a real collector, collectors, and what agents send.
+
+use collector_lite::Hidden;
+use libtest_mimic::Failed;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use tests::program::Program::Collector;
+
+/// A store that a collector made and closed, once for all attacks.
+pub(crate) struct Base {
+    folder: tempfile::TempDir,
+    /// The verifier key that signed it.
+    pub(crate) key: String,
+}
+
+impl Base {
+    /// The store as it is.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    /// The store as it was before its last three exports, a clean stop in between.
+    pub(crate) fn early(&self) -> PathBuf {
+        self.folder.path().join("early")
+    }
+
+    /// Another collector's store, with sessions of the same names.
+    pub(crate) fn other(&self) -> PathBuf {
+        self.folder.path().join("other")
+    }
+
+    fn make() -> Result<Self, Failed> {
+        let folder = tempfile::tempdir()?;
+        let store = folder.path().join("store");
+        let mut collector = serve(&store, &["--init"])?;
+        for (session, count) in [("s-a", 260), ("s-b", 5)] {
+            sealed(&collector, &export(session, 0..count))?;
+        }
+        collector.stop()?;
+        copy(&store, &folder.path().join("early"))?;
+        let mut collector = serve(&store, &[])?;
+        for (session, records) in [("s-a", 260..290), ("s-b", 5..9), ("s-c", 0..7)] {
+            sealed(&collector, &export(session, records))?;
+        }
+        collector.stop()?;
+        let other = folder.path().join("other");
+        let mut collector = serve(&other, &["--init"])?;
+        sealed(&collector, &export("s-a", 0..20))?;
+        collector.stop()?;
+        let key = read(&store.join("ledger.pub"))?;
+        Ok(Self {
+            key: String::from_utf8(key)?.trim().to_owned(),
+            folder,
+        })
+    }
+}
+
+static BASE: Mutex<Option<&'static Base>> = Mutex::new(None);
+
+/// The store that all attacks start from.
+pub(crate) fn base() -> Result<&'static Base, Failed> {
+    let mut base = BASE.lock().unwrap_or_else(PoisonError::into_inner);
+    match *base {
+        Some(base) => Ok(base),
+        None => Ok(base.insert(Box::leak(Box::new(Base::make()?)))),
+    }
+}
+
+/// Removes what [`base`] left.
+pub(crate) fn clear() {
+    let base = BASE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(base) = base {
+        let _ = std::fs::remove_dir_all(base.folder.path());
+    }
+}
+
+/// `recount-collector serve` on a store, on free ports, without a reader door.
+pub(crate) fn serve_command(store: &Path, more: &[&str]) -> Result<Command, Failed> {
+    let mut command = Collector.command()?;
+    command
+        .args(["serve", "--otlp-http", "127.0.0.1:0"])
+        .arg("--store")
+        .arg(store)
+        .args(more);
+    for (door, default) in [("--reader", "none"), ("--otlp-grpc", "127.0.0.1:0")] {
+        if !more.contains(&door) {
+            command.args([door, default]);
+        }
+    }
+    Ok(command)
+}
+
+/// A collector that serves a store.
+pub(crate) fn serve(store: &Path, more: &[&str]) -> Result<Hidden, Failed> {
+    Ok(Hidden::spawn(&mut serve_command(store, more)?, true)?)
+}
+
+/// Records of one session as an OTLP/JSON export; every record names request `47892`.
+pub(crate) fn export(session: &str, records: std::ops::Range<u64>) -> String {
+    let records: Vec<String> = records.map(|i| record(session, i, "")).collect();
+    wrapped("", &records)
+}
+
+/// One log record in OTLP/JSON, with further attributes.
+pub(crate) fn record(session: &str, i: u64, attributes: &str) -> String {
+    let text = |key: &str, value: &str| {
+        format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#)
+    };
+    let body = format!("step {i} of {session}: paid 17.00 EUR to account 4711");
+    let (session, request) = (
+        text("session.id", session),
+        text("recount.request.id", "47892"),
+    );
+    format!(
+        r#"{{"body":{{"stringValue":"{body}"}},"attributes":[{session},{request}{attributes}]}}"#
+    )
+}
+
+/// Log records under one Resource with further attributes.
+pub(crate) fn wrapped(resource: &str, records: &[String]) -> String {
+    let service = r#"{"key":"service.name","value":{"stringValue":"agent"}}"#;
+    let records = records.join(",");
+    format!(
+        r#"{{"resourceLogs":[{{"resource":{{"attributes":[{service}{resource}]}},"scopeLogs":[{{"scope":{{"name":"redteam"}},"logRecords":[{records}]}}]}}]}}"#
+    )
+}
+
+/// An answer of the agent door.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    /// Zero where the connection broke before one came.
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    /// What stands in `recount-receipt`.
+    pub(crate) receipt: Option<serde_json::Value>,
+    pub(crate) retry_after: bool,
+}
+
+/// Sends a body to the agent door.
+pub(crate) fn send(
+    collector: &Hidden,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Answer, Failed> {
+    let address = collector.ready().otlp_http.clone().ok_or("a door")?;
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build();
+    let agent = ureq::Agent::new_with_config(config);
+    let mut request = agent.post(format!("http://{address}/v1/logs"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let Ok(mut response) = request.send(body) else {
+        return Ok(Answer::default());
+    };
+    let receipt = response.headers().get("recount-receipt");
+    Ok(Answer {
+        status: response.status().as_u16(),
+        receipt: receipt.and_then(|value| serde_json::from_slice(value.as_bytes()).ok()),
+        retry_after: response.headers().contains_key("retry-after"),
+        body: response.body_mut().read_to_string().unwrap_or_default(),
+    })
+}
+
+/// Sends an OTLP/JSON export.
+pub(crate) fn post(collector: &Hidden, body: &str) -> Result<Answer, Failed> {
+    send(
+        collector,
+        &[("content-type", "application/json")],
+        body.as_bytes(),
+    )
+}
+
+/// Sends an OTLP/JSON export that must be sealed.
+pub(crate) fn sealed(collector: &Hidden, body: &str) -> Result<Answer, Failed> {
+    let answer = post(collector, body)?;
+    match answer.status {
+        200 => Ok(answer),
+        status => Err(format!("{status}: {}", answer.body).into()),
+    }
+}
+
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Failed> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else if entry.file_type()?.is_file() {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts these files of one store over those of another.
+pub(crate) fn replace<S: AsRef<OsStr>>(from: &Path, to: &Path, names: &[S]) -> Result<(), Failed> {
+    for name in names.iter().map(AsRef::as_ref) {
+        std::fs::copy(from.join(name), to.join(name))?;
+    }
+    Ok(())
+}
+
+/// Flips the lowest bit of one byte of a file.
+pub(crate) fn flip(file: &Path, at: impl Fn(usize) -> usize) -> Result<(), Failed> {
+    let mut bytes = read(file)?;
+    let at = at(bytes.len());
+    *bytes.get_mut(at).ok_or("a byte")? ^= 1;
+    Ok(std::fs::write(file, bytes)?)
+}
+
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Failed> {
+    std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()).into())
+}
