@@ -58,6 +58,7 @@ pub(crate) fn router(door: ReaderDoor) -> Router {
     Router::new()
         .route("/v1/state", get(evidence::state))
         .route("/checkpoint", get(evidence::checkpoint))
+        .route("/checkpoint/witnessed", get(evidence::witnessed))
         .route("/v1/control", get(evidence::control))
         .route("/v1/tile", get(evidence::tile))
         .route("/v1/streams", get(evidence::streams))

@@ -230,6 +230,15 @@ pub trait Reader {
     /// As the store fails.
     fn checkpoint(&self) -> Result<Option<Vec<u8>>, ReadError>;
 
+    /// The newest checkpoint that enough witnesses cosigned, with their signature lines; older than the one signed
+    /// last, since witnesses take their time. A reader without witnesses has none.
+    ///
+    /// # Errors
+    /// As the store fails.
+    fn witnessed(&self) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(None)
+    }
+
     /// Leaves of the ledger log.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 use crate::reader::{ReadError, Reader, StreamHint};
+use crate::tree::{self, Hash};
 
 mod all;
 mod check;
@@ -39,6 +40,15 @@ pub fn read_stream(
     hint: &StreamHint,
 ) -> Result<crate::verify::VerifiedStream, ReadError> {
     Ok(Verifier::open(reader, trusted)?.read_stream(hint))
+}
+
+/// The proof that the ledger log's first `new` leaves extend its first `old`, for others to check; as many leaves
+/// must be stored.
+///
+/// # Errors
+/// As the store fails.
+pub fn consistency_proof(reader: &dyn Reader, old: u64, new: u64) -> Result<Vec<Hash>, ReadError> {
+    tree::consistency(&mut nodes::Nodes::new(reader, new), old, new)
 }
 
 /// Finds the streams bound to a request by reading every leaf of the ledger log.

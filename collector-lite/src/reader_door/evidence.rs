@@ -6,7 +6,9 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use ledger::door::wire::{ControlAnswer, HintAnswer, RecordAnswer, StateAnswer, read_find};
 use ledger::leaf::StreamId;
-use ledger::reader::{Find, Log, Reader};
+use ledger::note::Note;
+use ledger::reader::{Find, Log, ReadError, Reader};
+use ledger::store::Folder;
 use serde::Deserialize;
 
 use super::Door;
@@ -43,9 +45,34 @@ pub(super) async fn state(State(door): Door) -> Response {
 }
 
 pub(super) async fn checkpoint(State(door): Door) -> Response {
-    match read(&door, |folder| folder.checkpoint()).await {
+    match read(&door, published).await {
         Ok(Some(note)) => bytes(note, "text/plain; charset=utf-8"),
         Ok(None) => not_found("checkpoint yet"),
+        Err(response) => response,
+    }
+}
+
+/// The checkpoint signed last; with the cosignatures of witnesses where they are over this one.
+fn published(folder: &Folder) -> Result<Option<Vec<u8>>, ReadError> {
+    let note = folder.checkpoint()?;
+    let witnessed = folder.witnessed()?;
+    let text = |note: &Option<Vec<u8>>| {
+        let note = note.as_deref()?;
+        Some(Note::parse(note).ok()?.text.to_owned())
+    };
+    Ok(
+        if text(&witnessed).is_some() && text(&witnessed) == text(&note) {
+            witnessed
+        } else {
+            note
+        },
+    )
+}
+
+pub(super) async fn witnessed(State(door): Door) -> Response {
+    match read(&door, |folder| folder.witnessed()).await {
+        Ok(Some(note)) => bytes(note, "text/plain; charset=utf-8"),
+        Ok(None) => not_found("cosigned checkpoint"),
         Err(response) => response,
     }
 }

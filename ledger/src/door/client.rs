@@ -180,6 +180,10 @@ impl Reader for Door {
         Ok(self.ask("/checkpoint")?.map(|answer| answer.body))
     }
 
+    fn witnessed(&self) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self.ask("/checkpoint/witnessed")?.map(|answer| answer.body))
+    }
+
     fn control(&self, from: u64, to: u64) -> Result<Vec<StoredControl>, ReadError> {
         self.range("/v1/control", from, to, ControlAnswer::read)
     }

@@ -19,6 +19,8 @@ pub(crate) struct Paths {
     pub(crate) keys: PathBuf,
     pub(crate) identity: PathBuf,
     pub(crate) public: PathBuf,
+    pub(crate) witnessed: PathBuf,
+    pub(crate) held: PathBuf,
 }
 
 impl Paths {
@@ -33,6 +35,8 @@ impl Paths {
             keys: dir.join("keys"),
             identity: dir.join("keys").join("identity"),
             public: dir.join("ledger.pub"),
+            witnessed: dir.join("witnessed"),
+            held: dir.join("signing_held"),
         }
     }
 

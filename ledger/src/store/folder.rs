@@ -329,6 +329,9 @@ fn copy(paths: &Paths) -> Result<PrivateCopy, StoreError> {
     Ok(copy)
 }
 
+/// A note with 32 signatures has about 8 KiB.
+const MAX_WITNESSED: u64 = 64 * 1024;
+
 impl Folder {
     /// What `acked` says, or why it says nothing.
     pub(super) fn acked(&self) -> Result<Acked, StoreError> {
@@ -359,6 +362,16 @@ impl Reader for Folder {
 
     fn checkpoint(&self) -> Result<Option<Vec<u8>>, ReadError> {
         match recover::read_last_signed(&self.paths) {
+            Ok(note) => Ok(Some(note)),
+            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn witnessed(&self) -> Result<Option<Vec<u8>>, ReadError> {
+        match files::read_small(&self.paths.witnessed, MAX_WITNESSED) {
             Ok(note) => Ok(Some(note)),
             Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 Ok(None)

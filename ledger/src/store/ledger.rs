@@ -16,9 +16,10 @@ use super::error::{AppendError, Fatal, StoreError};
 use super::files::{self, Identity, Lock, Paths};
 use super::folder::Folder;
 use super::queue::{Limits, Queue, Task};
-use super::signer::{Committed, Pace, Signer};
+use super::signer::{Committed, Hold, Pace, Signer};
+use super::statement::Statement;
 use super::writer::{OnFatal, Writer, stop};
-use super::{Clock, database, recover, schema};
+use super::{Clock, database, held, recover, schema};
 use crate::checkpoint::Checkpoint;
 use crate::leaf::{ControlBody, LedgerId, Receipt as AnchorReceipt, TreeHead};
 use crate::note::{SignerKey, VerifierKey};
@@ -84,6 +85,7 @@ pub struct Ledger {
     ledger: LedgerId,
     key: VerifierKey,
     database: Identity,
+    hold: Hold,
 }
 
 impl fmt::Debug for Ledger {
@@ -134,6 +136,7 @@ impl Ledger {
             options.sign_soon,
             options.sign_late,
         )?;
+        let hold = signer.holder();
         let database = Identity::of(&paths.database)?;
         let instance = random_instance(&paths)?;
         let startup = ControlBody::Startup {
@@ -182,6 +185,7 @@ impl Ledger {
             ledger,
             key,
             database,
+            hold,
         })
     }
 
@@ -221,15 +225,26 @@ impl Ledger {
         kind: u8,
         receipt: AnchorReceipt,
     ) -> Result<u64, AppendError> {
+        let anchored = Statement::Anchored {
+            head,
+            kind,
+            receipt,
+        };
+        let indexes = self.state(vec![anchored])?;
+        indexes.first().copied().ok_or(AppendError::Closing)
+    }
+
+    /// Appends leaves that say something of the collector itself, in one commit; back once they are durable, with
+    /// their indexes.
+    ///
+    /// # Errors
+    /// Those of [`AppendError`].
+    pub fn state(&self, statements: Vec<Statement>) -> Result<Vec<u64>, AppendError> {
+        // Checked here: what fails in the writer stops the ledger.
+        statements.iter().try_for_each(Statement::check)?;
         self.act(move |book, connection| {
-            book.control
-                .append_private(connection, &receipt, |commitment| {
-                    ControlBody::AnchorReceipt {
-                        head,
-                        kind,
-                        commitment,
-                    }
-                })
+            let append = |statement: Statement| statement.append(connection, &mut book.control);
+            statements.into_iter().map(append).collect()
         })
     }
 
@@ -283,6 +298,35 @@ impl Ledger {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.waiting()
+    }
+
+    /// Signs nothing any more, now and after every later start, until [`release_signing`](super::release_signing):
+    /// someone outside knows another history of this ledger, and each further signature could be one for a fork.
+    /// Recording goes on. The first reason stays.
+    ///
+    /// # Errors
+    /// The reason cannot be kept; signing is held all the same, as long as this process runs.
+    pub fn hold_signing(&self, why: &str) -> Result<(), StoreError> {
+        self.hold.hold();
+        held::keep(&self.paths, why)
+    }
+
+    /// Why nothing is signed, if signing is held.
+    #[must_use]
+    pub fn signing_held(&self) -> Option<String> {
+        held::why(&self.paths)
+    }
+
+    /// Keeps a checkpoint of this ledger that its witnesses cosigned, for readers.
+    ///
+    /// # Errors
+    /// It is not a checkpoint of this ledger; the file cannot be written.
+    pub fn keep_witnessed(&self, note: &[u8]) -> Result<(), StoreError> {
+        Checkpoint::open(note, &self.key).map_err(|error| StoreError::Damaged {
+            place: "the cosigned checkpoint".to_owned(),
+            why: error.to_string(),
+        })?;
+        files::replace_file(&self.paths.witnessed, note)
     }
 
     /// Why it stopped for good, if it did.
@@ -410,6 +454,7 @@ fn start_signer(
         Pace { soon, late },
         Box::new(sign),
         Box::new(alarm),
+        held::why(paths).is_some(),
     )
 }
 

@@ -14,6 +14,7 @@ mod duplicates;
 mod erase;
 mod error;
 mod files;
+mod held;
 mod init;
 mod ledger;
 mod log;
@@ -24,6 +25,7 @@ mod recover;
 mod reindex;
 mod schema;
 mod signer;
+mod statement;
 mod streams;
 mod tables;
 mod writer;
@@ -38,9 +40,11 @@ pub use compact::{Compacted, compact};
 pub use erase::{Erase, Erased, ErasedRange, ErasureReason};
 pub use error::{AppendError, Fatal, StoreError};
 pub use folder::Folder;
+pub use held::{release_signing, signing_held};
 pub use init::{Created, InitOptions, init};
 pub use ledger::{Ledger, Options, Status};
 pub use reindex::{Reindexed, reindex};
+pub use statement::Statement;
 
 /// Says the time: Unix nanoseconds. Called for every commit.
 pub type Clock = std::sync::Arc<dyn Fn() -> u64 + Send + Sync>;

@@ -36,17 +36,34 @@ struct Target {
     signed: Committed,
     soon: bool,
     stop: bool,
+    /// Nothing is signed until a person has looked.
+    held: bool,
 }
 
 #[derive(Debug)]
 struct Shared {
     target: Mutex<Target>,
     changed: Condvar,
+    /// Held while a checkpoint is signed.
+    pen: Mutex<()>,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Target> {
         self.target.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps the signer from signing, from any thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Hold(Arc<Shared>);
+
+impl Hold {
+    /// From now on nothing is signed. What is being signed at this moment is signed before this returns.
+    pub(crate) fn hold(&self) {
+        self.0.lock().held = true;
+        // The pen is in use while a checkpoint is signed; whoever holds returns after it was laid down.
+        drop(self.0.pen.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -66,16 +83,19 @@ impl Signer {
         pace: Pace,
         sign: Sign,
         alarm: Alarm,
+        held: bool,
     ) -> Result<Self, StoreError> {
         let target = Target {
             newest: signed,
             signed,
             soon: false,
             stop: false,
+            held,
         };
         let shared = Arc::new(Shared {
             target: Mutex::new(target),
             changed: Condvar::new(),
+            pen: Mutex::new(()),
         });
         let pen = Pen { paths, note, sign };
         let dir = pen.paths.dir.clone();
@@ -88,6 +108,11 @@ impl Signer {
             shared,
             thread: Some(thread),
         })
+    }
+
+    /// What keeps it from signing.
+    pub(crate) fn holder(&self) -> Hold {
+        Hold(Arc::clone(&self.shared))
     }
 
     /// Says what is committed now; `soon` if a head or a close is among it.
@@ -130,7 +155,14 @@ fn run(shared: &Shared, mut pen: Pen, pace: Pace, alarm: &Alarm) {
         let Some((newest, stop)) = wait(shared, pace, last) else {
             return;
         };
-        match pen.write(newest) {
+        let busy = shared.pen.lock().unwrap_or_else(PoisonError::into_inner);
+        if shared.lock().held {
+            drop(busy);
+            continue;
+        }
+        let written = pen.write(newest);
+        drop(busy);
+        match written {
             Ok(()) => {
                 let mut target = shared.lock();
                 target.signed = newest;
@@ -152,11 +184,12 @@ fn wait(shared: &Shared, pace: Pace, last: Instant) -> Option<(Committed, bool)>
     let mut target = shared.lock();
     loop {
         if target.stop {
-            return (target.newest != target.signed).then_some((target.newest, true));
+            let left = !target.held && target.newest != target.signed;
+            return left.then_some((target.newest, true));
         }
         let due = if target.soon { pace.soon } else { pace.late };
         let waited = last.elapsed();
-        if target.newest == target.signed {
+        if target.held || target.newest == target.signed {
             target = shared
                 .changed
                 .wait(target)

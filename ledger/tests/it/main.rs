@@ -29,6 +29,8 @@ mod reading;
 #[cfg(feature = "store")]
 mod salts;
 #[cfg(feature = "store")]
+mod statements;
+#[cfg(feature = "store")]
 mod support;
 #[cfg(feature = "store")]
 mod writing;
