@@ -131,6 +131,11 @@ impl<'a> Cursor<'a> {
         self.rest.len()
     }
 
+    #[cfg(feature = "bundle")]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     pub(crate) fn end(self, what: &'static str) -> Result<(), Malformed> {
         match self.rest.len() {
             0 => Ok(()),

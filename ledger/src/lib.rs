@@ -24,6 +24,8 @@ pub mod tile;
 pub mod reader;
 pub mod verify;
 
+#[cfg(feature = "bundle")]
+pub mod bundle;
 #[cfg(feature = "door")]
 pub mod door;
 #[cfg(feature = "store")]

@@ -4,6 +4,7 @@
 use crate::acked::Acked;
 use crate::envelope::Envelope;
 use crate::leaf::{RECORD_LEAF, Salt, StreamId};
+use crate::tree::Hash;
 use crate::verify::Finding;
 
 /// Why something stored could not be read.
@@ -250,6 +251,18 @@ pub trait Reader {
     /// # Errors
     /// As the store fails.
     fn tile(&self, log: Log, level: u8, n: u64) -> Result<Option<Vec<u8>>, ReadError>;
+
+    /// Whether leaves of the ledger log may be left out on purpose: then one that is not there is no finding.
+    fn is_excerpt(&self) -> bool {
+        false
+    }
+
+    /// The root of the complete subtree over the leaves `index << level .. (index + 1) << level` of the ledger
+    /// log, where it is kept apart from leaves and tiles.
+    fn node(&self, level: u8, index: u64) -> Option<Hash> {
+        let _ = (level, index);
+        None
+    }
 
     /// Streams by what the index says.
     ///

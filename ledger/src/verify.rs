@@ -10,6 +10,7 @@ use crate::reader::{ReadError, Reader, StreamHint};
 use crate::tree::{self, Hash};
 
 mod all;
+mod carried;
 mod check;
 mod facts;
 mod finding;

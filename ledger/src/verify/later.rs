@@ -31,6 +31,15 @@ impl Verifier<'_> {
             .map_or(0, |head| head.size.saturating_sub(from))
     }
 
+    /// Whether no leaf from `from` up to the checkpoint is left out on purpose.
+    pub(super) fn all_leaves_from(&self, from: u64) -> bool {
+        let Some(signed) = self.ledger.checkpoint.filter(|_| self.reader.is_excerpt()) else {
+            return true;
+        };
+        let there = self.reader.control(from, signed.size);
+        there.is_ok_and(|leaves| leaves.len() as u64 == signed.size.saturating_sub(from))
+    }
+
     /// The heads of a stream in every signed leaf from `from` on.
     pub(super) fn heads_after(
         &mut self,

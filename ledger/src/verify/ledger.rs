@@ -13,7 +13,7 @@ use crate::leaf::{ControlBody, ControlLeaf, Private, control_commitment};
 use crate::note::{NoteError, VerifierKey};
 use crate::proof::LeafProof;
 use crate::reader::{ReadError, Reader, State, StoredControl, StoredPrivate};
-use crate::tree::{self, hash_leaf};
+use crate::tree::{self, Hash, hash_leaf};
 
 /// Which key is believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +120,15 @@ impl<'r> Verifier<'r> {
             hashes,
             checkpoint,
         }))
+    }
+
+    /// The root over the first `size` leaves of the ledger log, as the stored hashes give it: a proof is checked
+    /// against a signed one.
+    ///
+    /// # Errors
+    /// As the store fails; hashes that an excerpt does not have.
+    pub fn root_of(&mut self, size: u64) -> Result<Hash, ReadError> {
+        tree::root_of(&mut self.nodes, size)
     }
 
     fn compare_known(&mut self, note: &[u8], findings: &mut Findings) {

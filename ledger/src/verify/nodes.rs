@@ -67,6 +67,9 @@ impl NodeSource for Nodes<'_> {
         if let Some(hash) = self.known.get(&(level, index)) {
             return Ok(*hash);
         }
+        if let Some(hash) = self.reader.node(level, index) {
+            return Ok(hash);
+        }
         let tiled = if level.is_multiple_of(8) {
             self.tiled(level / 8, index)?
         } else {

@@ -101,6 +101,9 @@ impl Verifier<'_> {
             root_agrees: None,
         };
         let size = self.state.size;
+        if self.reader.is_excerpt() {
+            return self.read_carried(reading);
+        }
         let mut from = 0;
         while from < size {
             let to = (from + PAGE).min(size);
@@ -123,9 +126,9 @@ impl Verifier<'_> {
     }
 }
 
-struct Reading {
-    scan: Scan,
-    findings: Findings,
+pub(super) struct Reading {
+    pub(super) scan: Scan,
+    pub(super) findings: Findings,
     frontier: Frontier,
     tiler: Tiler,
     /// Every leaf hash: 32 bytes per leaf of the ledger log.
@@ -206,7 +209,11 @@ impl Reading {
     }
 
     /// Files what a leaf says under its stream.
-    fn file(&mut self, leaf: &ControlLeaf, stored: &StoredControl) -> Result<(), Finding> {
+    pub(super) fn file(
+        &mut self,
+        leaf: &ControlLeaf,
+        stored: &StoredControl,
+    ) -> Result<(), Finding> {
         let signed = self.signed.is_some_and(|head| leaf.index < head.size);
         let private = stored.private.as_ref();
         if leaf.body.commitment().is_some() && private.is_none() {
@@ -325,7 +332,7 @@ impl Reading {
         }
     }
 
-    fn finish(mut self, verifier: &Verifier<'_>) -> Scan {
+    pub(super) fn finish(mut self, verifier: &Verifier<'_>) -> Scan {
         if self.root_agrees == Some(false)
             && let Some(head) = self.signed
         {

@@ -44,14 +44,15 @@ impl Verifier<'_> {
             findings = Findings::default();
             known = self.known(hint, &mut findings);
         }
-        let mut newest = self.scan.is_some();
         let after = known.after(hint);
-        if !newest && self.leaves_after(after) <= NEAR {
+        let all_there = self.all_leaves_from(after);
+        let mut newest = self.scan.is_some() && all_there;
+        if !newest && all_there && self.leaves_after(after) <= NEAR {
             newest = self.later_heads(hint, after, &mut known, &mut findings);
         }
         let (mut check, mut records) = self.read_records(hint, known.heads.clone());
         let mut tail = check.finish();
-        if tail > 0 && !newest {
+        if tail > 0 && !newest && all_there {
             let heads = known.heads.len();
             newest = self.later_heads(hint, after, &mut known, &mut findings);
             if known.heads.len() > heads {

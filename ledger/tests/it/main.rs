@@ -6,6 +6,7 @@
     reason = "a test may panic"
 )]
 
+mod bundle;
 mod hostile;
 mod memory;
 mod notes;

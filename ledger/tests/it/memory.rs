@@ -120,7 +120,11 @@ impl Memory {
         index
     }
 
-    fn seal(&mut self, private: &impl Private, body: impl Fn([u8; 32]) -> ControlBody) -> u64 {
+    pub(crate) fn seal(
+        &mut self,
+        private: &impl Private,
+        body: impl Fn([u8; 32]) -> ControlBody,
+    ) -> u64 {
         let (salt, bytes) = (self.salt(), private.encode().unwrap());
         let commitment = control_commitment(&salt, &bytes);
         self.append(body(commitment), Some(StoredPrivate { salt, body: bytes }))

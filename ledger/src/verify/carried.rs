@@ -1,0 +1,59 @@
+//! Reading an excerpt of the ledger log: the leaves that are there, each proven, about the streams that are there.
+#![forbid(unsafe_code)]
+
+use std::collections::HashSet;
+
+use super::ledger::Verifier;
+use super::scan::{Reading, Scan};
+use super::{FindingKind, Place};
+use crate::leaf::StreamId;
+use crate::reader::Find;
+
+impl Verifier<'_> {
+    pub(super) fn read_carried(&mut self, mut reading: Reading) -> Scan {
+        let (found, stored) = (
+            self.reader.find(&Find::All),
+            self.reader.control(0, u64::MAX),
+        );
+        let (found, stored) = match (found, stored) {
+            (Ok(found), Ok(stored)) => (found, stored),
+            (Err(error), _) | (_, Err(error)) => {
+                reading.findings.unreadable(Place::Ledger, &error);
+                return reading.finish(self);
+            }
+        };
+        let here: HashSet<StreamId> = found.into_iter().map(|hint| hint.stream).collect();
+        for stored in stored {
+            let place = Place::Control {
+                from: stored.index,
+                to: stored.index.saturating_add(1),
+            };
+            let leaf = match self.prove(stored.index) {
+                Ok(proven) if proven.signed => proven.leaf,
+                Ok(_) => {
+                    let what = "the checkpoint does not cover the leaf";
+                    reading.findings.add(FindingKind::Control, place, what);
+                    continue;
+                }
+                Err(finding) => {
+                    reading.findings.extend(vec![finding]);
+                    continue;
+                }
+            };
+            let Some(stream) = leaf.body.stream() else {
+                continue;
+            };
+            if here.contains(stream) {
+                if let Err(finding) = reading.file(&leaf, &stored) {
+                    reading.findings.extend(vec![finding]);
+                }
+            } else if stored.private.is_some() {
+                let what = format!("the records of stream {stream} were left out");
+                reading.findings.add(FindingKind::Missing, place, what);
+            }
+        }
+        // Whatever the excerpt holds is known now; nothing is looked up a second time.
+        reading.scan.scanned = self.state.size;
+        reading.finish(self)
+    }
+}
