@@ -170,7 +170,6 @@ impl Ledger {
             head_after_ns: u64::try_from(options.head_after.as_nanos()).unwrap_or(u64::MAX),
             instance,
             on_fatal,
-            since_fold: 0,
             lock,
         };
         writer.commit_startup(startup)?;

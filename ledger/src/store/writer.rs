@@ -25,8 +25,13 @@ const TICK: Duration = Duration::from_millis(250);
 /// Heads written in one commit when many streams fall silent at once.
 const HEADS_AT_ONCE: usize = 1024;
 
-/// Bytes committed after which the log is folded into the database.
-const FOLD_AFTER: usize = 16 * 1024 * 1024;
+/// Pages in the write-ahead log (4 MiB) from which it is folded into the database as soon as nobody waits. A short log
+/// keeps each fold short, and the file is written over from its start instead of growing, which a sync need not tell
+/// the file system's journal.
+const FOLD_WHEN_IDLE: i64 = 512;
+
+/// Pages in the write-ahead log (32 MiB) from which it is folded even while batches wait.
+const FOLD_ALWAYS: i64 = 4096;
 
 /// Called once when the ledger stops for good.
 pub(crate) type OnFatal = Box<dyn Fn(&Fatal) + Send + Sync>;
@@ -44,7 +49,6 @@ pub(crate) struct Writer {
     pub(crate) head_after_ns: u64,
     pub(crate) instance: [u8; 16],
     pub(crate) on_fatal: Arc<OnFatal>,
-    pub(crate) since_fold: usize,
     /// Held until the last file is closed.
     pub(crate) lock: Lock,
 }
@@ -80,7 +84,6 @@ impl Writer {
 
     /// Commits batches together and answers each. `Err` only after the ledger was stopped.
     fn batches(&mut self, batches: Vec<Queued>, due: &[i64]) -> Result<(), Fatal> {
-        let bytes: usize = batches.iter().map(|queued| queued.batch.bytes()).sum();
         let (batches, callbacks): (Vec<_>, Vec<_>) = batches
             .into_iter()
             .map(|queued| (queued.batch, queued.done))
@@ -100,7 +103,6 @@ impl Writer {
                 for (receipt, done) in receipts.into_iter().zip(callbacks) {
                     done(Ok(receipt));
                 }
-                self.since_fold += bytes;
                 self.fold_if_due().map_err(|why| self.stop(why))
             }
             Err(Failure::NoSpace) => {
@@ -230,19 +232,24 @@ impl Writer {
             .map_err(|error| format!("cannot write {}: {error}", self.paths.acked.display()))
     }
 
-    /// Folds the log into the database while nobody waits. A full disk is no reason to stop: the log stays.
+    /// Folds the log into the database, by preference while nobody waits. A full disk is no reason to stop: the log
+    /// stays. Only this thread ever folds: two connections that do are how SQLite once lost commits.
     fn fold_if_due(&mut self) -> Result<(), String> {
-        if self.since_fold < FOLD_AFTER {
+        let pages = self
+            .connection
+            .prepare_cached("PRAGMA wal_checkpoint(NOOP)")
+            .and_then(|mut length| length.query_row([], |row| row.get::<_, i64>(1)))
+            .map_err(|error| format!("cannot measure the write-ahead log: {error}"))?;
+        if pages < FOLD_WHEN_IDLE || (pages < FOLD_ALWAYS && self.queue.waiting() > 0) {
             return Ok(());
         }
-        self.since_fold = 0;
         match self
             .connection
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
         {
             Ok(()) => Ok(()),
             Err(error) if is_full(&error) => Ok(()),
-            Err(error) => Err(format!("cannot fold the write-ahead log: {error}")),
+            Err(error) => Err(format!("cannot fold the write-ahead log: {}", error)),
         }
     }
 
