@@ -44,13 +44,18 @@ where
     match commands::run(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let mut stderr = std::io::stderr().lock();
-            let _ = writeln!(stderr, "recount-collector: {error}");
-            let hint = error.hint();
-            if !hint.is_empty() {
-                let _ = writeln!(stderr, "hint: {hint}");
-            }
+            tell(&error);
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// Says on stderr what went wrong and what to do next.
+pub(crate) fn tell(error: &error::Error) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = writeln!(stderr, "recount-collector: {error}");
+    let hint = error.hint();
+    if !hint.is_empty() {
+        let _ = writeln!(stderr, "hint: {hint}");
     }
 }

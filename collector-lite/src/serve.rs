@@ -81,14 +81,10 @@ pub(crate) fn open_ledger(
 }
 
 async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
-    let (fatal, mut halted) = watch::channel(None);
     let (stop, stopped) = watch::channel(false);
     // Doors first: a port that is taken is told before the ledger is touched.
     let http_listener = listen(settings.otlp_http, settings::OTLP_HTTP.flag).await?;
     let grpc_listener = listen(settings.otlp_grpc, settings::OTLP_GRPC.flag).await?;
-    let halt = move |why: &Fatal| {
-        fatal.send_replace(Some(why.to_string()));
-    };
     let ledger = open_ledger(settings, Box::new(halt))?;
     let door = Arc::new(AgentDoor::new(
         Arc::clone(&ledger),
@@ -142,10 +138,8 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     let asked_to_stop = stop_signals();
     announce(&ready);
 
-    tokio::select! {
-        () = asked_to_stop => tracing::info!("stopping"),
-        _ = halted.wait_for(Option::is_some) => {}
-    }
+    asked_to_stop.await;
+    tracing::info!("stopping");
     stop.send_replace(true);
     drop(socket);
     let drained = async { while tasks.join_next().await.is_some() {} };
@@ -169,6 +163,16 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
             why: error.to_string(),
         }),
     }
+}
+
+/// Ends the process at once. After a failed sync, or when a file was taken away, nothing may be answered, signed or
+/// folded any more, and nobody may be kept waiting for it: the next start finds out what the disk holds.
+fn halt(fatal: &Fatal) {
+    let error = Error::Halted {
+        why: fatal.to_string(),
+    };
+    crate::tell(&error);
+    std::process::exit(i32::from(error.exit_code()));
 }
 
 /// Listens on an address, or names it and the flag that changes it.

@@ -38,6 +38,10 @@ pub(crate) struct Book {
     headed: bool,
     /// True if the transaction under way is the last one of an orderly stop.
     clean: bool,
+    /// Who wrote the last commit, as the row of `state` has it.
+    found: i64,
+    /// Who writes from now on; `None` until this run says so.
+    own: Option<i64>,
 }
 
 impl Book {
@@ -63,6 +67,8 @@ impl Book {
             touched: BTreeSet::new(),
             headed: false,
             clean: false,
+            found: state.holder,
+            own: None,
         };
         let mut statement =
             connection.prepare("SELECT n FROM stream WHERE uncovered = 1 ORDER BY n")?;
@@ -78,6 +84,11 @@ impl Book {
             entry.insert(now_ns);
             self.waiting.push_back((now_ns, n));
         }
+    }
+
+    /// Says which run writes from now on: each transaction finds the row of `state` as this run left it, or fails.
+    pub(crate) fn hold(&mut self, instance: &[u8; 16]) {
+        self.own = Some(tables::holder(instance));
     }
 
     /// Starts a transaction at this time.
@@ -262,23 +273,32 @@ impl Book {
                 stream.marked = true;
             }
         }
-        connection
+        let own = self.own.unwrap_or(0);
+        let changed = connection
             .prepare_cached(
-                "UPDATE state SET commit_no = ?1, size = ?2, root = ?3, frontier = ?4, clean = ?5 WHERE id = 1",
+                "UPDATE state SET commit_no = ?1, size = ?2, root = ?3, frontier = ?4, clean = ?5
+                 WHERE id = 1 AND commit_no = ?6 AND clean = ?7",
             )?
             .execute((
                 to_sql(self.commit + 1),
                 to_sql(self.control.size()),
                 self.control.root(),
                 self.control.frontier(),
-                self.clean,
+                if self.clean { 1 } else { own },
+                to_sql(self.commit),
+                self.found,
             ))?;
-        Ok(())
+        if changed == 1 {
+            Ok(())
+        } else {
+            Err(TableError::damaged("table state", "another process wrote to the ledger").into())
+        }
     }
 
     /// Takes note that the transaction was committed; true if it wrote a head or a close.
     pub(crate) fn committed(&mut self, now_ns: u64) -> bool {
         self.commit += 1;
+        self.found = if self.clean { 1 } else { self.own.unwrap_or(0) };
         for n in std::mem::take(&mut self.touched) {
             match self.streams.peek(n).map(Stream::uncovered) {
                 Some(0) => {
@@ -321,8 +341,15 @@ impl Book {
         connection: &Connection,
         now_ns: u64,
     ) -> Result<(), TableError> {
+        let (own, found) = (self.own, self.found);
         *self = Self::load(connection, now_ns, self.streams.kept())?;
-        Ok(())
+        self.own = own;
+        if self.found == found {
+            Ok(())
+        } else {
+            let why = "another process wrote to the ledger";
+            Err(TableError::damaged("table state", why))
+        }
     }
 }
 

@@ -29,9 +29,13 @@ const SETTINGS: &[(&str, &str)] = &[
 
 /// Refuses a SQLite with a known way to lose commits.
 pub(crate) fn check_version() -> Result<(), StoreError> {
-    if rusqlite::version_number() < OLDEST_SQLITE {
+    refuse_older(rusqlite::version_number(), rusqlite::version())
+}
+
+fn refuse_older(number: i32, found: &str) -> Result<(), StoreError> {
+    if number < OLDEST_SQLITE {
         return Err(StoreError::SqliteTooOld {
-            found: rusqlite::version().to_owned(),
+            found: found.to_owned(),
         });
     }
     Ok(())
@@ -164,16 +168,7 @@ fn settle(connection: &Connection, path: &Path) -> Result<(), StoreError> {
                 other => Err(other),
             })
             .map_err(|error| StoreError::sqlite("configure", path, error))?;
-        let found: i64 = connection
-            .pragma_query_value(None, name, |row| row.get(0))
-            .map_err(|error| StoreError::sqlite("configure", path, error))?;
-        if found.to_string() != *wanted {
-            return Err(StoreError::Setting {
-                name,
-                found: found.to_string(),
-                wanted,
-            });
-        }
+        require(connection, path, name, wanted)?;
     }
     // 32 MiB of pages: the upper levels of every tree, at any size of the ledger.
     connection
@@ -182,6 +177,26 @@ fn settle(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     connection.set_prepared_statement_cache_capacity(64);
     // The first look at the file; until here SQLite has not read a byte of it.
     journal_mode_is_wal(connection, path)
+}
+
+/// Refuses a connection on which a setting is not what durability depends on.
+fn require(
+    connection: &Connection,
+    path: &Path,
+    name: &'static str,
+    wanted: &'static str,
+) -> Result<(), StoreError> {
+    let found: i64 = connection
+        .pragma_query_value(None, name, |row| row.get(0))
+        .map_err(|error| StoreError::sqlite("configure", path, error))?;
+    if found.to_string() == wanted {
+        return Ok(());
+    }
+    Err(StoreError::Setting {
+        name,
+        found: found.to_string(),
+        wanted,
+    })
 }
 
 fn journal_mode_is_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
@@ -213,8 +228,138 @@ fn guard(connection: &Connection, path: &Path) -> Result<(), StoreError> {
 }
 
 fn set(connection: &Connection, path: &Path, what: DbConfig, on: bool) -> Result<(), StoreError> {
-    connection
+    let taken = connection
         .set_db_config(what, on)
-        .map(drop)
-        .map_err(|error| StoreError::sqlite("configure", path, error))
+        .map_err(|error| StoreError::sqlite("configure", path, error))?;
+    if taken == on {
+        return Ok(());
+    }
+    Err(StoreError::Setting {
+        name: "db_config",
+        found: format!("{what:?} {taken}"),
+        wanted: if on { "on" } else { "off" },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer() -> (tempfile::TempDir, Connection) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.db");
+        create(&path).unwrap().close().unwrap();
+        let connection = open_writer(&path).unwrap();
+        (dir, connection)
+    }
+
+    /// The value that the writer's connection has, and that another one is refused by the pragma's name.
+    fn holds(name: &'static str, wanted: &'static str, other: i64) {
+        let (dir, connection) = writer();
+        let path = dir.path();
+        require(&connection, path, name, wanted).unwrap();
+        assert!(
+            SETTINGS.contains(&(name, wanted)),
+            "{name} is set at every open"
+        );
+        let changed = connection.pragma_update(None, name, other);
+        assert!(
+            matches!(
+                changed,
+                Ok(()) | Err(rusqlite::Error::ExecuteReturnedResults)
+            ),
+            "{changed:?}"
+        );
+        let refused = require(&connection, path, name, wanted);
+        assert!(
+            matches!(refused, Err(StoreError::Setting { name: named, .. }) if named == name),
+            "{refused:?}"
+        );
+    }
+
+    /// Teleport's audit queue said "durable" with NORMAL, which loses the last commits when power fails.
+    #[test]
+    fn teleport_normal_but_durable() {
+        holds("synchronous", "2", 1);
+    }
+
+    #[test]
+    fn a_sync_reaches_the_drive_where_the_system_needs_to_be_asked() {
+        holds("fullfsync", "1", 0);
+        holds("checkpoint_fullfsync", "1", 0);
+    }
+
+    /// The incident of SQLite before 3.51.3: two connections that commit and fold the log at once lose commits. Only
+    /// the writer's own call folds, and an older SQLite is refused.
+    #[test]
+    fn sqlite_wal_reset_race() {
+        holds("wal_autocheckpoint", "0", 1000);
+        refuse_older(3_051_003, "3.51.3").unwrap();
+        let refused = refuse_older(3_051_002, "3.51.2");
+        assert!(
+            matches!(&refused, Err(StoreError::SqliteTooOld { found }) if found == "3.51.2"),
+            "{refused:?}"
+        );
+        check_version().unwrap();
+    }
+
+    #[test]
+    fn no_page_is_read_through_a_mapping() {
+        holds("mmap_size", "0", 65_536);
+    }
+
+    #[test]
+    fn a_damaged_cell_is_noticed_when_its_page_is_read() {
+        holds("cell_size_check", "1", 0);
+    }
+
+    /// redteam: S19
+    #[test]
+    fn a_schema_of_someone_else_runs_no_function_of_ours() {
+        holds("trusted_schema", "0", 1);
+    }
+
+    #[test]
+    fn what_is_freed_is_overwritten() {
+        holds("secure_delete", "1", 0);
+    }
+
+    #[test]
+    fn nothing_goes_to_a_temporary_file() {
+        holds("temp_store", "2", 1);
+    }
+
+    #[test]
+    fn no_foreign_key_acts_behind_our_back() {
+        holds("foreign_keys", "0", 1);
+    }
+
+    #[test]
+    fn the_journal_is_a_write_ahead_log() {
+        let (dir, connection) = writer();
+        journal_mode_is_wal(&connection, dir.path()).unwrap();
+        // Defensive mode keeps the journal as it is; another database shows the refusal.
+        let other = Connection::open_in_memory().unwrap();
+        let refused = journal_mode_is_wal(&other, dir.path());
+        assert!(
+            matches!(refused, Err(StoreError::Foreign { .. })),
+            "{refused:?}"
+        );
+    }
+
+    /// redteam: S19
+    #[test]
+    fn every_connection_is_defensive() {
+        let (dir, connection) = writer();
+        let path = dir.path().join("ledger.db");
+        for connection in [
+            connection,
+            open_reader(&path).unwrap(),
+            open_immutable(&path).unwrap(),
+        ] {
+            let on = |what| connection.db_config(what).unwrap();
+            assert!(on(DbConfig::SQLITE_DBCONFIG_DEFENSIVE));
+            assert!(!on(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA));
+        }
+    }
 }

@@ -100,6 +100,14 @@ pub enum StoreError {
         /// What could not grow.
         path: PathBuf,
     },
+    /// A sync failed: nobody knows what the disk holds until the next start has looked.
+    #[error("sync failed: {} ({source})", path.display())]
+    SyncFailed {
+        /// What was to be made durable.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The operating system failed otherwise.
     #[error("cannot {doing} {}", path.display())]
     Io {

@@ -87,9 +87,17 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
 
 /// Makes names in a folder durable.
 pub(crate) fn sync_folder(path: &Path) -> Result<(), StoreError> {
-    File::open(path)
-        .and_then(|dir| dir.sync_all())
-        .map_err(|error| StoreError::io("sync", path, error))
+    let dir = File::open(path).map_err(|error| StoreError::io("open", path, error))?;
+    sync(&dir, path)
+}
+
+/// Makes a file durable. Whatever keeps it from that, a full disk too, is an error that nobody may go on from: the
+/// system forgets that the pages were not written, and a second sync would succeed.
+pub(crate) fn sync(file: &File, path: &Path) -> Result<(), StoreError> {
+    file.sync_all().map_err(|source| StoreError::SyncFailed {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 /// Writes a new file that only its owner may read, synced; never overwrites one.
@@ -99,16 +107,17 @@ pub(crate) fn create_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         .create_new(true)
         .mode(0o600)
         .open(path);
-    file.and_then(|mut file| {
+    let file = file.and_then(|mut file| {
         file.write_all(bytes)?;
-        file.sync_all()
-    })
-    .map_err(|error| match error.kind() {
+        Ok(file)
+    });
+    let file = file.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => StoreError::Exists {
             path: path.to_path_buf(),
         },
         _ => StoreError::io("create", path, error),
-    })
+    })?;
+    sync(&file, path)
 }
 
 /// Puts new content under an old name in one step that a power cut cannot split: write beside, sync, rename, sync
@@ -123,9 +132,10 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> 
         .open(&beside)
         .and_then(|mut file| {
             file.write_all(bytes)?;
-            file.sync_all()
+            Ok(file)
         });
-    written.map_err(|error| StoreError::io("write", &beside, error))?;
+    let file = written.map_err(|error| StoreError::io("write", &beside, error))?;
+    sync(&file, &beside)?;
     fs::rename(&beside, path).map_err(|error| StoreError::io("replace", path, error))?;
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }

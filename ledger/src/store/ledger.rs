@@ -116,7 +116,8 @@ impl Ledger {
         let (signed, note) = recover::against_signed(&paths, &connection, &state, &key)?;
         database::fold(&connection, &paths.database)?;
         let now_ns = (options.clock)();
-        let book = Book::load(&connection, now_ns, options.streams_at_hand)
+        recover::recompute(&paths, &connection, &state, signed)?;
+        let mut book = Book::load(&connection, now_ns, options.streams_at_hand)
             .map_err(|error| recover::damaged(&paths.database, error))?;
 
         let queue = Arc::new(Queue::new(Limits {
@@ -138,7 +139,11 @@ impl Ledger {
         )?;
         let hold = signer.holder();
         let database = Identity::of(&paths.database)?;
+        let beside = [&paths.acked, &paths.lock]
+            .map(|path| Identity::of(path).map(|identity| (path.clone(), identity)));
+        let [acked_file, lock_file] = beside;
         let instance = random_instance(&paths)?;
+        book.hold(&instance);
         let startup = ControlBody::Startup {
             clean: if state.size == 1 {
                 2
@@ -162,7 +167,7 @@ impl Ledger {
             paths: paths.clone(),
             book,
             acked,
-            database,
+            named: vec![(paths.database.clone(), database), acked_file?, lock_file?],
             wal: None,
             signer,
             queue: Arc::clone(&queue),

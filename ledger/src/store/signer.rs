@@ -132,6 +132,15 @@ impl Signer {
         self.stop();
     }
 
+    /// Signs nothing more: after a failed sync nobody knows whether what is committed will still be there.
+    pub(crate) fn abandon(&self) {
+        let mut target = self.shared.lock();
+        target.newest = target.signed;
+        target.stop = true;
+        drop(target);
+        self.shared.changed.notify_all();
+    }
+
     fn stop(&mut self) {
         self.shared.lock().stop = true;
         self.shared.changed.notify_all();

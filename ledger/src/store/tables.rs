@@ -18,6 +18,17 @@ pub(crate) struct StateRow {
     pub(crate) root: Hash,
     pub(crate) frontier: Vec<u8>,
     pub(crate) clean: bool,
+    /// What the column `clean` holds: 1, or who writes ([`holder`]).
+    pub(crate) holder: i64,
+}
+
+/// How a run of the collector stands in the row of `state` while it writes: 63 bits of its instance, never 0 or 1.
+pub(crate) fn holder(instance: &[u8; 16]) -> i64 {
+    let first = instance
+        .first_chunk()
+        .copied()
+        .map_or(0, u64::from_be_bytes);
+    to_sql((first >> 1).max(2))
 }
 
 /// Why a table could not be read: SQLite failed, or a value is not what we write.
@@ -68,6 +79,7 @@ pub(crate) fn state(connection: &Connection) -> Result<StateRow, TableError> {
                 root: hash(row, 4)?,
                 frontier: row.get(5)?,
                 clean: row.get::<_, i64>(6)? == 1,
+                holder: row.get(6)?,
             })
         })
         .optional()?;

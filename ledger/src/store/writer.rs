@@ -2,9 +2,11 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, ffi};
 
 use super::Clock;
@@ -41,7 +43,8 @@ pub(crate) struct Writer {
     pub(crate) paths: Paths,
     pub(crate) book: Book,
     pub(crate) acked: File,
-    pub(crate) database: Identity,
+    /// Files that must keep their names while this process writes: the database, `acked`, the lock.
+    pub(crate) named: Vec<(PathBuf, Identity)>,
     pub(crate) wal: Option<Identity>,
     pub(crate) signer: Signer,
     pub(crate) queue: Arc<Queue>,
@@ -141,7 +144,11 @@ impl Writer {
         Ok(())
     }
 
+    /// Nothing more is written, signed or folded: what the disk holds is for the next start to find out.
     fn stop(&self, why: String) -> Fatal {
+        self.signer.abandon();
+        let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        let _ = self.connection.set_db_config(keep, true);
         stop(&self.paths, &self.queue, &self.on_fatal, why)
     }
 
@@ -183,7 +190,7 @@ impl Writer {
 
     fn roll_back(&mut self, error: &WriteError, now_ns: u64) -> Failure {
         if !is_no_space(error) {
-            return Failure::Fatal(error.to_string());
+            return Failure::Fatal(in_words(error));
         }
         // SQLite may have rolled back by itself.
         if !self.connection.is_autocommit()
@@ -199,11 +206,10 @@ impl Writer {
 
     /// Measured: SQLite commits happily into files that have been unlinked.
     fn still_there(&mut self) -> Result<(), String> {
-        if !self.database.still_at(&self.paths.database) {
-            return Err(format!(
-                "{} was removed or replaced",
-                self.paths.database.display()
-            ));
+        for (path, identity) in &self.named {
+            if !identity.still_at(path) {
+                return Err(format!("{} was removed or replaced", path.display()));
+            }
         }
         match self.wal {
             Some(wal) if !wal.still_at(&self.paths.wal) => Err(format!(
@@ -249,7 +255,7 @@ impl Writer {
         {
             Ok(()) => Ok(()),
             Err(error) if is_full(&error) => Ok(()),
-            Err(error) => Err(format!("cannot fold the write-ahead log: {}", error)),
+            Err(error) => Err(format!("cannot fold the write-ahead log: {}", told(&error))),
         }
     }
 
@@ -334,7 +340,7 @@ fn fold_and_close(connection: Connection, paths: &Paths) -> Result<(), String> {
     match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
         Ok(()) => {}
         Err(error) if is_full(&error) => {}
-        Err(error) => return Err(format!("cannot fold the write-ahead log: {error}")),
+        Err(error) => return Err(format!("cannot fold the write-ahead log: {}", told(&error))),
     }
     connection
         .close()
@@ -346,6 +352,24 @@ fn is_no_space(error: &WriteError) -> bool {
     match error {
         WriteError::Sqlite(error) | WriteError::Table(TableError::Sqlite(error)) => is_full(error),
         _ => false,
+    }
+}
+
+fn in_words(error: &WriteError) -> String {
+    match error {
+        WriteError::Sqlite(error) | WriteError::Table(TableError::Sqlite(error)) => told(error),
+        other => other.to_string(),
+    }
+}
+
+/// A failed sync by its name, so that it is told apart from every other failure of a disk.
+fn told(error: &rusqlite::Error) -> String {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    match extended {
+        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => {
+            format!("sync failed: the database ({error})")
+        }
+        _ => error.to_string(),
     }
 }
 

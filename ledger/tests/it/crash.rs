@@ -227,9 +227,11 @@ fn killed_at_any_moment_nothing_acknowledged_is_lost_and_nothing_is_sealed_twice
     }
 }
 
+/// The incident of Vault #31718: its audit file was unlinked while open, and every request was still answered.
+/// redteam: S18
 #[test]
-fn a_database_that_is_unlinked_or_replaced_while_open_stops_the_ledger_without_an_answer() {
-    for victim in ["ledger.db", "ledger.db-wal"] {
+fn vault_31718_unlinked_file() {
+    for victim in ["ledger.db", "ledger.db-wal", "acked", "lock"] {
         let place = Place::new();
         let ledger = place.open();
         append(&ledger, vec![part("a", 0, 3)]);
@@ -250,6 +252,47 @@ fn a_database_that_is_unlinked_or_replaced_while_open_stops_the_ledger_without_a
         assert!(matches!(later, Err(AppendError::Fatal(_))));
         assert!(ledger.close().is_err());
     }
+}
+
+/// redteam: S18
+#[test]
+fn a_database_that_was_replaced_by_its_own_copy_while_open_stops_the_ledger_without_an_answer() {
+    for victim in ["ledger.db", "ledger.db-wal", "acked", "lock"] {
+        let place = Place::new();
+        let ledger = place.open();
+        append(&ledger, vec![part("a", 0, 3)]);
+        let path = place.dir().join(victim);
+        let beside = place.dir().join("beside");
+        std::fs::copy(&path, &beside).unwrap();
+        std::fs::rename(&beside, &path).unwrap();
+        let answer = ledger.append_and_wait(batch(vec![part("a", 3, 6)]));
+        assert!(
+            matches!(answer, Err(AppendError::Fatal(_))),
+            "{victim}: {answer:?}"
+        );
+        assert!(ledger.close().is_err());
+    }
+}
+
+/// The lock is advice: someone who ignores it writes all the same. The row of `state` says who wrote last.
+/// redteam: O03
+#[test]
+fn a_second_writer_that_takes_no_lock_stops_the_first_before_it_answers_again() {
+    let place = Place::new();
+    let ledger = place.open();
+    append(&ledger, vec![part("a", 0, 3)]);
+    let other = rusqlite::Connection::open(place.dir().join("ledger.db")).unwrap();
+    other
+        .execute("UPDATE state SET clean = 12345 WHERE id = 1", [])
+        .unwrap();
+    let answer = ledger.append_and_wait(batch(vec![part("a", 3, 6)]));
+    let Err(AppendError::Fatal(fatal)) = answer else {
+        panic!("{answer:?}")
+    };
+    assert!(
+        fatal.to_string().contains("another process wrote"),
+        "{fatal}"
+    );
 }
 
 fn copy(from: &Path, to: &Path) {
