@@ -17,7 +17,9 @@ pub mod segment;
 pub mod acked;
 pub mod checkpoint;
 pub mod cosignature;
+pub mod fingerprint;
 pub mod note;
+pub mod policy;
 pub mod proof;
 pub mod tile;
 

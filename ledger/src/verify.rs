@@ -9,6 +9,9 @@
 use crate::reader::{ReadError, Reader, StreamHint};
 use crate::tree::{self, Hash};
 
+pub mod epochs;
+pub mod report;
+
 mod all;
 mod carried;
 mod check;
@@ -24,7 +27,7 @@ mod stream;
 
 pub use all::verify_all;
 pub use facts::{
-    Bindings, KeyState, Progress, Report, Sealed, VerifiedHead, VerifiedLedger, VerifiedRecord,
+    Bindings, KeyState, Progress, Recomputed, Sealed, VerifiedHead, VerifiedLedger, VerifiedRecord,
     VerifiedStream,
 };
 pub use finding::{Finding, FindingKind, Place};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ledger::note::VerifierKey;
-use ledger::verify::{Report, Trusted, Verifier, verify_all};
+use ledger::verify::{Recomputed, Trusted, Verifier, verify_all};
 use serde_json::json;
 
 use super::source::Source;
@@ -56,7 +56,7 @@ fn known(file: &Path) -> Result<Vec<u8>, Error> {
     })
 }
 
-fn print(settings: &Settings, report: &Report, pinned: bool) {
+fn print(settings: &Settings, report: &Recomputed, pinned: bool) {
     say!("store     {}", settings.store.display());
     say!("streams   {}", report.streams);
     say!(
@@ -90,7 +90,7 @@ fn print(settings: &Settings, report: &Report, pinned: bool) {
     }
 }
 
-fn as_json(report: &Report, code: u8) -> serde_json::Value {
+fn as_json(report: &Recomputed, code: u8) -> serde_json::Value {
     let findings: Vec<_> = report
         .findings
         .iter()

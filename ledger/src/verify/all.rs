@@ -7,7 +7,7 @@ use super::check::Check;
 use super::finding::Findings;
 use super::ledger::{Trusted, Verifier};
 use super::stream::compare_hint;
-use super::{FindingKind, Place, Progress, Report, locate};
+use super::{FindingKind, Place, Progress, Recomputed, locate};
 use crate::leaf::StreamId;
 use crate::reader::{Find, Log, ReadError, Reader, StreamHint};
 use crate::tile::{BYTES, tile_root};
@@ -20,7 +20,7 @@ pub fn verify_all(
     reader: &dyn Reader,
     trusted: &Trusted,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Report, ReadError> {
+) -> Result<Recomputed, ReadError> {
     let mut verifier = Verifier::open(reader, trusted)?;
     verifier.scan_with_tiles();
     let mut findings = Findings::default();
@@ -33,14 +33,18 @@ pub fn verify_all(
         }
     };
     let streams = all_streams(&verifier, &hints, &mut findings);
-    let mut report = Report {
+    let (epochs, anchors) = verifier.control_facts();
+    let mut report = Recomputed {
         ledger: verifier.ledger.clone(),
         streams: 0,
+        closed: 0,
         records: 0,
         erased: 0,
         open: 0,
         bytes: 0,
         heads: 0,
+        epochs,
+        anchors,
         findings: Vec::new(),
     };
     for (stream, hint) in &streams {
@@ -111,7 +115,7 @@ impl Verifier<'_> {
         &mut self,
         stream: &StreamId,
         hint: Option<&StreamHint>,
-        report: &mut Report,
+        report: &mut Recomputed,
         findings: &mut Findings,
     ) {
         let facts = self.scan.as_ref().and_then(|scan| scan.streams.get(stream));
@@ -120,6 +124,8 @@ impl Verifier<'_> {
         }
         let heads = facts.map(|facts| facts.heads.iter().chain(&facts.unsigned).copied().collect());
         let signed = facts.and_then(|facts| facts.heads.iter().map(|head| head.head.size).max());
+        let newest = facts.and_then(|facts| facts.heads.iter().max_by_key(|head| head.index));
+        let closed_at = newest.filter(|head| head.closed).map(|head| head.head.size);
         let mut check = Check::new(*stream, heads.unwrap_or_default());
         check.hashes = Some(Vec::new());
         let mut count = 0u64;
@@ -132,6 +138,7 @@ impl Verifier<'_> {
         }
         check.finish();
         report.open += count.saturating_sub(signed.unwrap_or(0));
+        report.closed += u64::from(closed_at == Some(count));
         self.compare_stream_tiles(stream, &mut check);
         self.explain_erased(stream, &mut check);
         report.records += count;

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::Finding;
+use super::epochs::Epochs;
+use super::report::AnchorSeen;
 use crate::envelope::Envelope;
 use crate::leaf::{self, RecordLeaf, StreamId, TreeHead};
 use crate::note::VerifierKey;
@@ -99,6 +101,8 @@ pub struct VerifiedLedger {
     pub checkpoint_note: Option<Vec<u8>>,
     /// Leaves of the ledger log, those after the checkpoint included.
     pub size: u64,
+    /// Whether the start of its epoch chain is the one that was named.
+    pub epochs_pinned: bool,
     /// What is wrong.
     pub findings: Vec<Finding>,
 }
@@ -118,11 +122,13 @@ pub struct Bindings {
 
 /// Everything, recomputed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct Recomputed {
     /// The ledger.
     pub ledger: VerifiedLedger,
     /// Streams read.
     pub streams: u64,
+    /// Streams whose newest signed head is a close that covers all their records.
+    pub closed: u64,
     /// Records read.
     pub records: u64,
     /// Records whose payload was erased with a leaf that says so.
@@ -133,6 +139,10 @@ pub struct Report {
     pub bytes: u64,
     /// Every head that was checked and agreed.
     pub heads: u64,
+    /// The chain of epoch keys; `None` if there is no genesis leaf to begin it.
+    pub epochs: Option<Epochs>,
+    /// Receipts of anchors under the checkpoint.
+    pub anchors: Vec<AnchorSeen>,
     /// What is wrong, ledger first, then stream by stream.
     pub findings: Vec<Finding>,
 }

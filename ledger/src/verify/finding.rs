@@ -32,6 +32,8 @@ pub enum FindingKind {
     Missing,
     /// A payload is gone and no erasure leaf says why.
     ErasedUnexplained,
+    /// An epoch seal is missing, not by its epoch's key, or over another tree.
+    Epoch,
     /// A tile holds other hashes than the leaves give.
     Tile,
     /// The index disagrees with the sealed bytes.

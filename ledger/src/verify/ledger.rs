@@ -9,6 +9,7 @@ use super::nodes::Nodes;
 use super::scan::Scan;
 use super::{Finding, FindingKind, KeyState, Place, Sealed, VerifiedLedger};
 use crate::checkpoint::Checkpoint;
+use crate::fingerprint::Fingerprint;
 use crate::leaf::{ControlBody, ControlLeaf, Private, control_commitment};
 use crate::note::{NoteError, VerifierKey};
 use crate::proof::LeafProof;
@@ -17,10 +18,11 @@ use crate::tree::{self, Hash, hash_leaf};
 
 /// Which key is believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "there are a handful per process")]
 pub enum Trusted {
     /// This one: known from before, or named by the person who asks.
     Pinned(VerifierKey),
+    /// The one that leads to this fingerprint, together with the start of the epoch chain.
+    Words(Fingerprint),
     /// Whichever the ledger names in its genesis leaf.
     FirstSeen,
 }
@@ -68,6 +70,7 @@ impl<'r> Verifier<'r> {
             checkpoint: None,
             checkpoint_note: note,
             size: state.size,
+            epochs_pinned: false,
             findings: Vec::new(),
         };
         let nodes = Nodes::new(reader, state.size);
@@ -82,6 +85,9 @@ impl<'r> Verifier<'r> {
         this.check_checkpoint(&mut findings);
         this.check_genesis(&mut findings);
         this.check_acked(&mut findings);
+        if let Trusted::Words(words) = trusted {
+            this.check_fingerprint(words, &mut findings);
+        }
         this.ledger.findings = findings.into_vec();
         Ok(this)
     }
@@ -236,6 +242,43 @@ impl<'r> Verifier<'r> {
             }
             Err(finding) => findings.extend(vec![finding]),
         }
+    }
+
+    /// Compares genesis and the first epoch seal with words that were printed when the ledger was created.
+    fn check_fingerprint(&mut self, words: &Fingerprint, findings: &mut Findings) {
+        let first = match self.first_seal() {
+            Ok(first) => first,
+            Err(finding) => return findings.extend(vec![finding]),
+        };
+        let (Some(ledger), Some(key)) = (self.ledger.ledger, &self.ledger.key) else {
+            return;
+        };
+        let found = Fingerprint::of(&ledger, key.bytes(), &first.unwrap_or_default());
+        if found == *words {
+            self.ledger.key_state = KeyState::Pinned;
+            self.ledger.epochs_pinned = true;
+            return;
+        }
+        let what = "the words are another ledger's, or its epochs began otherwise";
+        findings.add(FindingKind::KeyChanged, Place::Ledger, what);
+    }
+
+    /// The key that the seal of epoch 0 names. It lies right behind genesis, but for ledgers that are older than
+    /// epochs.
+    fn first_seal(&mut self) -> Result<Option<[u8; 32]>, Finding> {
+        for index in 1..3.min(self.state.size) {
+            if let ControlBody::EpochSeal {
+                epoch: 0, next_key, ..
+            } = self.prove(index)?.leaf.body
+            {
+                return Ok(Some(next_key));
+            }
+        }
+        let (epochs, _) = self.control_facts();
+        // Whoever asks for a scan later gets it with everything that is known by then.
+        self.scan = None;
+        self.ledger.findings.clear();
+        Ok(epochs.and_then(|it| it.first).map(|first| first.next_key))
     }
 
     fn check_acked(&mut self, findings: &mut Findings) {
@@ -426,8 +469,11 @@ fn choose_key(
             (Some(pinned.clone()), KeyState::Pinned)
         }
         (Trusted::Pinned(pinned), _) => (Some(pinned.clone()), KeyState::Pinned),
-        (Trusted::FirstSeen, Some(shown)) => (Some(shown.clone()), KeyState::FirstSeen),
-        (Trusted::FirstSeen, None) => {
+        // Compared with the fingerprint once genesis and the first seal are proven.
+        (Trusted::FirstSeen | Trusted::Words(_), Some(shown)) => {
+            (Some(shown.clone()), KeyState::FirstSeen)
+        }
+        (Trusted::FirstSeen | Trusted::Words(_), None) => {
             findings.add(
                 FindingKind::KeyChanged,
                 Place::Ledger,

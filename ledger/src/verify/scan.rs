@@ -3,10 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::epochs::{Chain, Epochs};
 use super::finding::Findings;
 use super::ledger::{Verifier, check_leaf, check_private, open_private};
+use super::report::AnchorSeen;
 use super::{Bindings, Finding, FindingKind, Place, Sealed, VerifiedHead, locate};
 use crate::leaf::{self, ControlBody, ControlLeaf, StreamId, TreeHead};
+use crate::note::VerifierKey;
 use crate::reader::{Log, StoredControl};
 use crate::tile::{BYTES, Tile, Tiler};
 use crate::tree::{Frontier, hash_leaf};
@@ -23,6 +26,9 @@ pub(super) struct Scan {
     bare: Vec<(u64, Option<StreamId>, bool)>,
     /// How many leaves were read.
     pub(super) scanned: u64,
+    pub(super) epochs: Option<Epochs>,
+    /// Receipts of anchors, the newest last.
+    pub(super) anchors: Vec<AnchorSeen>,
     findings: Vec<Finding>,
 }
 
@@ -90,6 +96,14 @@ impl Verifier<'_> {
         }
     }
 
+    /// The chain of epoch keys and the receipts of anchors, from every leaf of the ledger log.
+    pub fn control_facts(&mut self) -> (Option<Epochs>, Vec<AnchorSeen>) {
+        self.scan();
+        let scan = self.scan.as_ref();
+        scan.map(|scan| (scan.epochs.clone(), scan.anchors.clone()))
+            .unwrap_or_default()
+    }
+
     fn read_all_control(&mut self, tiles: bool) -> Scan {
         let mut reading = Reading {
             scan: Scan::default(),
@@ -99,6 +113,9 @@ impl Verifier<'_> {
             hashes: Vec::new(),
             signed: self.ledger.checkpoint,
             root_agrees: None,
+            chain: None,
+            key: self.ledger.key.clone(),
+            newest_ns: 0,
         };
         let size = self.state.size;
         if self.reader.is_excerpt() {
@@ -135,6 +152,10 @@ pub(super) struct Reading {
     hashes: Vec<Tile>,
     signed: Option<TreeHead>,
     root_agrees: Option<bool>,
+    /// Begins with the genesis leaf.
+    chain: Option<Chain>,
+    key: Option<VerifierKey>,
+    newest_ns: u64,
 }
 
 impl Reading {
@@ -174,6 +195,10 @@ impl Reading {
         if Some(self.frontier.size()) == self.signed.map(|head| head.size) {
             self.compare_root();
         }
+        let checked = check_leaf(stored, index);
+        if let Ok(leaf) = &checked {
+            self.follow_epochs(leaf);
+        }
         let hash = hash_leaf(&stored.leaf);
         self.frontier.append(hash);
         let tiles = &mut self.hashes;
@@ -187,8 +212,9 @@ impl Reading {
             from: index,
             to: index + 1,
         };
-        match check_leaf(stored, index) {
+        match checked {
             Ok(leaf) => {
+                self.follow_time(&leaf, place);
                 if let Err(what) = check_private(&leaf, stored.private.as_ref()) {
                     self.findings.add(FindingKind::Private, place, what);
                 } else if let Err(finding) = self.file(&leaf, stored) {
@@ -197,6 +223,31 @@ impl Reading {
             }
             Err(what) => self.findings.add(FindingKind::Control, place, what),
         }
+    }
+
+    /// Epoch seals, over the tree as it is before this leaf.
+    fn follow_epochs(&mut self, leaf: &ControlLeaf) {
+        if let ControlBody::Genesis { ledger, .. } = &leaf.body
+            && leaf.index == 0
+        {
+            self.chain = self.key.as_ref().map(|key| Chain::new(*ledger, key));
+        }
+        let Some(chain) = &mut self.chain else { return };
+        let frontier = &self.frontier;
+        chain.leaf(leaf, || {
+            Some(TreeHead {
+                size: frontier.size(),
+                root: frontier.root(),
+            })
+        });
+    }
+
+    fn follow_time(&mut self, leaf: &ControlLeaf, place: Place) {
+        if leaf.unix_ns < self.newest_ns {
+            let what = "the leaf is older than the one before it";
+            self.findings.add(FindingKind::Control, place, what);
+        }
+        self.newest_ns = self.newest_ns.max(leaf.unix_ns);
     }
 
     fn compare_root(&mut self) {
@@ -221,6 +272,16 @@ impl Reading {
             self.scan
                 .bare
                 .push((leaf.index, leaf.body.stream().copied(), binding));
+        }
+        if let ControlBody::AnchorReceipt { head, kind, .. } = &leaf.body {
+            let receipt: Option<Sealed<leaf::Receipt>> = open_private(leaf, private, signed)?;
+            self.scan.anchors.push(AnchorSeen {
+                kind: *kind,
+                holder: receipt.map_or_else(|| "(erased)".to_owned(), |it| it.value.holder),
+                head: *head,
+                unix_ns: leaf.unix_ns,
+                verified: None,
+            });
         }
         let Some(stream) = leaf.body.stream() else {
             return Ok(());
@@ -374,6 +435,13 @@ impl Reading {
                     "its private part is gone and nothing says why",
                 );
             }
+        }
+        if let Some(chain) = self.chain.take() {
+            let note = verifier.ledger.checkpoint_note.as_deref();
+            let pinned = verifier.ledger.epochs_pinned;
+            let (epochs, findings) = chain.finish(note, self.signed, pinned);
+            self.scan.epochs = Some(epochs);
+            self.findings.extend(findings);
         }
         self.scan.findings = self.findings.into_vec();
         self.scan

@@ -11,6 +11,7 @@ mod hostile;
 mod memory;
 mod notes;
 mod otlp;
+mod policy;
 mod trees;
 mod vectors;
 mod verify;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use account::model::Account;
-use ledger::verify::{Finding, FindingKind, KeyState, Report, verify_all};
+use ledger::verify::{Finding, FindingKind, KeyState, Recomputed, verify_all};
 use serde_json::json;
 use vocabulary::record::{IntegrityStatus, KeyTrust};
 
@@ -245,6 +245,11 @@ const PROPERTIES: &[(&str, &[FindingKind], &str)] = &[
         "every record opens its commitment",
     ),
     (
+        "epochs",
+        &[FindingKind::Epoch],
+        "every epoch seal follows from the one before",
+    ),
+    (
         "tiles",
         &[FindingKind::Tile],
         "every tile holds the hashes of its leaves",
@@ -261,7 +266,7 @@ const PROPERTIES: &[(&str, &[FindingKind], &str)] = &[
     ),
 ];
 
-fn of_report(report: &Report, properties: &mut Vec<Property>) -> Exit {
+fn of_report(report: &Recomputed, properties: &mut Vec<Property>) -> Exit {
     let first_seen = report.ledger.key_state == KeyState::FirstSeen;
     for (name, kinds, holds) in PROPERTIES {
         let against: Vec<&Finding> = report

@@ -1,0 +1,182 @@
+//! What a report is computed from: counts and findings, gathered while something was checked.
+#![forbid(unsafe_code)]
+
+use crate::leaf::TreeHead;
+use crate::note::VerifierKey;
+use crate::verify::epochs::Epochs;
+use crate::verify::{Finding, KeyState, Recomputed, VerifiedLedger, VerifiedStream};
+
+/// How much was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reach {
+    /// Some streams: those of one request, one session or one bundle.
+    #[default]
+    Part,
+    /// Every leaf and every record of the ledger.
+    Whole,
+}
+
+/// Whether the search index was compared with the bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexCheck {
+    /// It was made again from the sealed bytes and compared row by row.
+    Rebuilt,
+    /// What it says about the streams that were read was compared with their leaves.
+    Compared,
+    /// It was not; this is why.
+    NotChecked(String),
+}
+
+/// What the producers' own signatures, chains and numbers show.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Producers {
+    /// Records looked at.
+    pub records: u64,
+    /// Records whose producer numbered and chained them.
+    pub numbered: u64,
+    /// Records that a valid signature by an enrolled key covers.
+    pub signed: u64,
+    /// Numbers that are missing and nothing explains.
+    pub missing: u64,
+    /// Numbers that are missing and a gap leaf or the producer itself says so.
+    pub declared: u64,
+    /// Each gap, in words.
+    pub gaps: Vec<String>,
+    /// Chains or signatures that do not verify, in words.
+    pub broken: Vec<String>,
+}
+
+/// A receipt of someone outside who holds a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnchorSeen {
+    /// Kind of the receipt's leaf: 1 file, 2 git, 3 object store, 4 witness, 5 RFC 3161.
+    pub kind: u8,
+    /// Who holds it; text from the ledger.
+    pub holder: String,
+    /// The checkpoint's tree.
+    pub head: TreeHead,
+    /// When the receipt was written into the ledger: Unix nanoseconds.
+    pub unix_ns: u64,
+    /// Whether what the holder has was compared with the ledger; `None` if nobody looked.
+    pub verified: Option<bool>,
+}
+
+/// One end of the interval in which something was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// Unix nanoseconds.
+    pub unix_ns: u64,
+    /// Who says so.
+    pub by: String,
+}
+
+/// Everything a report is computed from. Start with [`Evidence::of_whole`] or [`Evidence::of_ledger`], add what
+/// else is known, then call [`super::Report::judge`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// How much was looked at.
+    pub reach: Reach,
+    /// The key that signs the ledger.
+    pub key: Option<VerifierKey>,
+    /// Whether that key was known before.
+    pub key_state: KeyState,
+    /// The signed checkpoint.
+    pub checkpoint: Option<TreeHead>,
+    /// The note it came in, for the signatures of others.
+    pub note: Option<Vec<u8>>,
+    /// Leaves of the ledger log.
+    pub leaves: u64,
+    /// Streams read.
+    pub streams: u64,
+    /// Streams whose newest signed head is a close that covers all their records.
+    pub closed: u64,
+    /// Streams of which it is not known that no newer signed head exists.
+    pub unsure: u64,
+    /// Records read.
+    pub records: u64,
+    /// Records that no signed head covers.
+    pub open: u64,
+    /// Records whose payload is gone.
+    pub erased: u64,
+    /// Everything that is wrong.
+    pub findings: Vec<Finding>,
+    /// Names of checkpoints that were kept elsewhere and that this ledger extends.
+    pub extends: Vec<String>,
+    /// What the producers' own marks show; `None` if nobody looked.
+    pub producers: Option<Producers>,
+    /// The chain of epoch keys; `None` if it was not read.
+    pub epochs: Option<Epochs>,
+    /// Receipts of anchors.
+    pub anchors: Vec<AnchorSeen>,
+    /// What was checked is not older than this.
+    pub not_before: Option<Bound>,
+    /// What was checked is at least this old.
+    pub not_after: Option<Bound>,
+    /// Whether the index was compared.
+    pub index: IndexCheck,
+    /// What else is not proven, by whoever gathered this.
+    pub residual: Vec<String>,
+}
+
+impl Evidence {
+    /// What opening a ledger shows: key, checkpoint, and findings so far.
+    #[must_use]
+    pub fn of_ledger(ledger: &VerifiedLedger) -> Self {
+        Self {
+            reach: Reach::Part,
+            key: ledger.key.clone(),
+            key_state: ledger.key_state,
+            checkpoint: ledger.checkpoint,
+            note: ledger.checkpoint_note.clone(),
+            leaves: ledger.size,
+            streams: 0,
+            closed: 0,
+            unsure: 0,
+            records: 0,
+            open: 0,
+            erased: 0,
+            findings: ledger.findings.clone(),
+            extends: Vec::new(),
+            producers: None,
+            epochs: None,
+            anchors: Vec::new(),
+            not_before: None,
+            not_after: None,
+            index: IndexCheck::NotChecked("nothing was looked up".to_owned()),
+            residual: Vec::new(),
+        }
+    }
+
+    /// What [`crate::verify::verify_all`] found.
+    #[must_use]
+    pub fn of_whole(whole: &Recomputed) -> Self {
+        Self {
+            reach: Reach::Whole,
+            streams: whole.streams,
+            closed: whole.closed,
+            records: whole.records,
+            open: whole.open,
+            erased: whole.erased,
+            findings: whole.findings.clone(),
+            epochs: whole.epochs.clone(),
+            anchors: whole.anchors.clone(),
+            index: IndexCheck::Compared,
+            ..Self::of_ledger(&whole.ledger)
+        }
+    }
+
+    /// Adds a stream that was read from its first record to its last.
+    pub fn add_stream(&mut self, stream: &VerifiedStream) {
+        let erased = |it: &&crate::verify::VerifiedRecord| it.envelope().is_none();
+        self.streams += 1;
+        self.closed += u64::from(stream.tail == 0 && stream.head.is_some_and(|head| head.closed));
+        self.unsure += u64::from(!stream.newest);
+        self.records += stream.records.len() as u64;
+        self.open += stream.tail;
+        self.erased += stream.records.iter().filter(erased).count() as u64;
+        self.findings.extend(stream.findings.iter().cloned());
+        if matches!(self.index, IndexCheck::NotChecked(_)) {
+            self.index = IndexCheck::Compared;
+        }
+    }
+}
