@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use ledger::store::ErasureReason;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::settings::{self, Key};
 
-const EXIT_CODES: &str = "Exit codes: 0 done, and intact; 2 wrong usage or setting; 3 not intact; 4 not allowed; \
+const EXIT_CODES: &str = "Exit codes: 0 done, and intact; 1 nothing matched; 2 wrong usage or setting; 3 not intact; 4 not allowed; \
                           5 store, port or collector unavailable; 6 intact, but not all of it is signed or readable";
 
 /// Records what agents report: listens for OpenTelemetry, seals every record into a ledger, and lets people read it.
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Checkpoint,
     /// Bring in the spool of an agent that is gone
     Adopt(Adopt),
+    /// Take payloads out for good, with a leaf that says on whose word; the tree does not change
+    Erase(Erase),
     /// Look for what would keep the collector from working here
     Doctor,
     /// Every setting, its value and where it came from
@@ -117,6 +121,54 @@ pub(crate) struct Adopt {
     /// Where the collector listens [default: http://127.0.0.1:4318]
     #[arg(long, value_name = "URL")]
     pub(crate) collector: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Erase {
+    /// What: a request or session, or a part of it: 47892, 47892#s1, 47892#s1a, 47892#s1a#14, 47892#s1a#14..20
+    #[arg(value_name = "TARGET", required = true)]
+    pub(crate) targets: Vec<String>,
+    /// Who asks for it; sealed beside the leaf
+    #[arg(long, value_name = "WHO")]
+    pub(crate) actor: String,
+    /// Why, in words; sealed beside the leaf
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Why, in the leaf itself
+    #[arg(long, value_enum, default_value_t = Because::Person)]
+    pub(crate) because: Because,
+    /// A second person who agreed; needed where erase_needs_approval is set
+    #[arg(long, value_name = "WHO")]
+    pub(crate) approved_by: Option<String>,
+    /// The names in the ledger log go, too: session, requests, producer
+    #[arg(long)]
+    pub(crate) names: bool,
+    /// Look into this folder, too, for copies that are left; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub(crate) search: Vec<PathBuf>,
+    /// Do it; without this the plan is shown and nothing changes
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Because {
+    /// A person concerned asked for it
+    Person,
+    /// A secret was found
+    Secret,
+    /// Something else
+    Other,
+}
+
+impl Because {
+    pub(crate) fn code(self) -> ErasureReason {
+        match self {
+            Self::Person => ErasureReason::Person,
+            Self::Secret => ErasureReason::Secret,
+            Self::Other => ErasureReason::Other,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod say;
 mod adopt;
 mod checkpoint;
 mod doctor;
+mod erase;
 mod maintain;
 mod source;
 mod status;
@@ -27,7 +28,9 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
     let file = config_file(cli.common.config.clone(), &env);
     let raw = Raw::gather(&cli.flags(), &env, file.as_deref())?;
     let access = match &cli.command {
-        Command::Init(_) | Command::Serve(_) | Command::Adopt(_) => Access::Write,
+        Command::Init(_) | Command::Serve(_) | Command::Adopt(_) | Command::Erase(_) => {
+            Access::Write
+        }
         _ => Access::Read,
     };
     let settings = Settings::check(&raw, &env, access)?;
@@ -43,6 +46,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
         Command::Reindex => maintain::make_index(&settings),
         Command::Compact => maintain::make_compact(&settings),
         Command::Checkpoint => checkpoint::checkpoint(&settings),
+        Command::Erase(options) => erase::erase(&settings, options),
         Command::Doctor => doctor::doctor(&settings),
         Command::Adopt(options) => {
             adopt::adopt(&settings, &options.dir, options.collector.as_deref())

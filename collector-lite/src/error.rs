@@ -10,6 +10,8 @@ use ledger::store::StoreError;
 pub(crate) mod exit {
     /// Done, and intact.
     pub(crate) const DONE: u8 = 0;
+    /// Nothing is called so.
+    pub(crate) const NO_MATCH: u8 = 1;
     /// Wrong usage or a setting that makes no sense.
     pub(crate) const USAGE: u8 = 2;
     /// A record or the ledger is not intact.
@@ -74,6 +76,12 @@ pub(crate) enum Error {
     /// The ledger is not what was written.
     #[error("{what}")]
     NotIntact { what: String },
+    /// Words on the command line that do not go together.
+    #[error("{why}")]
+    Usage { why: String, hint: String },
+    /// Nothing is called so.
+    #[error("{what}")]
+    NoMatch { what: String, near: Vec<String> },
     /// A file that was named on the command line and cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     File {
@@ -104,6 +112,8 @@ impl Error {
                 _ => exit::UNAVAILABLE,
             },
             Self::Halted { .. } => exit::UNAVAILABLE,
+            Self::Usage { .. } => exit::USAGE,
+            Self::NoMatch { .. } => exit::NO_MATCH,
             Self::NotIntact { .. } => exit::NOT_INTACT,
         }
     }
@@ -117,6 +127,9 @@ impl Error {
                 "correct {}, or name another file with --config",
                 path.display()
             ),
+            Self::Setting { flag: "", .. } => {
+                "correct it there; `config` shows all settings".to_owned()
+            }
             Self::Setting { flag, .. } => {
                 format!("give another value with {flag}; `config` shows all of them")
             }
@@ -137,6 +150,11 @@ impl Error {
             Self::NotIntact { .. } => {
                 "keep the store as it is: copy it before anything else is done to it".to_owned()
             }
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::NoMatch { near, .. } if near.is_empty() => {
+                "`recount log --store DIR` lists what there is".to_owned()
+            }
+            Self::NoMatch { near, .. } => format!("near: {}", near.join(", ")),
             Self::File { .. } | Self::System { .. } => String::new(),
         }
     }

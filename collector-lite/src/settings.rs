@@ -32,7 +32,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One setting: its name in the file, its flag, its environment variable and its default.
+/// One setting: its name in the file, its flag (empty if it has none), its environment variable and its default.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(crate) name: &'static str,
@@ -59,6 +59,7 @@ keys! {
     ORIGIN = "origin", "--origin", "RECOUNT_ORIGIN", "";
     MAX_BODY = "max_body_bytes", "--max-body-bytes", "RECOUNT_MAX_BODY_BYTES", "67108864";
     MAX_IN_FLIGHT = "max_in_flight_bytes", "--max-in-flight-bytes", "RECOUNT_MAX_IN_FLIGHT_BYTES", "268435456";
+    ERASE_NEEDS_APPROVAL = "erase_needs_approval", "", "RECOUNT_ERASE_NEEDS_APPROVAL", "false";
     LOG = "log", "--log", "RECOUNT_LOG", "info";
 }
 
@@ -217,6 +218,8 @@ pub(crate) struct Settings {
     pub(crate) origin: Option<String>,
     pub(crate) max_body: usize,
     pub(crate) max_in_flight: usize,
+    /// Whether an erasure has to name a second person who agreed.
+    pub(crate) erase_needs_approval: bool,
     pub(crate) log: String,
 }
 
@@ -256,6 +259,7 @@ impl Settings {
             origin: (!origin.is_empty()).then_some(origin),
             max_body: number(MAX_BODY, &raw.get(MAX_BODY))?,
             max_in_flight: number(MAX_IN_FLIGHT, &raw.get(MAX_IN_FLIGHT))?,
+            erase_needs_approval: switch(ERASE_NEEDS_APPROVAL, &raw.get(ERASE_NEEDS_APPROVAL))?,
             log: raw.get(LOG).value,
         })
     }
@@ -276,6 +280,13 @@ fn number(key: &'static Key, given: &Given) -> Result<usize, Error> {
         .value
         .parse()
         .map_err(|_| bad(key, given, "a number of bytes is expected"))
+}
+
+fn switch(key: &'static Key, given: &Given) -> Result<bool, Error> {
+    given
+        .value
+        .parse()
+        .map_err(|_| bad(key, given, "true or false is expected"))
 }
 
 /// An address of the agent door; `none` closes it. Only loopback: anything else needs TLS and credentials.

@@ -11,6 +11,7 @@ mod harness;
 mod adopting;
 mod commands;
 mod crashing;
+mod erasing;
 mod exact;
 mod grpc;
 mod help;
