@@ -106,6 +106,14 @@ impl Case {
         hand(&self.store())
     }
 
+    /// What an adversary makes without touching anything: a forged proof, a hostile export.
+    pub(crate) fn forge<T>(&self, hand: impl FnOnce() -> Result<T, Failed>) -> Result<T, Failed> {
+        if self.idle {
+            return Err("nothing was forged".into());
+        }
+        hand()
+    }
+
     /// Verifies the whole store with its key.
     pub(crate) fn verify(&self) -> Result<Verified, Failed> {
         self.verify_with(&["--key", &self.base.key])

@@ -7,6 +7,7 @@
 
 mod attack;
 mod case;
+mod encoding;
 mod forge;
 mod proof;
 mod scene;
@@ -38,5 +39,5 @@ fn main() -> ExitCode {
 /// Every row, by family.
 fn attacks() -> &'static [Attack] {
     static ATTACKS: std::sync::OnceLock<Vec<Attack>> = std::sync::OnceLock::new();
-    ATTACKS.get_or_init(|| [storage::ATTACKS].concat())
+    ATTACKS.get_or_init(|| [storage::ATTACKS, encoding::ATTACKS].concat())
 }

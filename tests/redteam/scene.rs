@@ -1,6 +1,10 @@
 //! The ground that is fought over: a small store made once by a real collector, collectors, and what agents send.
 
 use collector_lite::Hidden;
+use ledger::envelope::Envelope;
+use ledger::leaf::{ControlBody, ControlLeaf};
+use ledger::reader::{Find, Reader as _};
+use ledger::store::Folder;
 use libtest_mimic::Failed;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -181,6 +185,35 @@ pub(crate) fn sealed(collector: &Hidden, body: &str) -> Result<Answer, Failed> {
         200 => Ok(answer),
         status => Err(format!("{status}: {}", answer.body).into()),
     }
+}
+
+/// The bytes of every record whose session label is this, as they lie in a store that no collector has open.
+pub(crate) fn items(store: &Path, label: &str) -> Result<Vec<Vec<u8>>, Failed> {
+    let folder = Folder::open(store)?;
+    let mut items = Vec::new();
+    for hint in folder.find(&Find::All)? {
+        if hint.label != label {
+            continue;
+        }
+        for stored in folder.records(&hint.stream, 0, u64::MAX)? {
+            let body = stored.body.ok_or("a whole record")?;
+            items.push(Envelope::decode(&body.envelope)?.item.to_vec());
+        }
+    }
+    Ok(items)
+}
+
+/// Every leaf of the ledger log of a store that no collector has open, with its private part.
+pub(crate) fn leaves(store: &Path) -> Result<Vec<(ControlBody, Vec<u8>)>, Failed> {
+    let mut leaves = Vec::new();
+    for stored in Folder::open(store)?.control(0, u64::MAX)? {
+        let private = stored.private.map(|private| private.body);
+        leaves.push((
+            ControlLeaf::decode(&stored.leaf)?.body,
+            private.unwrap_or_default(),
+        ));
+    }
+    Ok(leaves)
 }
 
 /// Copies a folder with all that is in it.
