@@ -53,7 +53,8 @@ fn stated(map: &Attributes<'_>) -> Content {
     }
 }
 
-fn redactions(value: Option<&Value<'_>>) -> Vec<Redaction> {
+/// A list of removals, in a content or beside the attributes of a record.
+pub(crate) fn redactions(value: Option<&Value<'_>>) -> Vec<Redaction> {
     let members = value.and_then(Value::as_array).unwrap_or_default();
     let redaction = |map: &Attributes<'_>| Redaction {
         path: map.str(key::PATH).unwrap_or_default().to_owned(),

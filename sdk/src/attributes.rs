@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::fmt;
 
+use vocabulary::attribute;
 use vocabulary::attribute::content as key;
-use vocabulary::content::{Content, Inline};
+use vocabulary::content::{Content, Inline, Redaction};
 
 use crate::encode::{SHORT, Value, int, short_pair, write_pair};
 
@@ -29,6 +30,8 @@ thread_local! {
 /// ```
 pub struct Attributes {
     bytes: Vec<u8>,
+    /// What was removed from what was added, other than content.
+    removed: Vec<Redaction>,
 }
 
 impl Attributes {
@@ -39,7 +42,10 @@ impl Attributes {
             .ok()
             .flatten()
             .unwrap_or_else(|| Vec::with_capacity(1024));
-        Self { bytes }
+        Self {
+            bytes,
+            removed: Vec::new(),
+        }
     }
 
     /// Adds any value.
@@ -63,9 +69,41 @@ impl Attributes {
         short_pair(&mut self.bytes, key, 0x0a, text.as_bytes());
     }
 
-    /// Adds text after removing what looks like a credential from it.
+    /// Adds text after removing what looks like a credential from it. What
+    /// was removed, and by which rule, is listed in `recount.redactions`.
     pub fn text(&mut self, key: &str, text: &str) -> &mut Self {
-        self.str(key, &vocabulary::redaction::replace(text).0)
+        let (clean, found) = vocabulary::redaction::replace(text);
+        self.removed(key, found).str(key, &clean)
+    }
+
+    /// Says what was removed at a place of the record before it got here.
+    pub(crate) fn removed(
+        &mut self,
+        path: &str,
+        found: impl IntoIterator<Item = Redaction>,
+    ) -> &mut Self {
+        self.removed
+            .extend(found.into_iter().map(|redaction| Redaction {
+                path: path.to_owned(),
+                ..redaction
+            }));
+        self
+    }
+
+    /// Everything that was removed so far, content left out.
+    pub(crate) fn all_removed(&self) -> &[Redaction] {
+        &self.removed
+    }
+
+    /// Adds what was removed, where something was; then nothing is left to say.
+    pub(crate) fn tell_removed(&mut self) {
+        if self.removed.is_empty() {
+            return;
+        }
+        let removed = std::mem::take(&mut self.removed);
+        let maps: Vec<_> = removed.iter().map(removal).collect();
+        let list: Vec<Value<'_>> = maps.iter().map(|map| Value::Map(map)).collect();
+        self.put(attribute::REDACTIONS, Value::List(&list));
     }
 
     /// Adds text if there is some.
@@ -93,10 +131,14 @@ impl Attributes {
 
     /// Adds a list of texts, credentials removed.
     pub fn texts<S: AsRef<str>>(&mut self, key: &str, texts: &[S]) -> &mut Self {
-        let clean: Vec<_> = texts
-            .iter()
-            .map(|text| vocabulary::redaction::replace(text.as_ref()).0)
-            .collect();
+        let mut clean = Vec::with_capacity(texts.len());
+        for (index, text) in texts.iter().enumerate() {
+            let (text, found) = vocabulary::redaction::replace(text.as_ref());
+            if !found.is_empty() {
+                self.removed(&format!("{key}/{index}"), found);
+            }
+            clean.push(text);
+        }
         let values: Vec<Value<'_>> = clean.iter().map(|text| Value::Str(text)).collect();
         self.put(key, Value::List(&values))
     }
@@ -125,17 +167,7 @@ impl Attributes {
         let cleaned = cleaned(content);
         let content = cleaned.as_ref().unwrap_or(content);
         let digest = content.digest.map(|digest| digest.to_string());
-        let removed: Vec<[(&str, Value<'_>); 3]> = content
-            .redactions
-            .iter()
-            .map(|removed| {
-                [
-                    (key::PATH, Value::Str(&removed.path)),
-                    (key::RULE, Value::Str(&removed.rule)),
-                    (key::LEN, Value::Int(int(removed.len))),
-                ]
-            })
-            .collect();
+        let removed: Vec<_> = content.redactions.iter().map(removal).collect();
         let removed: Vec<Value<'_>> = removed.iter().map(|map| Value::Map(map)).collect();
         let mut map = Vec::with_capacity(8);
         map.push((key::STATE, Value::Str(content.state.as_str())));
@@ -168,6 +200,7 @@ impl Attributes {
     /// Adds everything that another list has, after what is here.
     pub fn append(&mut self, other: &Self) -> &mut Self {
         self.bytes.extend_from_slice(&other.bytes);
+        self.removed.extend_from_slice(&other.removed);
         self
     }
 
@@ -209,6 +242,15 @@ impl Drop for Attributes {
             }
         });
     }
+}
+
+/// One removal as records list it.
+fn removal(removed: &Redaction) -> [(&str, Value<'_>); 3] {
+    [
+        (key::PATH, Value::Str(&removed.path)),
+        (key::RULE, Value::Str(&removed.rule)),
+        (key::LEN, Value::Int(int(removed.len))),
+    ]
 }
 
 /// The content without the credentials in its inline bytes, if it had any.

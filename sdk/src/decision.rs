@@ -127,6 +127,14 @@ impl DecisionBuilder {
     /// hundred of them by name.
     pub fn candidates<T: fmt::Display>(mut self, all: impl IntoIterator<Item = T>) -> Self {
         let mut ids = texts(all);
+        for (index, id) in ids.iter_mut().enumerate() {
+            let (clean, found) = vocabulary::redaction::replace(id);
+            if !found.is_empty() {
+                let path = format!("{}/{index}", attribute::CANDIDATES);
+                self.attributes.removed(&path, found);
+                *id = clean.into_owned();
+            }
+        }
         ids.sort_unstable();
         let mut hash = Sha256::new();
         for id in &ids {
@@ -206,11 +214,16 @@ impl DecisionBuilder {
             .texts_if(attribute::DECISION_REFS, &self.refs)
             .append(&self.attributes);
         if !self.discarded.is_empty() {
-            let clean = |text: &str| vocabulary::redaction::replace(text).0.into_owned();
+            let mut clean = |index: usize, text: &str| {
+                let (text, found) = vocabulary::redaction::replace(text);
+                attributes.removed(&format!("{}/{index}", attribute::DISCARDED), found);
+                text.into_owned()
+            };
             let pairs: Vec<(String, String)> = self
                 .discarded
                 .iter()
-                .map(|(option, why)| (clean(option), clean(why)))
+                .enumerate()
+                .map(|(index, (option, why))| (clean(index, option), clean(index, why)))
                 .collect();
             let maps: Vec<[(&str, Value<'_>); 2]> = pairs
                 .iter()

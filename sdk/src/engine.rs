@@ -183,7 +183,7 @@ impl Engine {
         let now = self.clock.quick();
         let mut body = Attributes::new();
         item::write_head(body.buffer(), event, place, now);
-        body.append(attributes);
+        body.append(attributes).tell_removed();
         let seq = self.spool.append(how, body.buffer(), now.mono_ns)?;
         if self.sync {
             let _ = self.spool.flush();

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use vocabulary::action::{Access, Durability};
+use vocabulary::content::Redaction;
 use vocabulary::digest::SessionKey;
 use vocabulary::id::{ProducerId, RequestId, RunId, SessionId};
 use vocabulary::{Event, attribute};
@@ -42,6 +43,8 @@ struct Core {
     durability: DurabilityRule,
     strict_wait: Duration,
     inherited: Inherited,
+    /// What was removed from the Resource, by key.
+    removed: Vec<Redaction>,
     unattributed: OnceLock<Arc<Shared>>,
     around: OnceLock<Arc<Shared>>,
 }
@@ -103,6 +106,8 @@ impl Recorder {
     /// | variable | meaning |
     /// |---|---|
     /// | `RECOUNT_COLLECTOR` | OTLP/HTTP address; else `OTEL_EXPORTER_OTLP_ENDPOINT`, else `http://127.0.0.1:4318` |
+    /// | `RECOUNT_PLAINTEXT` | `1`: records may leave this host over `http://`; else anything but loopback must be `https://` (feature `tls`) |
+    /// | `RECOUNT_CA` | PEM file of the authorities for `https://`; else those of the system |
     /// | `RECOUNT_SPOOL` | folder of the spool; else `recount/spool` in the XDG state folder |
     /// | `RECOUNT_SPOOL_SYNC` | `1`: each record is on the device before its call returns |
     /// | `RECOUNT_STRICT_WAIT` | seconds that a strict begin waits at most; 5 |
@@ -389,6 +394,11 @@ impl Recorder {
         self.core.strict_wait
     }
 
+    /// What the start of each session tells: the Resource has no list itself.
+    pub(crate) fn removed_from_resource(&self) -> &[Redaction] {
+        &self.core.removed
+    }
+
     pub(crate) fn inherited(&self) -> &Inherited {
         &self.core.inherited
     }
@@ -428,6 +438,7 @@ impl Core {
             durability: settings.durability,
             strict_wait: settings.strict_wait,
             inherited: settings.inherited.clone(),
+            removed: Vec::new(),
             unattributed: OnceLock::new(),
             around: OnceLock::new(),
         }

@@ -243,6 +243,10 @@ impl SessionBuilder {
         for (key, value) in &self.agent {
             attributes.text(key, value);
         }
+        for removed in self.recorder.removed_from_resource() {
+            let path = format!("resource/{}", removed.path);
+            attributes.removed(&path, [removed.clone()]);
+        }
         attributes.bytes(attribute::SESSION_KEY, self.key.as_bytes());
     }
 }

@@ -61,6 +61,8 @@ keys! {
     CHAIN = "recount.chain";
     /// Nanoseconds of the producer's monotonic clock.
     MONO_NS = "recount.mono_ns";
+    /// What was removed from the record's attributes before it was encoded.
+    REDACTIONS = "recount.redactions";
 
     // --- session
     /// Our own name for a session; wins over `session.id`.

@@ -104,6 +104,13 @@ impl Fold {
                 bytes: u64::from(mask.length),
             });
         }
+        for redaction in content::redactions(told.item.attributes.get(key::REDACTIONS)) {
+            self.removals.push(Removal {
+                at: told.at,
+                rule: redaction.rule,
+                bytes: redaction.len,
+            });
+        }
         let own = !super::claims(told);
         let Some(run) = self.run(told.at.stream.session) else {
             return;

@@ -122,7 +122,7 @@ impl Command {
         ended(begun, result.await)
     }
 
-    /// The blocking twin of [`Command::output`].
+    /// The blocking twin of `Command::output`.
     ///
     /// # Errors
     /// As its twin.
@@ -166,11 +166,14 @@ impl Command {
         attributes
             .text(attribute::PROCESS_EXECUTABLE, &name)
             .texts(attribute::PROCESS_ARGS, &argv);
-        let mut input = match &self.input {
+        for one in removed {
+            let path = format!("{}{}", attribute::PROCESS_ARGS, one.path);
+            attributes.removed(&path, [one]);
+        }
+        let input = match &self.input {
             Some(bytes) => Content::redacted(bytes, media_type(bytes)),
             None => Content::absent(),
         };
-        input.redactions.extend(removed);
         Plan {
             kind: Kind::Process,
             access: Access::Execute,

@@ -241,4 +241,60 @@ fn a_credential_reaches_neither_the_spool_nor_the_wire() {
         intent.attributes["recount.intent"]["redactions"][0]["rule"],
         "openai_key"
     );
+    assert!(!intent.attributes.contains_key("recount.redactions"));
+}
+
+#[test]
+fn each_record_lists_what_was_removed_from_its_texts() {
+    let (collector, folder) = (Collector::start(), tempfile::tempdir().unwrap());
+    let secret = format!("sk-{}", "aB3dE5gH".repeat(4));
+    let recorder = Recorder::builder("test")
+        .collector(collector.url())
+        .spool(folder.path())
+        .owner(format!("team {secret}"))
+        .build()
+        .unwrap();
+    let session = recorder.session("47892").start_blocking();
+    session.scope(["read tool:a", &format!("read tool:{secret}")], "me");
+    session
+        .decide("which?")
+        .chose([1])
+        .discarded([(2, "dear"), (3, &*format!("costs {secret}"))])
+        .record();
+    let action = session.tool("look").reads().begin_blocking().unwrap();
+    action.result(&secret);
+    action.end_failure("auth", None, &format!("bad key {secret}, not {secret}"));
+    session.end_blocking(EndReason::Failed);
+    assert!(recorder.flush_blocking(LONG).is_none());
+    let removed: Vec<(String, Vec<String>)> = collector
+        .records()
+        .into_iter()
+        .filter_map(|record| {
+            let list = record.attributes.get("recount.redactions")?.as_array()?;
+            let line = |one: &serde_json::Value| {
+                assert_eq!(one["rule"], "openai_key");
+                assert_eq!(one["len"], secret.len());
+                one["path"].as_str().unwrap().to_owned()
+            };
+            Some((record.event, list.iter().map(line).collect()))
+        })
+        .collect();
+    let expected = [
+        ("agent.session.start", &["resource/recount.agent.owner"][..]),
+        ("agent.scope", &["recount.scope.entries/1"]),
+        ("agent.decision.log", &["recount.discarded/1"]),
+        (
+            "agent.tool.result",
+            &[
+                "recount.result",
+                "recount.error.message",
+                "recount.error.message",
+            ],
+        ),
+    ];
+    let expected = expected.map(|(event, paths)| {
+        let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+        (event.to_owned(), paths)
+    });
+    assert_eq!(removed, expected);
 }

@@ -97,6 +97,8 @@ pub enum Kind {
     Candidates,
     /// An array of maps of option and reason.
     Discarded,
+    /// An array of maps of path, rule and length.
+    Redactions,
 }
 
 impl Need {
@@ -140,6 +142,7 @@ impl Kind {
             Self::Content => "content",
             Self::Candidates => "candidates",
             Self::Discarded => "discarded",
+            Self::Redactions => "redactions",
         }
     }
 }

@@ -71,6 +71,11 @@ pub const EVERY_RECORD: &[Field] = &[
         "The producer chain up to this record; always the last attribute of the item.",
     ),
     optional(
+        a::REDACTIONS,
+        Kind::Redactions,
+        "What was removed from attributes other than content before the record was encoded; a content lists its own.",
+    ),
+    optional(
         a::RECOUNT_SESSION_ID,
         Kind::Text,
         "Our own name for a session, for senders whose `session.id` means something else; it wins.",

@@ -35,7 +35,7 @@ Any OpenTelemetry sender may send these events. What a sender other than the SDK
 | bytes | bytesValue | `{\"base64\": \"…\"}` |
 | strings | arrayValue of stringValue | array of strings |
 | content, candidates | kvlistValue | object |
-| discarded | arrayValue of kvlistValue | array of objects |
+| discarded, redactions | arrayValue of kvlistValue | array of objects |
 
 A *word* is one of a closed set; an *open word* may be another one than those listed. A *resource* is `kind:place` in canonical form: `http:crm.example.test/accounts/17` (host in lower case, default port, user info, query and fragment left out), `file:pending-review/x.md`, `db:contracts/main.contracts`. It has no `.` or `..` segments.
 
@@ -59,6 +59,10 @@ Content is never a bare string. It is a kvlist with these keys; all but `state` 
 Messages, tool definitions and retrieved items are recorded once per session as `agent.context` under an HMAC digest; a call lists digests.
 
 A database row is content of media type `application/vnd.recount.row+json`: `docs/schema/recount.row-1.json`. The key of a cell is its type and its value a text, since JSON numbers are not exact everywhere; a cell longer than 32,768 bytes is kept by size and digest. One row change is one `agent.diff`.
+
+### What was removed
+
+The SDK removes credentials before it encodes, and leaves `[removed:<rule>]` in their place. Each removal is listed once, as a kvlist of `path`, `rule` and `len` (bytes that were removed): those from a content in its `redactions`, those from any other attribute in the record's `recount.redactions`, whose `path` is the key of the attribute, followed by `/` and the index where the attribute is a list, or `resource/` and the key for an attribute of the Resource, which the start of each session tells. Neither the value nor a hash of it is kept.
 
 ### The producer chain
 

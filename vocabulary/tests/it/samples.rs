@@ -105,6 +105,9 @@ fn by_kind(field: &Field) -> Value {
         Kind::Texts => json!(["one"]),
         Kind::Content => json!(Content::text("words")),
         Kind::Candidates => json!({ "count": 24 }),
+        Kind::Redactions => {
+            json!([{ "path": attribute::RESULT, "rule": "bearer_token", "len": 24 }])
+        }
         Kind::Discarded => json!([{ "option": "Orbit", "reason": "open severity-1 ticket" }]),
         Kind::Text => panic!("the sample needs a value for {}", field.key),
     }

@@ -99,6 +99,7 @@ fn value(kind: Kind) -> Value {
         Kind::Content => json!({ "$ref": "#/$defs/content" }),
         Kind::Candidates => json!({ "$ref": "#/$defs/candidates" }),
         Kind::Discarded => json!({ "type": "array", "items": { "$ref": "#/$defs/discarded" } }),
+        Kind::Redactions => json!({ "$ref": "#/$defs/redactions" }),
     }
 }
 
@@ -140,14 +141,15 @@ fn definitions() -> Value {
                       "properties": { "base64": { "type": "string" } } },
                 ] },
                 "ref": { "type": "string" },
-                "redactions": { "type": "array", "items": {
-                    "type": "object", "required": ["path", "rule", "len"], "additionalProperties": false,
-                    "properties": { "path": { "type": "string" }, "rule": { "type": "string" },
-                                    "len": { "type": "integer", "minimum": 0 } },
-                } },
+                "redactions": { "$ref": "#/$defs/redactions" },
                 "why": { "type": "string" },
             },
         },
+        "redactions": { "type": "array", "items": {
+            "type": "object", "required": ["path", "rule", "len"], "additionalProperties": false,
+            "properties": { "path": { "type": "string" }, "rule": { "type": "string" },
+                            "len": { "type": "integer", "minimum": 0 } },
+        } },
         "candidates": {
             "type": "object", "required": ["count"],
             "properties": {

@@ -104,6 +104,7 @@ impl Attempt<'_> {
         attributes
             .str(attribute::HTTP_METHOD, method)
             .str(attribute::URL_FULL, &address.full)
+            .removed(attribute::URL_FULL, address.removed.iter().cloned())
             .str(
                 attribute::SERVER_ADDRESS,
                 url.host_str().unwrap_or_default(),
@@ -112,14 +113,13 @@ impl Attempt<'_> {
             attributes.int(attribute::SERVER_PORT, i64::from(port));
         }
         headers(&mut attributes, "http.request.header", request.headers());
-        let mut input = match request.body() {
+        let input = match request.body() {
             None => Content::absent(),
             Some(body) => match body.as_bytes() {
                 Some(bytes) => Content::redacted(bytes, &media_type(request.headers())),
                 None => Content::not_captured(None, "the body is a stream"),
             },
         };
-        input.redactions.extend(address.removed.iter().cloned());
         Plan {
             kind: Kind::Http,
             access,

@@ -88,6 +88,7 @@ pub(super) async fn read(
     let mut attributes = Attributes::new();
     attributes
         .str(attribute::URL_FULL, &address.full)
+        .removed(attribute::URL_FULL, address.removed)
         .str(attribute::HTTP_METHOD, "GET");
     let plan = Plan {
         kind: Kind::Http,
