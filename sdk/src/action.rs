@@ -338,6 +338,14 @@ impl Action {
         }
     }
 
+    /// Runs a closure that cannot fail as this action, blocking.
+    pub fn run_value_blocking<T>(self, work: impl FnOnce() -> T) -> T {
+        match self.run_blocking(|| Ok::<_, std::convert::Infallible>(work())) {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+
     /// Ends it with a known outcome and effect.
     pub fn end(mut self, outcome: Outcome, effect: Effect) {
         self.when_dropped = None;

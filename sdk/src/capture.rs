@@ -15,6 +15,8 @@ pub mod sqlite;
 #[cfg(test)]
 mod testing;
 
+#[cfg(feature = "http")]
+mod driver;
 mod identity;
 mod retries;
 mod step;

@@ -160,7 +160,7 @@ impl Files {
             .await
     }
 
-    /// The blocking twin of [`Files::read`].
+    /// The blocking twin of `Files::read`.
     ///
     /// # Errors
     /// As its twin.
@@ -168,7 +168,7 @@ impl Files {
         self.do_read(path.as_ref())
     }
 
-    /// The blocking twin of [`Files::read_to_string`].
+    /// The blocking twin of `Files::read_to_string`.
     ///
     /// # Errors
     /// As its twin.
@@ -176,7 +176,7 @@ impl Files {
         text(self.read_blocking(path)?)
     }
 
-    /// The blocking twin of [`Files::write`].
+    /// The blocking twin of `Files::write`.
     ///
     /// # Errors
     /// As its twin.
@@ -188,7 +188,7 @@ impl Files {
         self.do_write(path.as_ref(), content.as_ref())
     }
 
-    /// The blocking twin of [`Files::append`].
+    /// The blocking twin of `Files::append`.
     ///
     /// # Errors
     /// As its twin.
@@ -200,7 +200,7 @@ impl Files {
         self.do_append(path.as_ref(), content.as_ref())
     }
 
-    /// The blocking twin of [`Files::edit`].
+    /// The blocking twin of `Files::edit`.
     ///
     /// # Errors
     /// As its twin.
@@ -212,7 +212,7 @@ impl Files {
         self.do_edit(path.as_ref(), change)
     }
 
-    /// The blocking twin of [`Files::remove`].
+    /// The blocking twin of `Files::remove`.
     ///
     /// # Errors
     /// As its twin.
@@ -220,7 +220,7 @@ impl Files {
         self.do_remove(path.as_ref())
     }
 
-    /// The blocking twin of [`Files::rename`].
+    /// The blocking twin of `Files::rename`.
     ///
     /// # Errors
     /// As its twin.

@@ -72,6 +72,7 @@ fn every_change_has_what_was_there_before_and_after() {
     assert_eq!(actions[0].begin.str(attribute::TARGET), Some(acme));
 }
 
+#[cfg(feature = "tokio")]
 #[tokio::test]
 async fn asynchronous_calls_record_the_same_and_know_what_they_are_part_of() {
     let (recorder, session) = session();

@@ -23,10 +23,12 @@
 //!
 //! Extensions of a request steer one request: a [`Handle`] (or an [`Ambient`]) records it in another session, [`Retries`] numbers
 //! attempts, an [`Access`] says what the method does not (a `POST` is a `write` unless told), [`Unrecorded`] leaves it out.
+//! Code without a runtime uses [`Layer::blocking_client`].
 //! Clients that insist on a plain `reqwest::Client` bypass middleware, and are not seen.
 
 mod address;
 mod attempt;
+mod blocking;
 mod finish;
 mod outcome;
 mod own;
@@ -47,11 +49,12 @@ use vocabulary::{action::Access, id::ActionId};
 
 pub(super) use self::outcome::retry_after;
 
-use self::{own::Spent, propagate::Peers, redirect::Again};
 pub use self::{
+    blocking::{Answer, Blocking, BlockingError},
     own::{Budget, OWN_READ},
     rule::{MalformedRule, Rule},
 };
+use self::{own::Spent, propagate::Peers, redirect::Again};
 pub use super::Retries;
 use crate::{Ambient, Handle, Recorder};
 

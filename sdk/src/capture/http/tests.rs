@@ -1,5 +1,6 @@
 //! Recorded requests against real servers on this machine.
 
+mod blocking;
 mod requests;
 mod rules;
 

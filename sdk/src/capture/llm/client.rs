@@ -1,6 +1,8 @@
 //! A small client for the chat-completions endpoint, every call recorded.
 
 use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock};
 
 use http::StatusCode;
 use reqwest::Url;
@@ -8,6 +10,7 @@ use serde::Serialize;
 use vocabulary::id::ActionId;
 
 use super::{Endpoint, Reply, Retries};
+use crate::capture::driver::Driver;
 use crate::{Handle, Recorder, Refused};
 
 /// A client for one endpoint. The key goes into the `authorization` header and into no record.
@@ -18,6 +21,8 @@ pub struct Client {
     url: Url,
     key: Option<String>,
     provider: String,
+    /// Started by the first call that blocks.
+    driver: Arc<OnceLock<Driver>>,
 }
 
 impl fmt::Debug for Client {
@@ -41,6 +46,9 @@ pub enum ChatError {
     /// No answer came.
     #[error("no answer from the model")]
     NoAnswer(#[source] reqwest::Error),
+    /// The thread for calls that block cannot be started, or ended.
+    #[error("no thread for a call that blocks: {0}")]
+    Thread(#[source] io::Error),
     /// The provider answered with an error.
     #[error("the model's provider answered with status {status}")]
     Status {
@@ -78,6 +86,7 @@ impl Client {
             url,
             key: key.map(str::to_owned),
             provider: "openai".to_owned(),
+            driver: Arc::default(),
         })
     }
 
@@ -86,6 +95,17 @@ impl Client {
     pub fn provider(mut self, name: &str) -> Self {
         name.clone_into(&mut self.provider);
         self
+    }
+
+    /// The thread that drives calls that block.
+    fn driver(&self) -> io::Result<&Driver> {
+        match self.driver.get() {
+            Some(driver) => Ok(driver),
+            None => {
+                let started = Driver::start()?;
+                Ok(self.driver.get_or_init(|| started))
+            }
+        }
     }
 
     /// A call with `request`, anything that is written as a chat request in JSON: those bytes are sent and recorded.
@@ -109,9 +129,9 @@ pub struct MalformedBase {
     pub why: String,
 }
 
-/// A call about to be made; awaited, it is.
+/// A call about to be made; awaited, it is. [`Chat::send_blocking`] is for code that cannot await.
 #[derive(Debug)]
-#[must_use = "nothing is sent until it is awaited"]
+#[must_use = "nothing is sent until it is awaited, or sent blocking"]
 pub struct Chat<'a> {
     client: &'a Client,
     request: serde_json::Result<String>,
@@ -132,6 +152,36 @@ impl<'a> Chat<'a> {
         self
     }
 
+    /// Makes the call and blocks the thread until its answer is there. A `reqwest::Client` keeps its connections with
+    /// the runtime that opened them, so give one to calls that block and another to those that are awaited.
+    ///
+    /// ```no_run
+    /// # fn example(session: &recount::Handle) -> Result<(), Box<dyn std::error::Error>> {
+    /// use recount::capture::llm::Client;
+    ///
+    /// let llm = Client::new(session.recorder(), reqwest::Client::new(), "http://127.0.0.1:8080/v1", None)?;
+    /// let ask = serde_json::json!({"model": "small-1", "messages": [{"role": "user", "content": "hello"}]});
+    /// let reply = llm.chat(&ask).in_session(session).send_blocking()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As awaiting it, or if the thread that does the work cannot be started.
+    pub fn send_blocking(self) -> Result<Reply, ChatError> {
+        let client = self.client.clone();
+        let driver = self.client.driver().map_err(ChatError::Thread)?;
+        let work = async move {
+            let call = Chat {
+                client: &client,
+                request: self.request,
+                session: self.session,
+                retries: self.retries,
+            };
+            call.send().await
+        };
+        driver.wait(work).map_err(ChatError::Thread)?
+    }
+
     async fn send(self) -> Result<Reply, ChatError> {
         let Client {
             recorder,
@@ -139,6 +189,7 @@ impl<'a> Chat<'a> {
             url,
             key,
             provider,
+            ..
         } = self.client;
         let body = self.request?;
         let session = self

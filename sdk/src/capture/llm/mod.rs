@@ -1,7 +1,7 @@
 //! Calls of language models, in the chat-completions shape of OpenAI.
 //!
 //! Works with any client: [`Handle::chat`] takes the request as it is sent, [`ChatCall::answered`] the body as it came.
-//! With the feature `http`, [`Client`] does both.
+//! With the feature `http`, `Client` does both.
 //!
 //! Agents resend their history with every call. So each message and tool definition is recorded once per session, by a
 //! digest under the session's key, with where it comes from and whether it may instruct or is only material; a call
@@ -110,7 +110,7 @@ impl Handle {
         Ok(ChatCall::begun(begun, tools, retries))
     }
 
-    /// The blocking twin of [`Handle::chat`].
+    /// The blocking twin of `Handle::chat`.
     ///
     /// # Errors
     /// As its twin.

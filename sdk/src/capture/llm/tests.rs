@@ -285,3 +285,35 @@ async fn the_client_sends_what_it_records_and_its_key_goes_into_no_record() {
     let actions = Recorded::of(&recorder).actions();
     assert_eq!(actions[1].begin.int(attribute::ATTEMPT), Some(2));
 }
+
+#[cfg(feature = "http")]
+#[test]
+fn the_client_calls_without_a_runtime_too() {
+    use crate::capture::driver::Driver;
+    let server = Driver::start().unwrap();
+    let address = server.wait(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer = axum::routing::post(|| async { calls_a_tool() });
+        let app = axum::Router::new().route("/v1/chat/completions", answer);
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        address
+    });
+    let (recorder, session) = session();
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let base = format!("http://{}/v1", address.unwrap());
+    let client = Client::new(&recorder, http, &base, None).unwrap();
+    let ask = json!({"model": "small-1", "messages": [{"role": "user", "content": "q"}]});
+    let reply = session.run(|| client.chat(&ask).send_blocking()).unwrap();
+    assert_eq!(reply.calls[0].name, "lookup");
+    let chat = Recorded::of(&recorder).action("chat small-1");
+    assert_eq!(chat.outcome(), Some("success"));
+    assert_eq!(
+        chat.begin.str(attribute::SESSION_ID),
+        Some(session.id().as_str())
+    );
+    drop(server);
+    let gone = client.chat(&ask).in_session(&session).send_blocking();
+    assert!(matches!(gone, Err(ChatError::NoAnswer(_))), "{gone:?}");
+}

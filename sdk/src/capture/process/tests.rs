@@ -1,8 +1,10 @@
 //! Recorded processes.
 
 use super::*;
+#[cfg(feature = "tokio")]
+use crate::capture::testing::{SECRET, is_recorded};
 use crate::{
-    capture::testing::{SECRET, is_recorded, session},
+    capture::testing::session,
     testing::{Recorded, refuse_begins},
 };
 
