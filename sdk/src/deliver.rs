@@ -1,10 +1,16 @@
 //! One export over OTLP/HTTP, and what its answer means for the records in it.
 
+#[cfg(feature = "tls")]
+mod tls;
+
 use std::io::Read;
 use std::time::Duration;
 
 use vocabulary::record::Delivery;
 use vocabulary::wire;
+
+use crate::error::SetupError;
+use crate::settings::Settings;
 
 /// Longest body of an answer that is read.
 const ANSWER_BYTES: u64 = 64 * 1024;
@@ -34,19 +40,24 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    /// `endpoint` is an OTLP/HTTP base address; `/v1/logs` is appended.
-    pub(crate) fn new(endpoint: &str, timeout: Duration, gzip: bool) -> Self {
-        let agent = ureq::Agent::config_builder()
+    /// The endpoint is an OTLP/HTTP base address; `/v1/logs` is appended.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, SetupError> {
+        let timeout = settings.export_timeout;
+        let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
             .max_redirects(0)
             .timeout_connect(Some(timeout.min(Duration::from_secs(2))))
             .timeout_global(Some(timeout))
-            .user_agent(concat!("recount/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
-        let url = format!("{}/v1/logs", endpoint.trim_end_matches('/'));
-        Self { agent, url, gzip }
+            .user_agent(concat!("recount/", env!("CARGO_PKG_VERSION")));
+        #[cfg(feature = "tls")]
+        let config = config.tls_config(tls::config(settings.authorities.as_deref())?);
+        let url = format!("{}/v1/logs", settings.endpoint.trim_end_matches('/'));
+        Ok(Self {
+            agent: config.build().new_agent(),
+            url,
+            gzip: settings.gzip,
+        })
     }
 
     /// Sends one `ExportLogsServiceRequest` and reads the answer.

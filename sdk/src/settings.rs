@@ -48,6 +48,10 @@ pub(crate) struct Inherited {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) endpoint: String,
+    /// Whether `http://` may leave this host.
+    pub(crate) plaintext: bool,
+    /// A PEM file with the authorities that a collector's certificate may come from.
+    pub(crate) authorities: Option<PathBuf>,
     pub(crate) folder: Option<PathBuf>,
     pub(crate) strict_wait: Duration,
     pub(crate) export_timeout: Duration,
@@ -63,6 +67,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             endpoint: DEFAULT_ENDPOINT.to_owned(),
+            plaintext: false,
+            authorities: None,
             folder: None,
             strict_wait: Duration::from_secs(5),
             export_timeout: Duration::from_secs(10),
@@ -106,11 +112,14 @@ impl Settings {
                 ));
             }
         };
-        settings.sync = match variable("RECOUNT_SPOOL_SYNC").as_deref() {
-            None | Some("0" | "false") => false,
-            Some("1" | "true") => true,
-            Some(other) => return Err(wrong("RECOUNT_SPOOL_SYNC", other, "not one of 0, 1")),
+        let flag = |name: &'static str| match variable(name).as_deref() {
+            None | Some("0" | "false") => Ok(false),
+            Some("1" | "true") => Ok(true),
+            Some(other) => Err(wrong(name, other, "not one of 0, 1")),
         };
+        settings.sync = flag("RECOUNT_SPOOL_SYNC")?;
+        settings.plaintext = flag("RECOUNT_PLAINTEXT")?;
+        settings.authorities = variable("RECOUNT_CA").map(PathBuf::from);
         settings.inherited = Inherited::read(
             variable("RECOUNT_SESSION").as_deref(),
             variable("TRACEPARENT").as_deref(),
@@ -122,24 +131,26 @@ impl Settings {
     /// Refuses what would only fail later, and without a caller to tell.
     pub(crate) fn check(&self) -> Result<(), SetupError> {
         let endpoint = &self.endpoint;
-        let rest = match endpoint.split_once("://") {
-            Some(("http", rest)) => rest,
-            Some(("https", _)) => {
-                let why = "this build has no TLS; run a collector on this host, which is the intended set-up";
-                return Err(wrong("RECOUNT_COLLECTOR", endpoint, why));
-            }
-            _ => {
-                return Err(wrong(
-                    "RECOUNT_COLLECTOR",
-                    endpoint,
-                    "not an address like http://127.0.0.1:4318",
-                ));
-            }
+        let refused = |why| Err(wrong("RECOUNT_COLLECTOR", endpoint, why));
+        let Some((scheme, rest)) = endpoint.split_once("://") else {
+            return refused("not an address like http://127.0.0.1:4318");
         };
         if rest.is_empty() || rest.contains(char::is_whitespace) {
-            return Err(wrong("RECOUNT_COLLECTOR", endpoint, "no host"));
+            return refused("no host");
         }
-        Ok(())
+        match scheme {
+            "http" if self.plaintext || is_loopback(rest) => Ok(()),
+            "http" => refused(
+                "records would cross the network readable by anyone; use https:// (feature `tls`), run a collector \
+                 on this host, or set RECOUNT_PLAINTEXT=1 where the network itself is private",
+            ),
+            "https" if cfg!(feature = "tls") => Ok(()),
+            "https" => refused(
+                "this build has no TLS; build with the feature `tls` of the crate `recount`, or run a collector on \
+                 this host and use http://127.0.0.1:4318",
+            ),
+            _ => refused("not an address like http://127.0.0.1:4318"),
+        }
     }
 
     /// The spool's folder: as set, else below the state folder of the XDG
@@ -156,6 +167,22 @@ impl Settings {
             .or_else(|| absolute("HOME").map(|home| home.join(".local/state/recount/spool")))
             .unwrap_or_else(|| std::env::temp_dir().join("recount-spool"))
     }
+}
+
+/// Whether what follows `http://` names this host.
+fn is_loopback(rest: &str) -> bool {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority
+        .strip_prefix('[')
+        .and_then(|v6| v6.split_once(']'))
+    {
+        Some((v6, _)) => v6,
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 impl Inherited {
@@ -255,6 +282,41 @@ mod tests {
                 .to_string()
                 .contains("localhost:4318")
         );
+    }
+
+    #[test]
+    fn records_leave_the_host_readable_only_where_that_was_said() {
+        let check = |endpoint: &str, plaintext| {
+            let settings = Settings {
+                endpoint: endpoint.to_owned(),
+                plaintext,
+                ..Settings::default()
+            };
+            settings.check().map_err(|error| error.to_string())
+        };
+        for here in [
+            "http://127.0.0.1:4318",
+            "http://127.8.0.1",
+            "http://LocalHost:1/x",
+            "http://[::1]:4318",
+        ] {
+            assert_eq!(check(here, false), Ok(()), "{here}");
+        }
+        for away in [
+            "http://10.0.0.7:4318",
+            "http://localhost.example.test:4318",
+            "http://127.0.0.1.example.test",
+            "http://user@127.0.0.1:4318",
+        ] {
+            let error = check(away, false).unwrap_err();
+            assert!(error.contains("https://") && error.contains("RECOUNT_PLAINTEXT=1"));
+            assert_eq!(check(away, true), Ok(()), "{away}");
+        }
+        let https = check("https://collector.example.test", false);
+        match cfg!(feature = "tls") {
+            true => assert_eq!(https, Ok(())),
+            false => assert!(https.unwrap_err().contains("the feature `tls`")),
+        }
     }
 
     #[test]

@@ -38,6 +38,21 @@ impl RecorderBuilder {
         self
     }
 
+    /// Lets records leave this host over `http://`, readable by whoever is on
+    /// the way: for networks that are private by themselves. Off.
+    pub fn plaintext(mut self, on: bool) -> Self {
+        self.settings.plaintext = on;
+        self
+    }
+
+    /// A PEM file with the authorities that an `https://` collector's
+    /// certificate may come from; those of the system without this. Needs the
+    /// feature `tls`.
+    pub fn authorities(mut self, pem: impl Into<PathBuf>) -> Self {
+        self.settings.authorities = Some(pem.into());
+        self
+    }
+
     /// The spool's folder; made with mode 0700 when it is not there. Several
     /// processes may share it.
     pub fn spool(mut self, folder: impl Into<PathBuf>) -> Self {
@@ -129,7 +144,8 @@ impl RecorderBuilder {
         let (new, run) = new_ids(&clock);
         let producer = self.producer.unwrap_or(new);
         let folder = settings.folder(|name| std::env::var(name).ok());
-        let origin = Origin::new(&self.resource_of(producer, run));
+        let resource = self.resource_of(producer, run);
+        let origin = Origin::new(&resource);
         let identity = Identity {
             producer: *producer.as_bytes(),
             run: *run.as_bytes(),
@@ -146,7 +162,7 @@ impl RecorderBuilder {
             folder: folder.display().to_string(),
             source,
         })?;
-        let exporter = Exporter::new(&settings.endpoint, settings.export_timeout, settings.gzip);
+        let exporter = Exporter::new(settings)?;
         let own = spool.line();
         let engine = Arc::new(Engine::new(
             spool,
@@ -161,6 +177,7 @@ impl RecorderBuilder {
             Some((producer, run)),
         );
         core.clock = clock;
+        core.removed = resource.all_removed().to_vec();
         let recorder = Recorder {
             core: Arc::new(core),
         };

@@ -14,3 +14,5 @@ mod delivery;
 mod ending;
 mod records;
 mod survival;
+#[cfg(feature = "tls")]
+mod tls;
