@@ -44,6 +44,43 @@ pub fn path(level: u8, n: u64, width: u64) -> String {
     format!("tile/{level}/{}{partial}", groups.join("/"))
 }
 
+/// A tile as its path names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TilePath {
+    /// Tree level divided by 8.
+    pub level: u8,
+    /// Number of the tile in its level.
+    pub n: u64,
+    /// How many of its hashes are meant: 256, or fewer of a partial tile.
+    pub width: u64,
+}
+
+impl TilePath {
+    /// Reads what [`path`] writes after `tile/`; `None` for anything else, however alike it reads: a tile has one path.
+    #[must_use]
+    pub fn parse(path: &str) -> Option<Self> {
+        let (level, rest) = path.split_once('/')?;
+        let level = level.parse().ok().filter(|level: &u8| *level < 64)?;
+        let (groups, width) = match rest.split_once(".p/") {
+            Some((groups, width)) => {
+                let width = width.parse().ok();
+                (groups, width.filter(|width| (1..WIDTH).contains(width))?)
+            }
+            None => (rest, WIDTH),
+        };
+        let mut n = 0u64;
+        for group in groups.split('/') {
+            let digits = group.strip_prefix('x').unwrap_or(group);
+            if digits.len() != 3 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            n = n.checked_mul(1000)?.checked_add(digits.parse().ok()?)?;
+        }
+        let named = Self { level, n, width };
+        (self::path(level, n, width).strip_prefix("tile/") == Some(path)).then_some(named)
+    }
+}
+
 /// The root over the hashes of a full tile: one hash of the tile above. `None` unless it is full.
 #[must_use]
 pub fn tile_root(hashes: &[u8]) -> Option<Hash> {
@@ -128,5 +165,43 @@ impl Tiler {
             level += 1;
         }
         self.size += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tile_path_reads_back() {
+        for (level, n, width) in [(0, 0, 256), (1, 1_234_067, 256), (0, 5, 17)] {
+            let path = super::path(level, n, width);
+            let path = path.strip_prefix("tile/").unwrap();
+            assert_eq!(
+                TilePath::parse(path),
+                Some(TilePath { level, n, width }),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_written_otherwise_is_none() {
+        for path in [
+            "0/5",
+            "0/0005",
+            "00/005",
+            "0/x000/005",
+            "0/005.p/256",
+            "0/005.p/0",
+            "64/000",
+            "0/+05",
+            "0/005.p/007",
+            "0/x999/x999/x999/x999/x999/x999/x999/999",
+            "entries/000",
+            "",
+        ] {
+            assert_eq!(TilePath::parse(path), None, "{path}");
+        }
     }
 }
