@@ -7,6 +7,8 @@
 )]
 
 mod bundle;
+#[cfg(feature = "door")]
+mod fuzz;
 mod hostile;
 mod memory;
 mod notes;
