@@ -1,5 +1,6 @@
 //! The command line: what can be asked for. `--help` is the contract.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ledger::store::ErasureReason;
@@ -62,6 +63,8 @@ pub(crate) enum Command {
     Doctor,
     /// Every setting, its value and where it came from
     Config,
+    /// Be a witness of other ledgers: cosign their checkpoints, and never two histories of one
+    Witness(Witness),
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +124,44 @@ pub(crate) struct Adopt {
     /// Where the collector listens [default: http://127.0.0.1:4318]
     #[arg(long, value_name = "URL")]
     pub(crate) collector: Option<String>,
+}
+
+/// Without a subcommand: listen until stopped.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Witness {
+    #[command(subcommand)]
+    pub(crate) command: Option<WitnessCommand>,
+    /// Where to listen; what is asked and answered is signed, so plain HTTP will do
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4380")]
+    pub(crate) listen: SocketAddr,
+    /// A log to witness, by the key in its ledger.pub; beside those that `witness trust` added
+    #[arg(long = "trust", value_name = "VKEY")]
+    pub(crate) logs: Vec<String>,
+    /// Keep the key that comes with the first request of an unknown log, and trust it from then on
+    #[arg(long)]
+    pub(crate) trust_on_first_use: bool,
+    /// With --trust-on-first-use: only logs of this name [default: any]
+    #[arg(long, value_name = "NAME", requires = "trust_on_first_use")]
+    pub(crate) origin: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WitnessCommand {
+    /// Create the folder of a witness and its key
+    Init {
+        /// Name of the witness in its cosignatures, like witness.example.org/attic
+        #[arg(long, value_name = "NAME")]
+        name: String,
+    },
+    /// Print the key that collectors and verifiers need
+    Vkey,
+    /// Witness this log from now on
+    Trust {
+        /// The key in the log's ledger.pub
+        #[arg(value_name = "VKEY")]
+        vkey: String,
+    },
 }
 
 #[derive(Debug, Args)]

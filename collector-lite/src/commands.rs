@@ -11,6 +11,7 @@ mod maintain;
 mod source;
 mod status;
 mod verify;
+mod witness;
 
 use std::path::Path;
 
@@ -25,6 +26,9 @@ use crate::settings::{Access, KEYS, Raw, Settings, config_file};
 /// Runs the command; the exit code.
 pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
     let env = |name: &str| std::env::var(name).ok();
+    if let Command::Witness(options) = &cli.command {
+        return witness::witness(cli, options);
+    }
     let file = config_file(cli.common.config.clone(), &env);
     let raw = Raw::gather(&cli.flags(), &env, file.as_deref())?;
     let access = match &cli.command {
@@ -48,6 +52,8 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
         Command::Checkpoint => checkpoint::checkpoint(&settings),
         Command::Erase(options) => erase::erase(&settings, options),
         Command::Doctor => doctor::doctor(&settings),
+        // It has no ledger and no settings of one.
+        Command::Witness(options) => witness::witness(cli, options),
         Command::Adopt(options) => {
             adopt::adopt(&settings, &options.dir, options.collector.as_deref())
         }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use ledger::reader::ReadError;
 use ledger::store::StoreError;
 
+use crate::witness::shelf::ShelfError;
+
 /// Exit codes of both programs; the same words as `recount --help`.
 pub(crate) mod exit {
     /// Done, and intact.
@@ -73,6 +75,9 @@ pub(crate) enum Error {
     /// A spool that cannot be shipped.
     #[error("spool {}: {why}", path.display())]
     Spool { path: PathBuf, why: String },
+    /// A witness's folder.
+    #[error(transparent)]
+    Shelf(#[from] ShelfError),
     /// The ledger is not what was written.
     #[error("{what}")]
     NotIntact { what: String },
@@ -115,6 +120,7 @@ impl Error {
             Self::Usage { .. } => exit::USAGE,
             Self::NoMatch { .. } => exit::NO_MATCH,
             Self::NotIntact { .. } => exit::NOT_INTACT,
+            Self::Shelf(error) => shelf_code(error),
         }
     }
 
@@ -146,6 +152,7 @@ impl Error {
             Self::Halted { .. } => {
                 "free the cause, then start it again; senders keep what was not acknowledged".into()
             }
+            Self::Shelf(error) => shelf_hint(error),
             Self::Spool { .. } => "name the folder that the agent's SDK spooled to".to_owned(),
             Self::NotIntact { .. } => {
                 "keep the store as it is: copy it before anything else is done to it".to_owned()
@@ -158,6 +165,33 @@ impl Error {
             Self::File { .. } | Self::System { .. } => String::new(),
         }
     }
+}
+
+fn shelf_code(error: &ShelfError) -> u8 {
+    match error {
+        ShelfError::Damaged { .. } => exit::NOT_INTACT,
+        ShelfError::Exists { .. } | ShelfError::Name { .. } => exit::USAGE,
+        ShelfError::Io { source, .. } => match source.kind() {
+            std::io::ErrorKind::PermissionDenied => exit::NOT_ALLOWED,
+            _ => exit::UNAVAILABLE,
+        },
+        ShelfError::Locked { .. } => exit::UNAVAILABLE,
+    }
+}
+
+fn shelf_hint(error: &ShelfError) -> String {
+    match error {
+        ShelfError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            "create a witness with: recount-collector witness init --store DIR --name NAME"
+        }
+        ShelfError::Damaged { .. } => {
+            "put the file back from a backup that is not older; a witness that forgets cosigns a fork"
+        }
+        ShelfError::Locked { .. } => "one process answers for a witness: stop the other one",
+        ShelfError::Exists { .. } => "choose an empty folder with --store",
+        ShelfError::Io { .. } | ShelfError::Name { .. } => "",
+    }
+    .to_owned()
 }
 
 fn store_code(error: &StoreError) -> u8 {

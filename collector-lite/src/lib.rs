@@ -15,6 +15,7 @@ mod intake;
 mod reader_door;
 mod serve;
 mod spool;
+mod witness;
 
 use std::ffi::OsString;
 use std::io::Write;

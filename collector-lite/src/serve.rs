@@ -43,7 +43,7 @@ pub(crate) fn serve(settings: &Settings, create: bool) -> Result<u8, Error> {
     runtime.block_on(run(settings, created))
 }
 
-fn log(filter: &str) {
+pub(crate) fn log(filter: &str) {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "info".into());
     // A second start in one process, as in tests, keeps the first.
     let _ = tracing_subscriber::fmt()
@@ -176,7 +176,7 @@ fn halt(fatal: &Fatal) {
 }
 
 /// Listens on an address, or names it and the flag that changes it.
-async fn listen(
+pub(crate) async fn listen(
     address: Option<SocketAddr>,
     flag: &'static str,
 ) -> Result<Option<(TcpListener, SocketAddr)>, Error> {
@@ -291,7 +291,7 @@ fn announce(ready: &Ready) {
 }
 
 /// Receives SIGTERM and SIGINT from the call on; ends with the first of them.
-fn stop_signals() -> impl Future<Output = ()> {
+pub(crate) fn stop_signals() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = (
         signal(SignalKind::terminate()),

@@ -18,6 +18,10 @@ const COMMANDS: &[&str] = &[
     "adopt",
     "doctor",
     "config",
+    "witness",
+    "witness init",
+    "witness vkey",
+    "witness trust",
 ];
 
 #[test]

@@ -19,3 +19,4 @@ mod reading;
 mod refusing;
 mod sealing;
 mod sessions;
+mod witness;

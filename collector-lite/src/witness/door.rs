@@ -1,0 +1,94 @@
+//! The witness over HTTP: `POST /add-checkpoint`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use ledger::note::VerifierKey;
+use tokio::net::TcpListener;
+
+use super::judge::Refusal;
+use super::request::{MAX_BODY, Request};
+use super::shelf::{Shelf, Verdict};
+use crate::clock;
+
+/// The header in which a collector says which key is its own, for witnesses that trust on first use. Others pass over
+/// it.
+pub(crate) const VKEY: &str = "recount-vkey";
+
+/// How long a body may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Answers until the end of `until`.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    shelf: Arc<Shelf>,
+    until: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/add-checkpoint", post(add_checkpoint))
+        .with_state(shelf)
+        .into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, router)
+        .with_graceful_shutdown(until)
+        .await
+}
+
+async fn add_checkpoint(
+    State(shelf): State<Arc<Shelf>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let say = |status: StatusCode, what: &dyn std::fmt::Display| {
+        (status, format!("{what}\n")).into_response()
+    };
+    let body = match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) => return say(StatusCode::PAYLOAD_TOO_LARGE, &error),
+        Err(_) => return say(StatusCode::REQUEST_TIMEOUT, &"the body took too long"),
+    };
+    let request = match Request::parse(&body) {
+        Ok(request) => request,
+        Err(error) => return say(StatusCode::BAD_REQUEST, &error),
+    };
+    let offered = headers.get(VKEY).and_then(|value| value.to_str().ok());
+    let offered = offered.and_then(|vkey| VerifierKey::parse(vkey).ok());
+    let origin = &request.checkpoint.origin;
+    let now_s = clock::now_ns() / 1_000_000_000;
+    match shelf.answer(&request, offered.as_ref(), now_s) {
+        Ok(Verdict::Cosigned(line)) => {
+            tracing::info!(origin, size = request.checkpoint.head.size, "cosigned");
+            (StatusCode::OK, line).into_response()
+        }
+        Ok(Verdict::Refused(refusal)) => {
+            tracing::warn!(origin, size = request.checkpoint.head.size, %refusal, "not cosigned");
+            refused(&refusal)
+        }
+        Err(error) => {
+            tracing::error!(%error, "nothing is cosigned for {origin} until this is mended");
+            say(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                &"the witness cannot use its own folder",
+            )
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let (Refusal::OtherSize { held, .. } | Refusal::OtherRoot { held }) = refusal else {
+        return (status, format!("{refusal}\n")).into_response();
+    };
+    let mut response = (status, format!("{held}\n")).into_response();
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/x.tlog.size"),
+    );
+    response
+}
