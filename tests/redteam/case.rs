@@ -212,12 +212,23 @@ impl Case {
         Ok(Outcome::of(&mut command)?)
     }
 
+    /// The account of a session or request, whatever it ended with.
+    pub(crate) fn account(&self, query: &str) -> Result<serde_json::Value, Failed> {
+        Ok(self.recount(&["show", query, "-o", "json"])?.json()?)
+    }
+
     /// `recount … --store` on the case's store.
     pub(crate) fn recount(&self, args: &[&str]) -> Result<Outcome, Failed> {
         let store = self.store();
         let store = store.to_str().ok_or("a path in UTF-8")?;
         self.reader(Recount, &[args, &["--store", store]].concat())
     }
+}
+
+/// Whether an account lists a problem of this kind.
+pub(crate) fn has_problem(account: &serde_json::Value, kind: &str) -> bool {
+    let problems = account["problems"].as_array();
+    problems.is_some_and(|list| list.iter().any(|problem| problem["kind"] == kind))
 }
 
 impl Verified {

@@ -9,6 +9,7 @@ mod attack;
 mod case;
 mod encoding;
 mod forge;
+mod producers;
 mod proof;
 mod scene;
 mod storage;
@@ -39,5 +40,5 @@ fn main() -> ExitCode {
 /// Every row, by family.
 fn attacks() -> &'static [Attack] {
     static ATTACKS: std::sync::OnceLock<Vec<Attack>> = std::sync::OnceLock::new();
-    ATTACKS.get_or_init(|| [storage::ATTACKS, encoding::ATTACKS].concat())
+    ATTACKS.get_or_init(|| [storage::ATTACKS, producers::ATTACKS, encoding::ATTACKS].concat())
 }

@@ -6,6 +6,7 @@ use ledger::leaf::{ControlBody, ControlLeaf};
 use ledger::reader::{Find, Reader as _};
 use ledger::store::Folder;
 use libtest_mimic::Failed;
+use recount::Recorder;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -101,6 +102,46 @@ pub(crate) fn serve(store: &Path, more: &[&str]) -> Result<Hidden, Failed> {
     Ok(Hidden::spawn(&mut serve_command(store, more)?, true)?)
 }
 
+/// A string attribute in OTLP/JSON.
+pub(crate) fn text(key: &str, value: &str) -> String {
+    format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#)
+}
+
+/// An SDK's numbered records of one run as an OTLP/JSON export; `mark` makes their bytes different from others'.
+pub(crate) fn numbered(session: &str, run: &str, numbers: &[u64], mark: &str) -> String {
+    let records: Vec<String> = numbers
+        .iter()
+        .map(|n| {
+            let number = format!(r#",{{"key":"recount.seq","value":{{"intValue":"{n}"}}}}"#);
+            record(session, *n, &format!("{number},{}", text("mark", mark)))
+        })
+        .collect();
+    let producer = [text("recount.producer", "p"), text("recount.run", run)];
+    wrapped(&format!(",{}", producer.join(",")), &records)
+}
+
+/// An SDK recorder of an agent that sends to this collector and spools below this folder.
+pub(crate) fn recorder(
+    collector: &Hidden,
+    spool: &Path,
+) -> Result<recount::RecorderBuilder, Failed> {
+    let address = collector.ready().otlp_http.clone().ok_or("a door")?;
+    Ok(Recorder::builder("redteam")
+        .collector(format!("http://{address}"))
+        .spool(spool))
+}
+
+/// Sends a signal by its name to a process that this test started.
+pub(crate) fn signal(collector: &Hidden, name: &str) -> Result<(), Failed> {
+    let pid = collector.ready().pid.to_string();
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &pid])
+        .status()?;
+    sent.success()
+        .then_some(())
+        .ok_or_else(|| "no such process".into())
+}
+
 /// Records of one session as an OTLP/JSON export; every record names request `47892`.
 pub(crate) fn export(session: &str, records: std::ops::Range<u64>) -> String {
     let records: Vec<String> = records.map(|i| record(session, i, "")).collect();
@@ -109,9 +150,6 @@ pub(crate) fn export(session: &str, records: std::ops::Range<u64>) -> String {
 
 /// One log record in OTLP/JSON, with further attributes.
 pub(crate) fn record(session: &str, i: u64, attributes: &str) -> String {
-    let text = |key: &str, value: &str| {
-        format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#)
-    };
     let body = format!("step {i} of {session}: paid 17.00 EUR to account 4711");
     let (session, request) = (
         text("session.id", session),
@@ -124,7 +162,7 @@ pub(crate) fn record(session: &str, i: u64, attributes: &str) -> String {
 
 /// Log records under one Resource with further attributes.
 pub(crate) fn wrapped(resource: &str, records: &[String]) -> String {
-    let service = r#"{"key":"service.name","value":{"stringValue":"agent"}}"#;
+    let service = text("service.name", "agent");
     let records = records.join(",");
     format!(
         r#"{{"resourceLogs":[{{"resource":{{"attributes":[{service}{resource}]}},"scopeLogs":[{{"scope":{{"name":"redteam"}},"logRecords":[{records}]}}]}}]}}"#

@@ -1,0 +1,110 @@
+//! What the numbers of a producer's records show: replays, holes, new runs.
+
+use libtest_mimic::Failed;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use crate::attack::When;
+use crate::case::{Case, has_problem};
+use crate::scene::{self, numbered};
+
+pub(super) fn replay(case: &mut Case) -> Result<(), Failed> {
+    let mut collector = case.start()?;
+    for body in [
+        scene::export("again", 0..3),
+        numbered("again", "r", &[0, 1, 2], ""),
+    ] {
+        let first = scene::sealed(&collector, &body)?
+            .receipt
+            .ok_or("a receipt")?;
+        let second = case.attack(|_| scene::sealed(&collector, &body))?;
+        let second = second.receipt.ok_or("a receipt")?;
+        if second["duplicates"] != 3 || first["ledger_size"] != second["ledger_size"] {
+            return Err(format!("{first} then {second}").into());
+        }
+    }
+    collector.stop()?;
+    if scene::items(&case.store(), "again")?.len() != 6 {
+        return Err("the replay was sealed".into());
+    }
+    case.caught(When::Ingest);
+    Ok(())
+}
+
+pub(super) fn suppress(case: &mut Case) -> Result<(), Failed> {
+    let mut collector = case.start()?;
+    let mut numbers = vec![0, 1, 2, 3, 4];
+    case.attack(|_| {
+        numbers.remove(2);
+        Ok(())
+    })?;
+    scene::sealed(&collector, &numbered("quiet", "r", &numbers, ""))?;
+    collector.stop()?;
+    let account = case.account("quiet")?;
+    let integrity = &account["integrity"];
+    let told = integrity["not_proven"].to_string() + &integrity["gaps"].to_string();
+    if !told.contains("1 records of the same producers") && !has_problem(&account, "record_missing")
+    {
+        return Err(format!("{integrity:#}").into());
+    }
+    case.caught(When::Verify);
+    Ok(())
+}
+
+pub(super) fn restarted_numbers(case: &mut Case) -> Result<(), Failed> {
+    let mut collector = case.start()?;
+    scene::sealed(&collector, &numbered("twice", "r-1", &[0, 1, 2], "first"))?;
+    let answer =
+        case.attack(|_| scene::sealed(&collector, &numbered("twice", "r-2", &[0, 1], "second")))?;
+    if answer
+        .receipt
+        .is_none_or(|receipt| receipt.get("duplicates").is_some())
+    {
+        return Err("the second run was taken for the first".into());
+    }
+    collector.stop()?;
+    if scene::items(&case.store(), "twice")?.len() != 5 {
+        return Err("a record was lost".into());
+    }
+    let status = &case.account("twice")?["integrity"]["status"];
+    if *status != "open" {
+        return Err(format!("{status}").into());
+    }
+    case.caught(When::Verify);
+    Ok(())
+}
+
+pub(super) fn lost_answer(case: &mut Case) -> Result<(), Failed> {
+    let body = scene::export("retried", 0..3);
+    let mut collector = case.start()?;
+    case.attack(|dir| {
+        let address = collector.ready().otlp_http.clone().ok_or("a door")?;
+        let mut stream = std::net::TcpStream::connect(address)?;
+        let head = "POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/json";
+        write!(
+            stream,
+            "{head}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        // The commit is seen from outside; nobody reads the answer.
+        let acked = || scene::read(&dir.join("acked"));
+        let (before, deadline) = (acked()?, Instant::now() + Duration::from_secs(10));
+        while acked()? == before && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    })?;
+    collector.kill()?;
+    let mut collector = case.start()?;
+    let answer = scene::sealed(&collector, &body)?
+        .receipt
+        .ok_or("a receipt")?;
+    collector.stop()?;
+    let sealed = scene::items(&case.store(), "retried")?.len();
+    if sealed != 3 || answer["duplicates"] != 3 {
+        return Err(format!("{sealed} records, {answer}").into());
+    }
+    case.verify()?.finds_nothing()?;
+    case.caught(When::Ingest);
+    Ok(())
+}
