@@ -62,9 +62,14 @@ pub(crate) fn item(i: u64) -> Vec<u8> {
 
 impl Memory {
     pub(crate) fn new() -> Self {
-        let id = LedgerId([7; 32]);
+        Self::named([7; 32], [42; 32])
+    }
+
+    /// A ledger of this name, signed by the key of this seed.
+    pub(crate) fn named(id: [u8; 32], seed: [u8; 32]) -> Self {
+        let id = LedgerId(id);
         let mut this = Self {
-            seed: [42; 32],
+            seed,
             id,
             origin: default_origin(&id),
             control: Vec::new(),

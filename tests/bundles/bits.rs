@@ -1,0 +1,7 @@
+//! Every bit counts.
+
+use libtest_mimic::Trial;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    Vec::new()
+}
