@@ -1,6 +1,8 @@
 //! Random ledgers, and bundles of some of their streams.
 
 use ledger::bundle::{Bundle, BundleError, Evidence, Verdict, check};
+use ledger::checkpoint::Checkpoint;
+use ledger::cosignature::Cosigner;
 use ledger::leaf::{
     Cause, ConfigChange, ControlBody, GapNote, Receipt, RequestBinding, SessionLink, StreamId,
 };
@@ -75,7 +77,7 @@ impl World {
 
 fn act(memory: &mut Memory, random: &mut Random, at: usize, most: u64) {
     let stream = memory.streams[at].hint.stream;
-    match random.below(12) {
+    match random.below(14) {
         0..=4 => {
             for i in 0..random.below(most + 1) {
                 memory.record(at, &item(i));
@@ -132,6 +134,22 @@ fn act(memory: &mut Memory, random: &mut Random, at: usize, most: u64) {
             let config = [3; 32];
             memory.seal(&change, |commitment| ControlBody::ConfigChange {
                 config,
+                commitment,
+            });
+        }
+        11 => drop(memory.seal_epoch()),
+        12 => {
+            let head = memory.root();
+            let origin = memory.origin.clone();
+            let witness = Cosigner::new("witness.test/w", &[5; 32]).expect("a key");
+            let text = Checkpoint { origin, head }.text();
+            let receipt = Receipt {
+                holder: witness.key().to_string(),
+                receipt: witness.cosign(&text, 1_780_000_000).into_bytes(),
+            };
+            memory.seal(&receipt, |commitment| ControlBody::AnchorReceipt {
+                head,
+                kind: 4,
                 commitment,
             });
         }

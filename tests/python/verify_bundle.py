@@ -180,14 +180,22 @@ def parse_signature(line):
     return name, data[:4], data[4:]
 
 
-def open_checkpoint(data, name, key):
-    """Size and root that the key signed."""
+def open_line(data, name, key):
+    """The text of a note that the key signed."""
     text, signatures = parse_note(data)
+    if key is None:
+        raise Wrong("there is no key")
     own = [s for n, i, s in signatures if n == name and i == key_id(name, 1, key)]
     if not own:
         raise Wrong(f"no signature by {name}")
     if not all(len(s) == 64 and verifies(key, text.encode(), s) for s in own):
         raise Wrong(f"the signature by {name} does not verify")
+    return text
+
+
+def open_checkpoint(data, name, key):
+    """Size and root that the key signed."""
+    text = open_line(data, name, key)
     origin, size, root = parse_checkpoint(text)
     if origin != name:
         raise Wrong("the origin is not the name of the key")
@@ -678,25 +686,37 @@ class Check:
             self.say("NOTE", "left-out", "other streams and newer heads may be left out: not every leaf is here")
 
     def check_seals(self):
-        if self.key is None:
+        newest = 0
+        for leaf in self.leaves:
+            if leaf.unix_ns < newest:
+                self.fail("leaves", f"ledger leaf {leaf.index} is older than the one before it")
+            newest = max(newest, leaf.unix_ns)
+        if self.key is None or self.ledger_id is None:
             return
-        epoch, key = 0, self.key[1]
+        epoch, key, before = 0, self.key[1], len(self.wrong)
         for leaf in self.leaves:
             if leaf.kind != 9:
                 continue
             number, (size, root), following, _, signature = leaf.body
-            before = self.tree.root_at(leaf.index) if self.tree else None
-            message = pad32("recount/epoch/v1") + (self.ledger_id or b"") + leaf.leaf[:-64]
-            if size != leaf.index or before not in (None, root):
+            found = self.tree.root_at(leaf.index) if self.tree else None
+            message = pad32("recount/epoch/v1") + self.ledger_id + leaf.leaf[:-64]
+            if size != leaf.index or found not in (None, root):
                 self.fail("epochs", f"the seal at {leaf.index} names another tree than the one before it")
-            elif number != epoch:
+            if number != epoch:
                 self.fail("epochs", f"epoch {number} is sealed where {epoch} is due")
-            elif not verifies(key, message, signature) or not is_key(following):
+            if key is None or not verifies(key, message, signature):
                 self.fail("epochs", f"the key of epoch {number} did not sign the seal at {leaf.index}")
-            else:
-                epoch, key = epoch + 1, following
-        self.say("NOTE" if epoch == 0 else "PASS", "epochs",
-                 f"{epoch} epochs are sealed, each by the key that the seal before it names")
+            if not is_key(following):
+                self.fail("epochs", f"the seal at {leaf.index} names no good key")
+            epoch, key = epoch + 1, following if is_key(following) else None
+        if epoch > 0 and self.size is not None:
+            try:
+                open_line(self.files["checkpoint"], self.key[0] + "/epoch", key)
+            except Wrong as error:
+                self.fail("epochs", f"the checkpoint, in epoch {epoch}: {error}")
+        if len(self.wrong) == before:
+            self.say("PASS" if epoch else "NOTE", "epochs", f"{epoch} epochs are sealed, each over its tree and by "
+                     "the key that the seal before it names" if epoch else "the ledger has no epoch seals")
 
     def check_receipts(self):
         kinds = {1: "file", 2: "git", 3: "object store", 4: "witness", 5: "RFC 3161"}
@@ -724,14 +744,13 @@ class Check:
         text = f"{self.key[0]}\n{size}\n{base64.b64encode(root).decode()}\n"
         try:
             name, key = parse_vkey(holder, 4)
-            lines = receipt.decode("utf-8").split("\n")
-            signatures = [parse_signature(line) for line in lines[:-1]]
+            found, signatures = parse_note(text.encode() + b"\n" + receipt)
             own = [s for n, i, s in signatures if n == name and i == key_id(name, 4, key)]
-            if lines[-1] != "" or not own:
+            if found != text or not own:
                 raise Wrong(f"{name} did not sign")
             time = max(cosigned(name, key, text, signature) for signature in own)
             self.say("PASS", "witnesses", f"{name} cosigned size {size} at {time}")
-        except (Wrong, UnicodeDecodeError) as error:
+        except Wrong as error:
             self.fail("witnesses", f"the receipt at {index}: {error}")
 
 

@@ -3,12 +3,13 @@
 
 use super::Bundle;
 use crate::checkpoint::Checkpoint;
-use crate::leaf::{
-    self, ControlBody, ControlLeaf, GapNote, Malformed, Private, Receipt, TreeHead, epoch_message,
-};
-use crate::note::VerifierKey;
+use crate::cosignature::WitnessKey;
+use crate::leaf::{self, ControlBody, ControlLeaf, GapNote, Malformed, Private, Receipt, TreeHead};
+use crate::note::Note;
 use crate::reader::{Find, ReadError, Reader, StoredControl};
 use crate::tree::Hash;
+use crate::verify::epochs::Epochs;
+use crate::verify::report::{AnchorSeen, Evidence};
 use crate::verify::{
     Finding, FindingKind, Place, Sealed, Trusted, VerifiedLedger, VerifiedStream, Verifier,
 };
@@ -39,6 +40,8 @@ pub struct CarriedReceipt {
     pub receipt: Option<Receipt>,
     /// Whether the head was recomputed; the leaves for it may not be carried.
     pub recomputed: bool,
+    /// When a witness cosigned, where that is what was returned: Unix seconds.
+    pub cosigned: Option<u64>,
 }
 
 /// What a bundle shows.
@@ -50,8 +53,8 @@ pub struct BundleReport {
     pub carried: u64,
     /// Each stream.
     pub streams: Vec<VerifiedStream>,
-    /// Epoch seals that hold, from epoch 0 on.
-    pub seals: u64,
+    /// The chain of epoch keys.
+    pub epochs: Option<Epochs>,
     /// Records that a gap leaf says are missing, and which producer's.
     pub gaps: Vec<Sealed<GapNote>>,
     /// Receipts of anchors and witnesses.
@@ -63,6 +66,29 @@ pub struct BundleReport {
 }
 
 impl BundleReport {
+    /// What a report is judged from.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        let mut evidence = Evidence::of_ledger(&self.ledger);
+        for stream in &self.streams {
+            evidence.add_stream(stream);
+        }
+        evidence.findings.clone_from(&self.findings);
+        evidence.epochs.clone_from(&self.epochs);
+        let seen = self.receipts.iter().map(|it| AnchorSeen {
+            kind: it.kind,
+            holder: it
+                .receipt
+                .as_ref()
+                .map_or_else(|| "(left out)".to_owned(), |receipt| receipt.holder.clone()),
+            head: it.head,
+            unix_ns: it.unix_ns,
+            verified: it.cosigned.map(|_| true),
+        });
+        evidence.anchors = seen.collect();
+        evidence
+    }
+
     /// The verdict, without a policy.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
@@ -109,7 +135,6 @@ pub fn check(
     }
     let known = known.and_then(|note| compare(&mut verifier, note, &mut findings));
     let mut leaves = Leaves {
-        seals: Seals::of(verifier.ledger()),
         verifier,
         gaps: Vec::new(),
         receipts: Vec::new(),
@@ -119,6 +144,7 @@ pub fn check(
     for stored in &carried {
         leaves.one(stored, &streams);
     }
+    let (epochs, _) = leaves.verifier.control_facts();
     let ledger = leaves.verifier.ledger().clone();
     let mut findings = ledger.findings.clone();
     findings.append(&mut leaves.findings);
@@ -126,7 +152,7 @@ pub fn check(
         ledger,
         carried: carried.len() as u64,
         streams,
-        seals: leaves.seals.next,
+        epochs,
         gaps: leaves.gaps,
         receipts: leaves.receipts,
         known,
@@ -194,7 +220,6 @@ fn root_at(verifier: &mut Verifier<'_>, now: TreeHead, size: u64) -> Option<Hash
 
 struct Leaves<'r> {
     verifier: Verifier<'r>,
-    seals: Seals,
     gaps: Vec<Sealed<GapNote>>,
     receipts: Vec<CarriedReceipt>,
     findings: Vec<Finding>,
@@ -218,7 +243,6 @@ impl Leaves<'_> {
                 .push(finding(FindingKind::Private, place, what));
         }
         match &leaf.body {
-            ControlBody::EpochSeal { .. } => self.seal(&leaf, place),
             ControlBody::Gap { stream, .. } if streams.iter().any(|it| it.stream == *stream) => {
                 let note = private.and_then(|body| GapNote::decode(body).ok());
                 self.gaps.push(Sealed {
@@ -242,22 +266,6 @@ impl Leaves<'_> {
         }
     }
 
-    fn seal(&mut self, leaf: &ControlLeaf, place: Place) {
-        let ControlBody::EpochSeal { head, .. } = &leaf.body else {
-            return;
-        };
-        let root = self.verifier.root_of(leaf.index).ok();
-        let wrong = if head.size != leaf.index || root.is_some_and(|root| root != head.root) {
-            Some("the seal names another tree than the one before it".to_owned())
-        } else {
-            self.seals.next(leaf).err()
-        };
-        if let Some(what) = wrong {
-            self.findings
-                .push(finding(FindingKind::Control, place, what));
-        }
-    }
-
     fn receipt(
         &mut self,
         leaf: &ControlLeaf,
@@ -272,6 +280,17 @@ impl Leaves<'_> {
             let what = "the receipt is for another tree than this one was".to_owned();
             self.findings.push(finding(FindingKind::Fork, place, what));
         }
+        let mut cosigned = None;
+        if let (4, Some(receipt)) = (kind, &receipt) {
+            match self.cosigned(head, receipt) {
+                Ok(time) => cosigned = Some(time),
+                Err(what) => {
+                    let what = format!("the receipt of a witness: {what}");
+                    self.findings
+                        .push(finding(FindingKind::Checkpoint, place, what));
+                }
+            }
+        }
         self.receipts.push(CarriedReceipt {
             index: leaf.index,
             unix_ns: leaf.unix_ns,
@@ -279,56 +298,21 @@ impl Leaves<'_> {
             kind,
             receipt,
             recomputed: root.is_some(),
+            cosigned,
         });
     }
-}
 
-/// The chain of epoch keys.
-struct Seals {
-    ledger: Option<leaf::LedgerId>,
-    key: Option<VerifierKey>,
-    next: u64,
-}
-
-impl Seals {
-    fn of(ledger: &VerifiedLedger) -> Self {
-        Self {
-            ledger: ledger.ledger,
-            key: ledger.key.clone(),
-            next: 0,
-        }
-    }
-
-    fn next(&mut self, leaf: &ControlLeaf) -> Result<(), String> {
-        let ControlBody::EpochSeal {
-            epoch,
-            next_key,
-            signature,
-            ..
-        } = &leaf.body
-        else {
-            return Ok(());
-        };
-        if *epoch != self.next {
-            return Err(format!(
-                "epoch {epoch} is sealed where {} is due",
-                self.next
-            ));
-        }
-        let (Some(ledger), Some(key)) = (&self.ledger, &self.key) else {
-            return Err("there is no key to check the seal with".to_owned());
-        };
-        let message = epoch_message(ledger, leaf)
-            .ok()
-            .flatten()
-            .ok_or("the seal cannot be read")?;
-        if !key.verifies(&message, signature) {
-            return Err(format!("the key of epoch {epoch} did not sign this seal"));
-        }
-        let following = VerifierKey::new(key.name(), next_key);
-        self.key = Some(following.map_err(|error| format!("the key of the next epoch: {error}"))?);
-        self.next += 1;
-        Ok(())
+    /// When the witness cosigned the checkpoint of `head`.
+    fn cosigned(&self, head: TreeHead, receipt: &Receipt) -> Result<u64, String> {
+        let key = self.verifier.ledger().key.as_ref();
+        let origin = key.ok_or("there is no key")?.name().to_owned();
+        let mut note = Checkpoint { origin, head }.text().into_bytes();
+        note.push(b'\n');
+        note.extend_from_slice(&receipt.receipt);
+        let witness = WitnessKey::parse(&receipt.holder).map_err(|error| error.to_string())?;
+        let note = Note::parse(&note).map_err(|error| error.to_string())?;
+        let time = witness.cosigned(&note).map_err(|error| error.to_string())?;
+        time.ok_or_else(|| format!("not signed by {}", witness.name()))
     }
 }
 

@@ -100,6 +100,11 @@ impl Evidence {
             return Err(ExportError::NotSigned { stream: *stream });
         }
         let leaves = choice.leaves(reader, size)?;
+        let (note, size) = choice_of_note(reader, note, size, &leaves)?;
+        let leaves: Vec<StoredControl> = leaves
+            .into_iter()
+            .filter(|stored| stored.index < size)
+            .collect();
         let indexes: Vec<u64> = leaves.iter().map(|stored| stored.index).collect();
         let hashes = excerpt::proof(&mut hashes.as_slice(), size, &indexes)?;
         let carried = Carried { leaves, hashes };
@@ -146,6 +151,32 @@ impl Evidence {
         let streams = names.iter().zip(self.streams.values());
         files.extend(streams.map(|(name, content)| (name.as_str(), &**content)));
         Ok(archive::pack(&files)?)
+    }
+}
+
+/// The checkpoint that witnesses cosigned, if it covers every leaf about the streams too; else the newest.
+fn choice_of_note(
+    reader: &dyn Reader,
+    note: Vec<u8>,
+    size: u64,
+    leaves: &[StoredControl],
+) -> Result<(Vec<u8>, u64), ReadError> {
+    let Some(witnessed) = reader.witnessed()? else {
+        return Ok((note, size));
+    };
+    let parsed = Note::parse(&witnessed).and_then(|note| Checkpoint::parse(note.text));
+    let of_a_stream = |stored: &&StoredControl| {
+        ControlLeaf::decode(&stored.leaf).is_ok_and(|leaf| leaf.body.stream().is_some())
+    };
+    let newest = leaves.iter().rev().find(of_a_stream);
+    match parsed {
+        Ok(checkpoint)
+            if checkpoint.head.size <= size
+                && newest.is_none_or(|newest| newest.index < checkpoint.head.size) =>
+        {
+            Ok((witnessed, checkpoint.head.size))
+        }
+        _ => Ok((note, size)),
     }
 }
 
@@ -245,6 +276,9 @@ impl<'a> Choice<'a> {
             | ControlBody::EpochSeal { .. }
             | ControlBody::Incarnation { .. }
             | ControlBody::ConfigChange { .. } => {
+                self.chosen.insert(index);
+            }
+            ControlBody::Prune { .. } => {
                 self.chosen.insert(index);
             }
             ControlBody::Conflict { stream, .. } if self.streams.contains(&stream) => {

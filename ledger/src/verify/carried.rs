@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::ledger::Verifier;
 use super::scan::{Reading, Scan};
 use super::{FindingKind, Place};
-use crate::leaf::StreamId;
+use crate::leaf::{ControlBody, ControlLeaf, StreamId, TreeHead};
 use crate::reader::Find;
 
 impl Verifier<'_> {
@@ -40,20 +40,34 @@ impl Verifier<'_> {
                     continue;
                 }
             };
-            let Some(stream) = leaf.body.stream() else {
-                continue;
-            };
-            if here.contains(stream) {
-                if let Err(finding) = reading.file(&leaf, &stored) {
-                    reading.findings.extend(vec![finding]);
+            reading.follow_time(&leaf, place);
+            self.follow_carried(&mut reading, &leaf);
+            let filed = match leaf.body.stream() {
+                Some(stream) if here.contains(stream) => reading.file(&leaf, &stored),
+                // A leaf of no stream may be there without its private part, and then says nothing.
+                None if stored.private.is_some() => reading.file(&leaf, &stored),
+                Some(stream) if stored.private.is_some() => {
+                    let what = format!("the records of stream {stream} were left out");
+                    reading.findings.add(FindingKind::Missing, place, what);
+                    Ok(())
                 }
-            } else if stored.private.is_some() {
-                let what = format!("the records of stream {stream} were left out");
-                reading.findings.add(FindingKind::Missing, place, what);
-            }
+                _ => Ok(()),
+            };
+            reading.findings.extend(filed.err().into_iter().collect());
         }
         // Whatever the excerpt holds is known now; nothing is looked up a second time.
         reading.scan.scanned = self.state.size;
         reading.finish(self)
+    }
+
+    /// The hashes that prove the leaf give the tree before it too.
+    fn follow_carried(&mut self, reading: &mut Reading, leaf: &ControlLeaf) {
+        let seal = matches!(leaf.body, ControlBody::EpochSeal { .. });
+        let before = seal.then(|| self.root_of(leaf.index).ok()).flatten();
+        let before = before.map(|root| TreeHead {
+            size: leaf.index,
+            root,
+        });
+        reading.follow_epochs_over(leaf, before);
     }
 }

@@ -227,22 +227,25 @@ impl Reading {
 
     /// Epoch seals, over the tree as it is before this leaf.
     fn follow_epochs(&mut self, leaf: &ControlLeaf) {
+        // Only a seal's tree is asked for.
+        let before = matches!(leaf.body, ControlBody::EpochSeal { .. }).then(|| TreeHead {
+            size: self.frontier.size(),
+            root: self.frontier.root(),
+        });
+        self.follow_epochs_over(leaf, before);
+    }
+
+    pub(super) fn follow_epochs_over(&mut self, leaf: &ControlLeaf, before: Option<TreeHead>) {
         if let ControlBody::Genesis { ledger, .. } = &leaf.body
             && leaf.index == 0
         {
             self.chain = self.key.as_ref().map(|key| Chain::new(*ledger, key));
         }
         let Some(chain) = &mut self.chain else { return };
-        let frontier = &self.frontier;
-        chain.leaf(leaf, || {
-            Some(TreeHead {
-                size: frontier.size(),
-                root: frontier.root(),
-            })
-        });
+        chain.leaf(leaf, || before);
     }
 
-    fn follow_time(&mut self, leaf: &ControlLeaf, place: Place) {
+    pub(super) fn follow_time(&mut self, leaf: &ControlLeaf, place: Place) {
         if leaf.unix_ns < self.newest_ns {
             let what = "the leaf is older than the one before it";
             self.findings.add(FindingKind::Control, place, what);

@@ -155,11 +155,12 @@ impl Verifier<'_> {
             heads: facts.heads.clone(),
             bare: false,
         });
+        let opened = facts.is_some_and(|facts| facts.open_index.is_some());
         let later = self.follow(hint, scanned, findings);
         known.opening = known.opening.or(later.opening);
         known.links.extend(later.links);
         known.bindings.extend(later.bindings);
-        if known.opening.is_none() && known.heads.is_empty() {
+        if !opened && known.opening.is_none() && known.heads.is_empty() {
             findings.add(
                 FindingKind::Index,
                 Place::Stream(hint.stream),

@@ -11,6 +11,7 @@ use ledger::envelope::{
 use ledger::leaf::{
     ControlBody, ControlLeaf, LedgerId, NO_HEAD, NO_INCARNATION, Private, RecordLeaf,
     RequestBinding, SessionLink, StreamId, StreamOpening, TreeHead, control_commitment,
+    epoch_message,
 };
 use ledger::note::SignerKey;
 use ledger::reader::{
@@ -19,6 +20,7 @@ use ledger::reader::{
 };
 use ledger::tile::Tiler;
 use ledger::tree::{Frontier, hash_leaf};
+use ledger::verify::epochs::epoch_key_name;
 
 /// When the test world begins: Unix nanoseconds.
 pub(crate) const T0: u64 = 1_780_000_000_000_000_000;
@@ -44,6 +46,8 @@ pub(crate) struct Memory {
     pub(crate) note: Option<Vec<u8>>,
     pub(crate) acked: Option<Acked>,
     pub(crate) commit: u64,
+    /// Seeds of the epoch keys that seals name, in order.
+    pub(crate) epochs: Vec<[u8; 32]>,
     tiler: Tiler,
     salts: u64,
 }
@@ -78,6 +82,7 @@ impl Memory {
             note: None,
             acked: None,
             commit: 0,
+            epochs: Vec::new(),
             tiler: Tiler::new(),
             salts: 0,
         };
@@ -289,14 +294,50 @@ impl Memory {
         }
     }
 
+    /// The key of the epoch that `seals` seals come before; the identity key signs the first of them.
+    fn epoch_key(&self, seals: usize) -> SignerKey {
+        match seals.checked_sub(1) {
+            Some(at) => SignerKey::new(&epoch_key_name(&self.origin), &self.epochs[at]).unwrap(),
+            None => self.key(),
+        }
+    }
+
+    /// Ends an epoch.
+    pub(crate) fn seal_epoch(&mut self) -> u64 {
+        let epoch = self.epochs.len();
+        let seed = hash_leaf(&[&self.seed[..], &(epoch as u64).to_be_bytes()].concat());
+        let key = self.epoch_key(epoch);
+        self.epochs.push(seed);
+        let mut leaf = ControlLeaf {
+            index: self.control.len() as u64,
+            unix_ns: T0 + self.control.len() as u64,
+            body: ControlBody::EpochSeal {
+                epoch: epoch as u64,
+                head: self.root(),
+                next_key: *self.epoch_key(epoch + 1).verifier().bytes(),
+                view_root: [0; 32],
+                signature: [0; 64],
+            },
+        };
+        let message = epoch_message(&self.id, &leaf).unwrap().unwrap();
+        if let ControlBody::EpochSeal { signature, .. } = &mut leaf.body {
+            *signature = key.sign_bytes(&message);
+        }
+        self.append(leaf.body, None)
+    }
+
     pub(crate) fn sign(&mut self) -> Vec<u8> {
         let head = self.root();
-        let note = Checkpoint {
+        let checkpoint = Checkpoint {
             origin: self.origin.clone(),
             head,
+        };
+        let mut note = checkpoint.sign(&self.key()).unwrap();
+        if !self.epochs.is_empty() {
+            let line = self.epoch_key(self.epochs.len());
+            let line = line.sign(&checkpoint.text()).unwrap();
+            note.extend_from_slice(&line[checkpoint.text().len() + 1..]);
         }
-        .sign(&self.key())
-        .unwrap();
         self.commit += 1;
         self.acked = Some(Acked {
             commit: self.commit,
