@@ -12,7 +12,7 @@ mod open;
 
 pub use archive::{pack, unpack};
 pub use check::{BundleReport, Verdict, check};
-pub use export::{Evidence, ExportError};
+pub use export::{ExportError, Gathered};
 pub use open::Bundle;
 
 /// The text of `README.txt`: the same in every bundle.

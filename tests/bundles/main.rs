@@ -2,6 +2,12 @@
 //!
 //! `cargo test -p tests --test bundles` checks a few hundred random bundles and mutants; `RECOUNT_BUNDLES=5000` sets
 //! how many worlds are made, `RECOUNT_SEED` where they start.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may panic"
+)]
 
 mod agreement;
 mod attacks;

@@ -1,6 +1,6 @@
 //! Random ledgers, and bundles of some of their streams.
 
-use ledger::bundle::{Bundle, BundleError, Evidence, Verdict, check};
+use ledger::bundle::{Bundle, BundleError, Gathered, Verdict, check};
 use ledger::checkpoint::Checkpoint;
 use ledger::cosignature::Cosigner;
 use ledger::leaf::{
@@ -64,7 +64,7 @@ impl World {
         }
         let reach = random.below(memory.control.len() as u64 + 2);
         let evidence =
-            Evidence::gather(&memory, &wanted, &[reach], random.once_in(5)).expect("a bundle");
+            Gathered::gather(&memory, &wanted, &[reach], random.once_in(5)).expect("a bundle");
         let account = random.once_in(3).then_some(&b"{}"[..]);
         let bundle = evidence.pack("0.1.0", "47892", account).expect("a bundle");
         Self {
@@ -83,8 +83,12 @@ fn act(memory: &mut Memory, random: &mut Random, at: usize, most: u64) {
                 memory.record(at, &item(i));
             }
         }
-        5 => drop(memory.head(at, false)),
-        6 => drop(memory.head(at, true)),
+        5 => {
+            memory.head(at, false);
+        }
+        6 => {
+            memory.head(at, true);
+        }
         7 => {
             let session = format!("other-{}", random.below(3));
             let (rule, evidence) = (2, 0);
@@ -137,7 +141,9 @@ fn act(memory: &mut Memory, random: &mut Random, at: usize, most: u64) {
                 commitment,
             });
         }
-        11 => drop(memory.seal_epoch()),
+        11 => {
+            memory.seal_epoch();
+        }
         12 => {
             let head = memory.root();
             let origin = memory.origin.clone();

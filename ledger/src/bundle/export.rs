@@ -62,13 +62,13 @@ pub enum ExportError {
 
 /// The evidence for some streams, gathered and not checked: a bundle without its account.
 #[derive(Debug, Clone)]
-pub struct Evidence {
+pub struct Gathered {
     note: Vec<u8>,
     ledger: Vec<u8>,
     streams: BTreeMap<StreamId, Vec<u8>>,
 }
 
-impl Evidence {
+impl Gathered {
     /// Gathers the evidence for `streams` by reading every leaf of the ledger log.
     ///
     /// `reach` are sizes whose roots the bundle must be able to show, such as that of a checkpoint kept
