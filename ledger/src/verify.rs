@@ -22,6 +22,7 @@ mod ledger;
 mod locate;
 mod nodes;
 mod pin;
+mod remarks;
 mod scan;
 mod stream;
 
@@ -33,6 +34,7 @@ pub use facts::{
 pub use finding::{Finding, FindingKind, Place};
 pub use ledger::{Trusted, Verifier};
 pub use pin::{NotAPin, Pin, Pins};
+pub use remarks::{REMARKS, Remarks};
 
 /// Reads and checks one stream; [`Verifier::read_stream`] does the same for several without starting over.
 ///

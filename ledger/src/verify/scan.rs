@@ -7,7 +7,7 @@ use super::epochs::{Chain, Epochs};
 use super::finding::Findings;
 use super::ledger::{Verifier, check_leaf, check_private, open_private};
 use super::report::AnchorSeen;
-use super::{Bindings, Finding, FindingKind, Place, Sealed, VerifiedHead, locate};
+use super::{Bindings, Finding, FindingKind, Place, Remarks, Sealed, VerifiedHead, locate};
 use crate::leaf::{self, ControlBody, ControlLeaf, StreamId, TreeHead};
 use crate::note::VerifierKey;
 use crate::reader::{Log, StoredControl};
@@ -22,6 +22,8 @@ const PAGE: u64 = 4096;
 pub(super) struct Scan {
     pub(super) streams: BTreeMap<StreamId, StreamFacts>,
     by_request: HashMap<String, Vec<StreamId>>,
+    /// What the leaves say beside streams.
+    pub(super) remarks: Remarks,
     /// Leaves whose private part is gone, with the stream they speak of.
     bare: Vec<(u64, Option<StreamId>, bool)>,
     /// How many leaves were read.
@@ -286,6 +288,7 @@ impl Reading {
                 verified: None,
             });
         }
+        self.scan.remarks.note(leaf, stored, signed)?;
         let Some(stream) = leaf.body.stream() else {
             return Ok(());
         };
