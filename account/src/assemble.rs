@@ -8,11 +8,12 @@ use vocabulary::source::Source;
 use crate::build::Options;
 use crate::fold::{Fold, Run};
 use crate::gaps::Foreign;
-use crate::gather::{Part, Resolved};
+use crate::gather::Part;
 use crate::judge::problems::Problems;
-use crate::judge::{integrity, outcome, problems, scope, unknown, who};
+use crate::judge::{integrity, outcome, problems, refused, scope, unknown, who};
 use crate::model::{self, Account, Asked, Content, Evidence, Request, SCHEMA, Standing};
 use crate::reading::Reading;
+use crate::resolve::Resolved;
 
 impl Reading {
     /// The account of what was read.
@@ -30,6 +31,12 @@ impl Reading {
                 .zip(&run.row.streams)
                 .map(|((_, stream), row)| (row.name, stream))
         });
+        // Numbers that came late after all are missing no more.
+        let mut noted = std::mem::take(&mut self.meanwhile.gaps);
+        noted.retain(|(_, note)| {
+            let gap = &note.value;
+            !self.numbers.has_all(&gap.run, gap.first, gap.last)
+        });
         let evidence = integrity::Evidence {
             ledger,
             streams: streams.collect(),
@@ -37,6 +44,9 @@ impl Reading {
             bindings_checked: options.all_bindings,
             spooled: self.spooled,
             holes: std::mem::take(&mut self.holes),
+            noted: &noted,
+            unread: self.meanwhile.unread,
+            signed_ns: self.signed_ns,
         };
         let fold = &mut self.fold;
         in_force(fold);
@@ -53,7 +63,7 @@ impl Reading {
         let unrecovered = problems::collect(fold, &found, &mut problems);
         claimed(fold, &mut problems);
         foreign(&self.numbers.foreign(), &mut problems);
-        refused(parts, fold, &mut problems);
+        refused::collect(parts, fold, &self.meanwhile.refused, &mut problems);
         crate::replay::mismatches(fold, &mut problems);
         let integrity = integrity::collect(&evidence, fold, &mut problems);
         let problems = problems.worst_first();
@@ -83,6 +93,7 @@ impl Reading {
                 .map(|act| act.row)
                 .collect(),
             decisions: std::mem::take(&mut fold.decisions).into(),
+            reasoning: std::mem::take(&mut fold.reasoning).into(),
             diffs: std::mem::take(&mut fold.changes)
                 .into_iter()
                 .map(|change| change.row)
@@ -183,35 +194,6 @@ fn foreign(foreign: &[Foreign], problems: &mut Problems) {
             text,
             vec![one.at, one.after],
         );
-    }
-}
-
-/// Exports of which the collector refused a part.
-fn refused(parts: &[Part], fold: &Fold, problems: &mut Problems) {
-    for (part, run) in parts.iter().zip(&fold.runs) {
-        let mut refs = Vec::new();
-        for ((_, stream), row) in part.streams.iter().zip(&run.row.streams) {
-            let refused = |flags: u32| flags & ledger::leaf::flag::PARTLY_REFUSED != 0;
-            let hit = stream
-                .records
-                .iter()
-                .filter(|record| refused(record.leaf.flags));
-            refs.extend(hit.map(|record| RecordRef {
-                stream: row.name,
-                index: record.leaf.index,
-            }));
-        }
-        if !refs.is_empty() {
-            let what = "part of an export was refused".to_owned();
-            let why = "the collector kept the rest and said so to the sender".to_owned();
-            problems.add(
-                ProblemKind::InputRefused,
-                Some(run.row.name),
-                None,
-                (what, why),
-                refs,
-            );
-        }
     }
 }
 

@@ -74,7 +74,7 @@ pub fn build(
         }
     }
     parts.retain(|part| !part.streams.is_empty());
-    let index = std::mem::take(&mut gatherer.findings);
+    let mut findings = std::mem::take(&mut gatherer.findings);
     parts.sort_by_key(|part| {
         part.streams
             .iter()
@@ -84,7 +84,9 @@ pub fn build(
     let mut reading = Reading::default();
     reading.tell(&parts, &integrity::origin(verifier.ledger()));
     reading.holes = reading.look_for(reader, &mut verifier, &parts)?;
-    Ok(reading.account(&parts, verifier.ledger(), &index, resolved, options))
+    reading.look_meanwhile(&mut verifier, &parts, &mut findings);
+    reading.signed_ns = verifier.checkpoint_ns();
+    Ok(reading.account(&parts, verifier.ledger(), &findings, resolved, options))
 }
 
 /// Sessions that a session handed work to.

@@ -49,7 +49,7 @@ pub enum AccountError {
     /// The query names nothing.
     #[error(
         "a query is a request id, or at least {} characters of a session, trace or stream: `{query}`",
-        crate::gather::PREFIX
+        crate::resolve::PREFIX
     )]
     TooShort {
         /// The query as typed.

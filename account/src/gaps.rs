@@ -128,6 +128,17 @@ impl Numbers {
         }
     }
 
+    /// Whether every number of a range was seen in a run.
+    pub(crate) fn has_all(&self, run: &str, from: u64, to: u64) -> bool {
+        let Some(seen) = self.0.get(run) else {
+            return false;
+        };
+        let within = |number: &&u64| **number >= from && **number <= to;
+        let there: BTreeSet<&u64> = seen.numbers.iter().filter(within).collect();
+        to.checked_sub(from)
+            .is_some_and(|more| there.len() as u64 > more)
+    }
+
     /// What is missing between the first and the last number of each run.
     pub(crate) fn holes(&mut self) -> Vec<Hole> {
         let mut holes = Vec::new();

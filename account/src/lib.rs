@@ -21,9 +21,12 @@ mod content;
 mod fold;
 mod gaps;
 mod judge;
+mod meanwhile;
 mod patch;
 mod reading;
+mod resolve;
 mod told;
 
 pub use build::{Options, build};
 pub use error::{AccountError, Meaning};
+pub use judge::things::things;

@@ -13,6 +13,7 @@ use crate::error::AccountError;
 use crate::fold::{Fold, Run};
 use crate::gaps::{self, Hole, Numbers};
 use crate::gather::Part;
+use crate::meanwhile::Meanwhile;
 use crate::model::{self, Agent, Evidence, Standing};
 use crate::told::{Telling, Told};
 
@@ -25,6 +26,10 @@ pub(crate) struct Reading {
     pub(crate) numbers: Numbers,
     /// Numbers that are in no record, and whether every stream they could be in was looked at.
     pub(crate) holes: (Vec<Hole>, bool),
+    /// What the ledger log says beside the records.
+    pub(crate) meanwhile: Meanwhile,
+    /// When the newest leaf under the checkpoint was written, by the collector's clock.
+    pub(crate) signed_ns: Option<u64>,
 }
 
 impl Reading {

@@ -6,7 +6,7 @@ use vocabulary::source::Source;
 
 use super::Fold;
 use crate::content;
-use crate::model::{Candidates, Decision, Discarded, Evidence};
+use crate::model::{Candidates, Content, Decision, Discarded, Evidence, Reasoning};
 use crate::told::{Told, plain};
 
 impl Fold {
@@ -48,22 +48,28 @@ impl Fold {
     pub(super) fn reasoning(&mut self, told: &Told<'_>) {
         let read = content::read(&told.item.attributes, key::CONTENT);
         self.removed(told, read.as_ref());
-        let text = read.and_then(|content| content.as_text().map(str::to_owned));
-        if let (Some(id), Some(text)) = (told.text(key::DECISION_ID), text) {
-            let claims = super::claims(told);
-            self.reasons
-                .push((told.at.stream.session, claims, id, text, told.at));
-        }
+        let content = read.unwrap_or_else(|| Content::unknown("the record has no content"));
+        let row = Reasoning {
+            session: told.at.stream.session,
+            at: Some(told.time),
+            decision: told.text(key::DECISION_ID),
+            content,
+            evidence: Evidence::new(Source::Stated, vec![told.at]),
+        };
+        self.reasons.push((row, super::claims(told)));
     }
 
-    /// Reasoning to the decisions that give no reason themselves.
+    /// Reasoning to the decisions that give no reason themselves; it is told on its own as well.
     fn join_reasons(&mut self) {
-        for (session, claims, id, text, at) in std::mem::take(&mut self.reasons) {
-            let index = self.decision_of.get(&(session, claims, id)).copied();
-            if let Some(decision) = index.and_then(|index| self.decisions.get_mut(index)) {
-                decision.rationale.get_or_insert(text);
-                decision.evidence.refs.push(at);
+        for (row, claims) in std::mem::take(&mut self.reasons) {
+            let slot = row.decision.clone().map(|id| (row.session, claims, id));
+            let index = slot.and_then(|slot| self.decision_of.get(&slot)).copied();
+            let decision = index.and_then(|index| self.decisions.get_mut(index));
+            if let (Some(decision), Some(text)) = (decision, row.content.as_text()) {
+                decision.rationale.get_or_insert_with(|| text.to_owned());
+                decision.evidence.refs.extend(&row.evidence.refs);
             }
+            self.reasoning.push(row);
         }
     }
 

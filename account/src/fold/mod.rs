@@ -34,6 +34,7 @@ pub(crate) struct Fold {
     pub(crate) acts: Vec<Act>,
     pub(crate) changes: Vec<Change>,
     pub(crate) decisions: Vec<model::Decision>,
+    pub(crate) reasoning: Vec<model::Reasoning>,
     pub(crate) context: Vec<model::Context>,
     pub(crate) approvals: Vec<Approved>,
     pub(crate) losses: Vec<model::Loss>,
@@ -50,8 +51,8 @@ pub(crate) struct Fold {
     context_seen: HashMap<(SessionRef, String), ()>,
     /// Log records outside the catalogue: trace, span, where, whether claims.
     strays: Vec<(String, String, RecordRef, bool)>,
-    /// Reasoning about a decision: its session, whether claims, its id, the text, where.
-    reasons: Vec<(SessionRef, bool, String, String, RecordRef)>,
+    /// Reasoning as it was read, and whether it is a claim.
+    reasons: Vec<(model::Reasoning, bool)>,
 }
 
 /// Somebody's approval or refusal.
@@ -175,6 +176,8 @@ impl Fold {
         self.changes
             .sort_by_key(|change| (change.row.at, change.row.evidence.refs.first().copied()));
         self.decisions
+            .sort_by_key(|row| (row.at, row.evidence.refs.first().copied()));
+        self.reasoning
             .sort_by_key(|row| (row.at, row.evidence.refs.first().copied()));
         self.context
             .sort_by_key(|row| (row.at, row.evidence.refs.first().copied()));

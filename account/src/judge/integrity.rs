@@ -1,17 +1,22 @@
 //! How far the record can be relied on: what the verifier found, and what it cannot show.
 
+use ledger::leaf::GapNote;
 use ledger::note::Note;
-use ledger::verify::{Finding, FindingKind, KeyState, Place, VerifiedLedger, VerifiedStream};
+use ledger::verify::{
+    Finding, FindingKind, KeyState, Place, Sealed, VerifiedLedger, VerifiedStream,
+};
 use std::collections::BTreeMap;
+use vocabulary::Timestamp;
 use vocabulary::id::{SessionRef, StreamRef};
 use vocabulary::principal::PrincipalProof;
 use vocabulary::problem::ProblemKind;
 use vocabulary::record::{IntegrityStatus, KeyTrust, RecordingMode};
 
+use super::missing;
 use super::problems::Problems;
 use crate::fold::Fold;
 use crate::gaps::Hole;
-use crate::model::{Checked, Checkpoint, Gap, Integrity, LedgerRow};
+use crate::model::{Checked, Checkpoint, Integrity, LedgerRow};
 
 /// What was checked, and what it showed.
 pub(crate) struct Evidence<'a> {
@@ -26,6 +31,12 @@ pub(crate) struct Evidence<'a> {
     pub(crate) spooled: u64,
     /// Holes in the numbering of producers' runs, and whether all streams they could be in were read.
     pub(crate) holes: (Vec<Hole>, bool),
+    /// Numbers that the ledger log says never came, and that are in no record read here.
+    pub(crate) noted: &'a [(StreamRef, Sealed<GapNote>)],
+    /// Leaves in which something refused could stand and that were not read.
+    pub(crate) unread: u64,
+    /// When the newest leaf under the checkpoint was written.
+    pub(crate) signed_ns: Option<u64>,
 }
 
 impl Evidence<'_> {
@@ -39,19 +50,6 @@ impl Evidence<'_> {
         ledger.chain(self.streams.iter().flat_map(|(name, stream)| {
             stream.findings.iter().map(|finding| (Some(*name), finding))
         }))
-    }
-
-    /// The holes that are gaps: of sessions that are over, not told of as a loss, and found nowhere else.
-    fn missing(&self, fold: &Fold) -> Vec<&Hole> {
-        let (holes, looked) = &self.holes;
-        let over = |session: SessionRef| {
-            let run = fold.runs.get(session.0 as usize - 1);
-            run.is_some_and(|run| run.ended.is_some() || run.abandoned)
-        };
-        let lost =
-            |session: SessionRef| fold.losses.iter().any(|loss| loss.session == Some(session));
-        let gap = |hole: &&Hole| *looked && over(hole.session) && !lost(hole.session);
-        holes.iter().filter(gap).collect()
     }
 
     /// Whether something may be missing from a session.
@@ -72,7 +70,8 @@ impl Evidence<'_> {
             .iter()
             .any(|loss| loss.session.is_none_or(|lost| lost == session));
         let hole = self.holes.0.iter().any(|hole| hole.session == session);
-        found || erased || lost || hole
+        let noted = self.noted.iter().any(|(name, _)| here(name));
+        found || erased || lost || hole || noted
     }
 }
 
@@ -89,7 +88,7 @@ pub(crate) fn collect(evidence: &Evidence<'_>, fold: &Fold, problems: &mut Probl
             broken_streams.insert(name, ());
         }
         if missing {
-            gaps.push(gap(name, finding));
+            gaps.push(missing::gap(name, finding));
         }
         let kind = if missing {
             ProblemKind::RecordMissing
@@ -99,31 +98,7 @@ pub(crate) fn collect(evidence: &Evidence<'_>, fold: &Fold, problems: &mut Probl
         let text = (place(name, finding), finding.what.clone());
         problems.add(kind, name.map(|name| name.session), None, text, Vec::new());
     }
-    for hole in evidence.missing(fold) {
-        let count = hole.to - hole.from + 1;
-        let what = format!(
-            "{count} of {}'s records from number {}",
-            hole.stream, hole.from
-        );
-        let why = format!(
-            "run {} numbers its records and these are in no stream of that time",
-            hole.run
-        );
-        gaps.push(Gap {
-            session: Some(hole.session),
-            stream: Some(hole.stream),
-            from: hole.from,
-            to: Some(hole.to),
-            why: why.clone(),
-        });
-        problems.add(
-            ProblemKind::RecordMissing,
-            Some(hole.session),
-            None,
-            (what, why),
-            Vec::new(),
-        );
-    }
+    gaps.extend(missing::collect(evidence, fold, problems));
     let whole = evidence
         .streams
         .iter()
@@ -151,24 +126,10 @@ pub(crate) fn collect(evidence: &Evidence<'_>, fold: &Fold, problems: &mut Probl
                 .map(|(_, stream)| stream.records.len() as u64)
                 .sum(),
         },
-        ledgers: vec![ledger(evidence.ledger)],
+        ledgers: vec![ledger(evidence.ledger, evidence.signed_ns)],
         losses: fold.losses.clone(),
         gaps,
         not_proven: not_proven(evidence, fold),
-    }
-}
-
-fn gap(name: Option<StreamRef>, finding: &Finding) -> Gap {
-    let (from, to) = match finding.place {
-        Place::Records { from, to, .. } | Place::Control { from, to } => (from, Some(to - 1)),
-        Place::Ledger | Place::Stream(_) | Place::Tile { .. } => (0, None),
-    };
-    Gap {
-        session: name.map(|name| name.session),
-        stream: name,
-        from,
-        to,
-        why: finding.what.clone(),
     }
 }
 
@@ -201,7 +162,7 @@ fn place(name: Option<StreamRef>, finding: &Finding) -> String {
     }
 }
 
-fn ledger(ledger: &VerifiedLedger) -> LedgerRow {
+fn ledger(ledger: &VerifiedLedger, signed_ns: Option<u64>) -> LedgerRow {
     let note = ledger
         .checkpoint_note
         .as_deref()
@@ -222,7 +183,7 @@ fn ledger(ledger: &VerifiedLedger) -> LedgerRow {
             size: head.size,
             root: hex(&head.root),
             signed_by,
-            at: None,
+            at: signed_ns.map(Timestamp::from_unix_ns),
         }),
         key: match ledger.key_state {
             KeyState::Pinned => KeyTrust::Pinned,
@@ -289,6 +250,11 @@ fn not_proven(evidence: &Evidence<'_>, fold: &Fold) -> Vec<String> {
     add(
         !newest,
         "that the index hides no newer head of these streams".to_owned(),
+    );
+    let unread = evidence.unread;
+    add(
+        unread > 0,
+        format!("that nothing was refused meanwhile: {unread} ledger leaves were not read for it"),
     );
     let tail: u64 = evidence.streams.iter().map(|(_, stream)| stream.tail).sum();
     add(

@@ -2,9 +2,12 @@
 
 mod failure;
 pub(crate) mod integrity;
+mod missing;
 pub(crate) mod outcome;
 pub(crate) mod problems;
 pub(crate) mod recovery;
+pub(crate) mod refused;
 pub(crate) mod scope;
+pub(crate) mod things;
 pub(crate) mod unknown;
 pub(crate) mod who;

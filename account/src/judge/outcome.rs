@@ -7,8 +7,9 @@ use vocabulary::record::ContentState;
 use vocabulary::session::{EndReason, OutcomeStatus};
 use vocabulary::source::Source;
 
+use super::things::things;
 use crate::fold::{Change, Fold, Run};
-use crate::model::{Counts, Evidence, Problem, Produced, SessionOutcome, Summary};
+use crate::model::{Counts, Evidence, Problem, Produced, SessionOutcome, Summary, plainly};
 
 /// Counts, status and one line.
 pub(crate) fn collect(fold: &Fold, problems: &[Problem], unrecovered: u64) -> Summary {
@@ -83,6 +84,14 @@ fn counts(fold: &Fold, problems: &[Problem], unrecovered: u64) -> Counts {
             .map(|(kind, set)| (kind.to_string(), set.len() as u64))
             .collect()
     };
+    let called = |sets: &BTreeMap<&Kind, BTreeSet<&str>>, read: bool| {
+        let all = sets
+            .iter()
+            .flat_map(|(kind, set)| set.iter().map(move |one| (*kind, *one)));
+        things(all.collect::<Vec<_>>(), read)
+    };
+    counts.read_as = called(&read, true);
+    counts.changed_as = called(&changed, false);
     counts.read = number(read);
     counts.changed = number(changed);
     counts.effects_outside = of(problems, ProblemKind::EffectOutsideScope);
@@ -154,11 +163,7 @@ fn status(fold: &Fold, sessions: &[SessionOutcome], counts: &Counts) -> OutcomeS
 }
 
 fn line(fold: &Fold, problems: &[Problem], counts: &Counts) -> String {
-    let changed: Vec<String> = counts
-        .changed
-        .iter()
-        .map(|(kind, number)| things(kind, *number))
-        .collect();
+    let changed = plainly(&counts.changed_as);
     let remarks = fold.acts.iter().filter(|act| act.remark).count();
     let mut parts = vec![match changed.as_slice() {
         [] if counts.actions == 0 && remarks == 1 => "1 line".to_owned(),
@@ -181,15 +186,4 @@ fn line(fold: &Fold, problems: &[Problem], counts: &Counts) -> String {
     tell(of(problems, ProblemKind::ErrorUnrecovered), "failed");
     tell(of(problems, ProblemKind::DanglingAction), "never ended");
     parts.join("; ")
-}
-
-/// A number of resources of a kind, in words.
-pub(crate) fn things(kind: &str, number: u64) -> String {
-    let many = if number == 1 { "" } else { "s" };
-    match kind {
-        "file" => format!("{number} file{many}"),
-        "db" => format!("{number} row{many}"),
-        "http" => format!("{number} HTTP resource{many}"),
-        other => format!("{number} {other} resource{many}"),
-    }
 }

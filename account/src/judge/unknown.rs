@@ -88,6 +88,7 @@ pub(crate) fn collect(
         }
     }
     deeds::diffs(account, changes, &mut facts);
+    deeds::reasoning(account, &mut facts);
     for (index, row) in account.who.iter().enumerate() {
         if row.identity.is_none() {
             let why = format!("nobody is named who {}", row.role);
@@ -119,12 +120,8 @@ pub(crate) fn collect(
             .is_some_and(|checkpoint| checkpoint.at.is_none())
         {
             let fact = format!("/integrity/ledgers/{index}/checkpoint/at");
-            let why = "a checkpoint carries no time";
-            facts.one(
-                fact,
-                why,
-                "have it witnessed, or keep it elsewhere (`recount-collector checkpoint`)",
-            );
+            let why = "the newest leaf under the checkpoint cannot be proven";
+            facts.one(fact, why, "check the ledger (`recount verify --all`)");
         }
     }
     for (at, why) in lost {

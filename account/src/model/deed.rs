@@ -1,6 +1,6 @@
 //! Rows about what was done: actions, decisions, changes, problems and what is not known.
 
-use super::{Content, Evidence};
+use super::{Content, Evidence, Things};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vocabulary::Timestamp;
@@ -178,6 +178,22 @@ pub struct Discarded {
     pub reason: Option<String>,
 }
 
+/// What an agent said about why it does what it does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reasoning {
+    /// The session, by its name in this account.
+    pub session: SessionRef,
+    /// When.
+    pub at: Option<Timestamp>,
+    /// The decision that it is about, by id; `null` when it names none.
+    pub decision: Option<String>,
+    /// Its words; stated.
+    pub content: Content,
+    /// What shows it.
+    #[serde(flatten)]
+    pub evidence: Evidence,
+}
+
 /// The state of one resource before and after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Diff {
@@ -248,6 +264,12 @@ pub struct Counts {
     pub read: BTreeMap<String, u64>,
     /// Different resources that changed for good, by kind.
     pub changed: BTreeMap<String, u64>,
+    /// The targets that were read, by what they are called; most first.
+    #[serde(default)]
+    pub read_as: Vec<Things>,
+    /// The resources that changed for good, by what they are called; most first.
+    #[serde(default)]
+    pub changed_as: Vec<Things>,
     /// Changes that stand.
     #[serde(with = "super::wide")]
     pub effects: u64,

@@ -62,7 +62,7 @@ pub struct Checkpoint {
     pub root: String,
     /// Name and hash of the key, as in the note's signature line.
     pub signed_by: Vec<String>,
-    /// When it was signed, by the signer's clock; `null` when it does not say.
+    /// When the newest leaf it covers was written, by the collector's clock; `null` when that leaf cannot be proven.
     pub at: Option<Timestamp>,
 }
 

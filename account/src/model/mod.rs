@@ -5,12 +5,13 @@ mod evidence;
 mod integrity;
 mod list;
 mod story;
+mod things;
 pub(crate) mod wide;
 mod words;
 
 pub use deed::{
-    Action, ActionError, Candidates, Counts, Decision, Diff, Discarded, Problem, Target, Unknown,
-    Usage,
+    Action, ActionError, Candidates, Counts, Decision, Diff, Discarded, Problem, Reasoning, Target,
+    Unknown, Usage,
 };
 pub use evidence::Evidence;
 pub use integrity::{Checked, Checkpoint, Gap, Integrity, LedgerRow, Loss};
@@ -19,6 +20,7 @@ pub use story::{
     Agent, Asked, Authorization, Context, Outside, Principal, Produced, Query, Request, Scope,
     Session, SessionOutcome, Stream, Summary, Trigger, Who,
 };
+pub use things::{Things, fully, plainly};
 pub use words::{QueryKind, Standing};
 
 pub use vocabulary::content::{Content, Inline, Redaction};
@@ -56,6 +58,9 @@ pub struct Account {
     pub actions: List<Action>,
     /// Every choice, in the order in which it was recorded.
     pub decisions: List<Decision>,
+    /// Every piece of reasoning that was recorded, in that order; stated.
+    #[serde(default)]
+    pub reasoning: List<Reasoning>,
     /// Every change, in the order in which it was recorded.
     pub diffs: List<Diff>,
     /// What is wrong or missing, worst first.
@@ -85,6 +90,7 @@ impl Account {
             context: self.context.cut(limit),
             actions: self.actions.cut(limit),
             decisions: self.decisions.cut(limit),
+            reasoning: self.reasoning.cut(limit),
             diffs: self.diffs.cut(limit),
             problems: self.problems.cut(limit),
             who: self.who.cut(limit),

@@ -1,13 +1,13 @@
 //! The facts of an account in reading order, each as one line with the records that show it.
 
-use vocabulary::action::{Access, Effect};
+mod deeds;
+mod record;
+
 use vocabulary::id::RecordRef;
 use vocabulary::record::ContentState;
-use vocabulary::source::Source;
 
-use crate::judge::outcome::things;
 use crate::judge::who;
-use crate::model::{Account, Content, Decision, Diff, Evidence};
+use crate::model::{Account, Content, Evidence};
 use crate::shown::line;
 
 /// One line of an account.
@@ -69,18 +69,22 @@ pub fn facts(account: &Account, limit: usize) -> Vec<Fact> {
     list.extend(bounded(asked(account), limit));
     list.push(result(account));
     list.extend(bounded(ends(account), limit));
-    list.push(Fact::new("read", read(account), None));
-    list.push(Fact::new("changed", changed(account), None));
-    list.extend(bounded(account.diffs.iter().map(diff).collect(), limit));
-    list.extend(bounded(scope(account), limit));
-    list.extend(bounded(problems(account), limit));
+    list.push(Fact::new("read", deeds::read(account), None));
+    list.push(Fact::new("changed", deeds::changed(account), None));
     list.extend(bounded(
-        account.decisions.iter().flat_map(decision).collect(),
+        account.diffs.iter().map(deeds::diff).collect(),
         limit,
     ));
-    list.extend(bounded(responsible(account), limit));
-    list.extend(record(account));
-    list.extend(unknown(account, limit));
+    list.extend(bounded(deeds::scope(account), limit));
+    list.extend(bounded(deeds::problems(account), limit));
+    list.extend(bounded(
+        account.decisions.iter().flat_map(deeds::decision).collect(),
+        limit,
+    ));
+    list.extend(bounded(deeds::reasoning(account), limit));
+    list.extend(bounded(deeds::responsible(account), limit));
+    list.extend(record::record(account));
+    list.extend(record::unknown(account, limit));
     list
 }
 
@@ -213,271 +217,4 @@ fn ends(account: &Account) -> Vec<Fact> {
         .stated(stated)
     })
     .collect()
-}
-
-fn read(account: &Account) -> String {
-    let counts = &account.outcome.counts;
-    let mut parts: Vec<String> = counts
-        .read
-        .iter()
-        .map(|(kind, number)| format!("{number} {} read", line(kind)))
-        .collect();
-    let told = ["http", "file", "db"];
-    let others = counts
-        .by_kind
-        .iter()
-        .filter(|(kind, _)| !told.contains(&kind.as_str()));
-    parts.extend(
-        others
-            .filter(|(kind, _)| !counts.read.contains_key(*kind))
-            .map(|(kind, number)| {
-                format!(
-                    "{number} {} action{}",
-                    line(kind),
-                    if *number == 1 { "" } else { "s" }
-                )
-            }),
-    );
-    let total = format!("{} actions in all{}", counts.actions, took(account));
-    if parts.is_empty() {
-        total
-    } else {
-        format!("{}; {total}", parts.join(", "))
-    }
-}
-
-/// How long the first session took.
-fn took(account: &Account) -> String {
-    let first = account.sessions.first();
-    let times = first.and_then(|row| Some((row.started_at?, row.ended_at?)));
-    times.map_or_else(String::new, |(from, to)| {
-        let tenths = to.since_ns(from) / 100_000_000;
-        format!(", {}.{} s", tenths / 10, tenths % 10)
-    })
-}
-
-fn changed(account: &Account) -> String {
-    let counts = &account.outcome.counts;
-    let parts: Vec<String> = counts
-        .changed
-        .iter()
-        .map(|(kind, number)| things(&line(kind).into_string(), *number))
-        .collect();
-    let back = match counts.rolled_back {
-        0 => String::new(),
-        number => format!("; {number} rolled back"),
-    };
-    if parts.is_empty() {
-        format!("no change observed{back}")
-    } else {
-        format!("{}{back}", parts.join(", "))
-    }
-}
-
-fn diff(row: &Diff) -> Fact {
-    let sign = match (row.before.state, row.after.state) {
-        (ContentState::Absent, _) => "A",
-        (_, ContentState::Absent) => "D",
-        _ => "M",
-    };
-    let effect = match row.effect {
-        Effect::Committed => String::new(),
-        effect => format!("  {}", effect.as_str().replace('_', " ")),
-    };
-    let scope = match row.in_scope {
-        Some(false) => "  OUT-OF-SCOPE",
-        Some(true) => "",
-        None => "  scope unknown",
-    };
-    let text = format!("{sign} {}{effect}{scope}", line(&row.resource));
-    Fact::new("changed", text, Some(&row.evidence)).stated(row.evidence.source == Source::Stated)
-}
-
-fn scope(account: &Account) -> Vec<Fact> {
-    let mut list = Vec::new();
-    for row in &account.scope {
-        let by = row.declared_by.as_deref().unwrap_or("nobody named");
-        let version = row.version.as_deref().unwrap_or("unknown");
-        let verdict = row.verdict.as_str().to_uppercase();
-        let text = format!(
-            "{verdict}  {} version {}, declared by {}: {}",
-            row.session,
-            line(version),
-            line(by),
-            line(&row.entries.join("; ")),
-        );
-        list.push(Fact::new("scope", text, Some(&row.evidence)));
-        for outside in &row.outside {
-            let access = outside.access.map_or("touched", Access::as_str);
-            let text = format!("outside: {access} {}", line(&outside.resource));
-            list.push(Fact {
-                refs: outside.refs.clone(),
-                ..Fact::new("scope", text, None)
-            });
-        }
-    }
-    if list.is_empty() {
-        list.push(Fact::new(
-            "scope",
-            "UNKNOWN  none was declared".to_owned(),
-            None,
-        ));
-    }
-    list
-}
-
-fn problems(account: &Account) -> Vec<Fact> {
-    let of = |row: &crate::model::Problem| {
-        let text = format!(
-            "{} {}  {}  {}",
-            row.severity,
-            row.kind,
-            line(&row.what),
-            line(&row.why)
-        );
-        Fact::new("problem", text, Some(&row.evidence))
-    };
-    if account.problems.is_empty() {
-        return vec![Fact::new("problem", "none found".to_owned(), None)];
-    }
-    account.problems.iter().map(of).collect()
-}
-
-fn decision(row: &Decision) -> Vec<Fact> {
-    let said = |label: &str, value: &Option<String>| {
-        value
-            .as_deref()
-            .map(|value| format!("  {label}: {}", line(value)))
-            .unwrap_or_default()
-    };
-    let question = row
-        .question
-        .as_deref()
-        .unwrap_or("a question that was not recorded");
-    let chosen = if row.chosen.is_empty() {
-        "nothing".to_owned()
-    } else {
-        row.chosen.join(", ")
-    };
-    let of = row
-        .candidates
-        .count
-        .map(|count| format!(" of {count}"))
-        .unwrap_or_default();
-    let text = format!(
-        "{}{}  chose {}{of}{}{}  led to {} action{}",
-        line(question),
-        row.made_by
-            .map(|by| format!("  by {by}"))
-            .unwrap_or_default(),
-        line(&chosen),
-        said("criteria", &row.criteria),
-        said("because", &row.rationale),
-        row.led_to.len(),
-        if row.led_to.len() == 1 { "" } else { "s" },
-    );
-    let mut list = vec![Fact::new("why", text, Some(&row.evidence)).stated(true)];
-    for discarded in &row.discarded {
-        let reason = discarded.reason.as_deref().unwrap_or("no reason given");
-        let text = format!("discarded {}: {}", line(&discarded.option), line(reason));
-        list.push(Fact::new("why", text, Some(&row.evidence)).stated(true));
-    }
-    list
-}
-
-fn responsible(account: &Account) -> Vec<Fact> {
-    let of = |row: &crate::model::Who| {
-        let identity = row.identity.as_deref().unwrap_or("unknown");
-        let text = format!(
-            "{:<8} {}  {}  proof: {}",
-            row.role,
-            row.session,
-            line(identity),
-            line(&row.proof)
-        );
-        Fact::new("who", text, Some(&row.evidence)).stated(row.evidence.source == Source::Stated)
-    };
-    account.who.iter().map(of).collect()
-}
-
-fn record(account: &Account) -> Vec<Fact> {
-    let integrity = &account.integrity;
-    let of: u64 = account.sessions.iter().map(|row| row.records).sum();
-    let status = integrity.status.as_str().to_uppercase();
-    let checked = &integrity.checked;
-    let text = format!(
-        "{status}  {}/{of} records, {}/{} sessions; checked by {}",
-        checked.records, checked.sessions, checked.of, account.query.checked_by,
-    );
-    let mut list = vec![Fact::new("record", text, None)];
-    for ledger in &integrity.ledgers {
-        let signed = ledger.checkpoint.as_ref().map_or_else(
-            || "nothing signed".to_owned(),
-            |checkpoint| format!("checkpoint {} {}", checkpoint.size, checkpoint.root),
-        );
-        let text = format!("ledger {}  {signed}  key {}", line(&ledger.id), ledger.key);
-        list.push(Fact::new("record", text, None));
-    }
-    for gap in &integrity.gaps {
-        list.push(Fact::new(
-            "record",
-            format!("gap: {}", line(&gap.why)),
-            None,
-        ));
-    }
-    for loss in &integrity.losses {
-        let number = loss.records.map_or_else(
-            || "unknown number of".to_owned(),
-            |number| number.to_string(),
-        );
-        let text = format!("loss: {number} records, {}", line(&loss.why));
-        list.push(Fact {
-            refs: loss.refs.clone(),
-            ..Fact::new("record", text, None)
-        });
-    }
-    for what in &integrity.not_proven {
-        list.push(Fact::new(
-            "record",
-            format!("not proven: {}", line(what)),
-            None,
-        ));
-    }
-    list
-}
-
-/// What is not known, the same reason told once.
-fn unknown(account: &Account, limit: usize) -> Vec<Fact> {
-    let mut groups: Vec<(String, String, Vec<&str>)> = Vec::new();
-    let mut known: std::collections::HashMap<(String, &str), usize> =
-        std::collections::HashMap::new();
-    for row in &account.unknown {
-        let field = row
-            .fact
-            .trim_start_matches('/')
-            .split('/')
-            .filter(|part| part.parse::<u64>().is_err());
-        let field = field.collect::<Vec<_>>().join(".");
-        let slot = (field.clone(), row.why.as_str());
-        match known.get(&slot) {
-            Some(index) => groups[*index].2.push(&row.fact),
-            None => {
-                known.insert(slot, groups.len());
-                groups.push((field, row.why.clone(), vec![&row.fact]));
-            }
-        }
-    }
-    let of = |(field, why, facts): (String, String, Vec<&str>)| {
-        let times = if facts.len() > 1 {
-            format!(" ({} times)", facts.len())
-        } else {
-            String::new()
-        };
-        Fact::new(
-            "unknown",
-            format!("{}{times}: {}", line(&field), line(&why)),
-            None,
-        )
-    };
-    bounded(groups.into_iter().map(of).collect(), limit)
 }

@@ -8,7 +8,9 @@
 
 mod broken;
 mod facts;
+mod meanwhile;
 mod plain;
 mod queries;
+mod reasoning;
 mod story;
 mod support;

@@ -86,3 +86,37 @@ fn with_all_bindings_read_it_is_proven_that_no_other_session_names_the_request()
     assert!(not_proven(false).contains(&other));
     assert!(!not_proven(true).contains(&other));
 }
+
+#[test]
+fn the_trace_of_sessions_that_have_a_name_is_a_query() {
+    let mut world = World::new();
+    for (label, trace) in [
+        ("s-aaaa1111", "0af7651916cd43dd8448eb211c80319c"),
+        ("s-aaaa2222", "0af7651916cd43dd8448eb211c80319c"),
+        ("s-bbbb1111", "1af7651916cd43dd8448eb211c80319c"),
+    ] {
+        let mut sender = Sender::sdk(label, label);
+        sender.raw(json!({
+            "timeUnixNano": world.tick().to_string(), "eventName": "agent.session.start", "traceId": trace,
+        }));
+        world.seal(&mut sender, true);
+    }
+    for query in [
+        "0af7651916cd43dd8448eb211c80319c",
+        "trace:0AF7651916CD43DD8448EB211C80319C",
+    ] {
+        let account = world.account(query);
+        assert_eq!(account.query.kind, QueryKind::Trace);
+        let ids: Vec<&str> = account.sessions.iter().map(|row| row.id.as_str()).collect();
+        assert_eq!(ids, ["s-aaaa1111", "s-aaaa2222"]);
+    }
+    let unknown = "2af7651916cd43dd8448eb211c80319c";
+    let error = build(
+        &world.read(),
+        &Trusted::FirstSeen,
+        unknown,
+        &Options::default(),
+    )
+    .unwrap_err();
+    assert!(matches!(error, AccountError::NotFound { .. }), "{error}");
+}

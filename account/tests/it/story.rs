@@ -516,7 +516,12 @@ fn the_account_looks_like_this() {
     settings.set_prepend_module_to_snapshot(false);
     settings.add_filter(r"\b[0-9a-f]{64}\b", "[hash]");
     settings.add_filter(r"\+[0-9a-f]{8}\b", "+[key]");
-    // How many heads the writer has signed depends on the machine.
+    // How many heads the writer has signed, and when, depends on the machine.
+    settings.add_filter(r"at [0-9TZ:.-]+ by the collector's clock", "at [time]");
+    settings.add_filter(
+        r#""at": "[0-9TZ:.-]+"(\s+\},\s+"key")"#,
+        "\"at\": \"[time]\"$1",
+    );
     settings.add_filter(r"checkpoint [0-9]+", "checkpoint [size]");
     settings.add_filter(
         r#""size": [0-9]+,(\s+)"root""#,

@@ -25,6 +25,10 @@ pub(crate) struct World {
     temp: tempfile::TempDir,
     ledger: Option<Ledger>,
     clock: Arc<AtomicU64>,
+    /// The time that the writer tells.
+    told: Arc<AtomicU64>,
+    /// Flags of the leaves of what is sealed.
+    pub(crate) flags: u32,
 }
 
 /// What one sender sends for one session.
@@ -54,9 +58,10 @@ impl World {
         .unwrap();
         let clock = Arc::new(AtomicU64::new(START_NS));
         // The writer has a clock of its own: how often it looks depends on the machine.
-        let told = AtomicU64::new(START_NS);
+        let told = Arc::new(AtomicU64::new(START_NS));
+        let tell = Arc::clone(&told);
         let mut options =
-            ledger::store::Options::new(Arc::new(move || told.fetch_add(1_000, Ordering::SeqCst)));
+            ledger::store::Options::new(Arc::new(move || tell.fetch_add(1_000, Ordering::SeqCst)));
         options.sign_soon = Duration::from_millis(1);
         options.sign_late = Duration::from_millis(1);
         let ledger = Some(Ledger::open(&dir, options).unwrap());
@@ -64,12 +69,34 @@ impl World {
             temp,
             ledger,
             clock,
+            told,
+            flags: 0,
         }
     }
 
     /// The next moment, 10 ms on.
     pub(crate) fn tick(&self) -> u64 {
         self.clock.fetch_add(10_000_000, Ordering::SeqCst)
+    }
+
+    /// Lets time pass for everybody.
+    pub(crate) fn wait(&self, seconds: u64) {
+        for clock in [&self.clock, &self.told] {
+            clock.fetch_add(seconds * 1_000_000_000, Ordering::SeqCst);
+        }
+    }
+
+    /// Seals that something was refused.
+    pub(crate) fn refuse(&self, payload: ledger::leaf::RefusedPayload) {
+        let batch = Batch {
+            refused: vec![payload],
+            ..Batch::default()
+        };
+        self.ledger
+            .as_ref()
+            .unwrap()
+            .append_and_wait(batch)
+            .unwrap();
     }
 
     /// Seals what a sender has, and closes its stream if `close`.
@@ -118,7 +145,7 @@ impl World {
                     scope_schema_url: b"",
                     item,
                 },
-                flags: 0,
+                flags: self.flags,
                 received_ns,
             })
             .collect();

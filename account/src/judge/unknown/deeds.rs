@@ -220,6 +220,15 @@ pub(super) fn diffs(account: &Account, changes: &[ChangeTraits], facts: &mut Fac
     }
 }
 
+pub(super) fn reasoning(account: &Account, facts: &mut Facts) {
+    for (index, row) in account.reasoning.iter().enumerate() {
+        if row.content.state == ContentState::Unknown {
+            let how = "record the reasoning's text (`recount.content`)";
+            facts.at("reasoning", index, "content", why(&row.content), how);
+        }
+    }
+}
+
 fn why(content: &Content) -> &str {
     content.why.as_deref().unwrap_or("no record says")
 }
