@@ -78,6 +78,7 @@ fn json(model: &Model) -> Option<String> {
         (_, Some(Item::Context(n))) => serde_json::to_string(account.context.get(n)?),
         (_, Some(Item::Action(n))) => serde_json::to_string(account.actions.get(n)?),
         (_, Some(Item::Decision(n))) => serde_json::to_string(account.decisions.get(n)?),
+        (_, Some(Item::Reasoning(n))) => serde_json::to_string(account.reasoning.get(n)?),
         (_, Some(Item::Diff(n))) => serde_json::to_string(account.diffs.get(n)?),
         (_, None) => return None,
     };

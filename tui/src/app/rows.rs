@@ -28,6 +28,8 @@ pub enum Item {
     Action(usize),
     /// A decision.
     Decision(usize),
+    /// A piece of reasoning.
+    Reasoning(usize),
     /// A change whose action is not in the account.
     Diff(usize),
     /// A session's end.
@@ -84,6 +86,12 @@ impl Rows {
             }
             for shown_by in evidence(account, row.item) {
                 index.by_ref.entry(*shown_by).or_insert(at);
+            }
+        }
+        // Its record also stands behind the decision that it explains; the record itself is the reasoning.
+        for (at, row) in index.rows.iter().enumerate() {
+            if let (Item::Reasoning(_), Some(shown_by)) = (row.item, row.shown_by) {
+                index.by_ref.insert(shown_by, at);
             }
         }
         index.set_depths(account);
@@ -266,6 +274,9 @@ fn collect(account: &Account) -> Vec<Row> {
     for (n, it) in account.decisions.iter().enumerate() {
         rows.push(row(Item::Decision(n), it.at, &it.evidence.refs));
     }
+    for (n, it) in account.reasoning.iter().enumerate() {
+        rows.push(row(Item::Reasoning(n), it.at, &it.evidence.refs));
+    }
     let known: std::collections::HashSet<&str> = account
         .actions
         .iter()
@@ -289,6 +300,7 @@ pub fn evidence(account: &Account, item: Item) -> &[RecordRef] {
         Item::Context(n) => &account.context[n].evidence.refs,
         Item::Action(n) => &account.actions[n].evidence.refs,
         Item::Decision(n) => &account.decisions[n].evidence.refs,
+        Item::Reasoning(n) => &account.reasoning[n].evidence.refs,
         Item::Diff(n) => &account.diffs[n].evidence.refs,
     }
 }
@@ -307,6 +319,7 @@ pub fn kind(account: &Account, item: Item) -> &str {
             other => other.as_str(),
         },
         Item::Decision(_) => "decide",
+        Item::Reasoning(_) => "reason",
         Item::Diff(_) => "diff",
     }
 }
@@ -336,6 +349,7 @@ pub fn what(account: &Account, item: Item) -> String {
         Item::Context(n) => words::context(&account.context[n]),
         Item::Action(n) => words::action(&account.actions[n]),
         Item::Decision(n) => words::decision(&account.decisions[n]),
+        Item::Reasoning(n) => words::reasoning(&account.reasoning[n]),
         Item::Diff(n) => format!(
             "{} {}",
             words::sign(&account.diffs[n]),

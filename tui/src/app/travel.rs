@@ -154,6 +154,10 @@ pub(super) fn enter_row(model: &mut Model, row: Row) {
     };
     let decision = match row.item {
         Item::Decision(n) => Some(n),
+        Item::Reasoning(n) => {
+            let named = opened.account.reasoning[n].decision.as_ref();
+            named.and_then(|id| opened.rows.decision(id))
+        }
         Item::Action(n) => opened.account.actions[n].decision.as_ref().and_then(|id| {
             opened
                 .account

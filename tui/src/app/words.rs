@@ -1,7 +1,10 @@
 //! How rows of the account are said in one line.
 
+use crate::app::line::Line;
+use crate::app::look::Token;
 use account::model::{
-    Action, Asked, Authorization, Content, Context, Decision, Diff, Principal, Scope, Session,
+    Action, Asked, Authorization, Content, Context, Decision, Diff, Principal, Reasoning, Scope,
+    Session,
 };
 use vocabulary::action::{Kind, Outcome};
 use vocabulary::record::ContentState;
@@ -237,6 +240,14 @@ pub fn decision(decision: &Decision) -> String {
     format!("{question}{chosen}")
 }
 
+/// Reasoning: its first line, as somebody's words.
+pub fn reasoning(reasoning: &Reasoning) -> String {
+    match inline(&reasoning.content) {
+        Some(text) => format!("stated \"{}\"", first_line(text)),
+        None => format!("reasoning {}", content_state(&reasoning.content)),
+    }
+}
+
 /// `A`, `M` or `D`: what became of the resource.
 pub fn sign(diff: &Diff) -> &'static str {
     match (diff.before.state, diff.after.state) {
@@ -252,25 +263,18 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// A number of different targets of one kind.
-pub fn targets(kind: &str, number: u64) -> String {
-    match kind {
-        "http" => count(number, "HTTP resource", "HTTP resources"),
-        "file" => count(number, "file", "files"),
-        "db" => count(number, "row", "rows"),
-        "llm" => count(number, "model", "models"),
-        "process" => count(number, "command", "commands"),
-        "tool" => count(number, "tool", "tools"),
-        other => format!("{number} {other}"),
+/// As many parts as there is room for, each at most once; the rest is counted by `others`.
+pub fn fitting(parts: &[String], room: usize, others: impl Fn(usize) -> String) -> String {
+    for shown in (1..=parts.len()).rev() {
+        let mut said = parts[..shown].join(", ");
+        if shown < parts.len() {
+            said = format!("{said}, {}", others(parts.len() - shown));
+        }
+        if Line::of(Token::Plain, &said).width() <= room || shown == 1 {
+            return said;
+        }
     }
-}
-
-/// A number of different places that were read, of one kind.
-pub fn places(kind: &str, number: u64) -> String {
-    match kind {
-        "db" => count(number, "table", "tables"),
-        other => targets(other, number),
-    }
+    String::new()
 }
 
 /// A number of actions of one kind.

@@ -2,7 +2,7 @@
 
 use account::model::{Account, Counts, Evidence, List};
 use vocabulary::Timestamp;
-use vocabulary::action::{Effect, Outcome};
+use vocabulary::action::{Access, Effect, Outcome};
 use vocabulary::id::RecordRef;
 use vocabulary::session::{EndReason, OutcomeStatus};
 
@@ -139,6 +139,7 @@ pub(crate) fn cut(account: &Account, upto: RecordRef) -> Result<Account, Failure
         }
     }
     then.decisions = kept(&account.decisions, |it| moment.began(&it.evidence, it.at));
+    then.reasoning = kept(&account.reasoning, |it| moment.began(&it.evidence, it.at));
     then.diffs = kept(&account.diffs, |it| moment.began(&it.evidence, it.at));
     then.problems = kept(&account.problems, |it| {
         !it.evidence.refs.is_empty() && moment.over(&it.evidence, None)
@@ -173,6 +174,22 @@ fn unend(then: &mut Account) {
     then.outcome.sessions = outcomes;
 }
 
+/// What was read and what changed, by what it is called.
+fn called(then: &Account, counts: &mut Counts) {
+    let read = then
+        .actions
+        .iter()
+        .filter(|it| it.access == Some(Access::Read) && it.outcome == Outcome::Success)
+        .filter_map(|it| Some((&it.kind, it.target.resource.as_deref()?)));
+    counts.read_as = account::things(read, true);
+    let changed = then
+        .diffs
+        .iter()
+        .filter(|it| it.effect != Effect::RolledBack)
+        .map(|it| (&it.kind, it.resource.as_str()));
+    counts.changed_as = account::things(changed, false);
+}
+
 /// Counts again what the cut left.
 fn summarise(then: &mut Account, upto: RecordRef) {
     let mut counts = Counts {
@@ -205,6 +222,7 @@ fn summarise(then: &mut Account, upto: RecordRef) {
             }
         }
     }
+    called(then, &mut counts);
     let running = then
         .sessions
         .iter()

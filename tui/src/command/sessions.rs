@@ -116,16 +116,7 @@ fn flags(account: &Account, session: SessionRef) -> String {
 }
 
 fn changed(account: &Account) -> String {
-    let counts = account
-        .outcome
-        .counts
-        .changed
-        .iter()
-        .filter(|(_, number)| **number > 0);
-    counts
-        .map(|(kind, number)| words::targets(kind, *number))
-        .collect::<Vec<_>>()
-        .join(", ")
+    account::model::plainly(&account.outcome.counts.changed_as).join(", ")
 }
 
 const COLUMNS: [&str; 10] = [

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use account::model::{Account, Decision};
+use account::model::{Account, Decision, Reasoning};
 use vocabulary::Source as Strength;
 use vocabulary::id::RecordRef;
 
@@ -17,22 +17,32 @@ pub(super) fn run(context: &Context, args: &Why) -> Result<Exit, Failure> {
     let mut source = context.source()?;
     let account = source.account(query)?;
     let index = Rows::of(&account);
-    let chosen = match within {
-        None => account.decisions.iter().collect(),
+    let (chosen, reasoning) = match within {
+        None => (
+            account.decisions.iter().collect(),
+            account.reasoning.iter().collect(),
+        ),
         Some(wanted) => behind(&account, &index, wanted)?,
     };
     match args.output {
-        FactForm::Json => out::json(&chosen)?,
+        FactForm::Json => {
+            let rows = chosen.iter().copied().map(Row::Decision);
+            let rows = rows.chain(reasoning.iter().copied().map(Row::Reasoning));
+            out::json(&rows.collect::<Vec<_>>())?;
+        }
         FactForm::Text => {
             let mut text = String::new();
             if let Some(wanted) = within {
                 text.push_str(&row(&account, &index, wanted));
             }
-            if chosen.is_empty() {
+            if chosen.is_empty() && reasoning.is_empty() {
                 text.push_str("why        unknown: no decision was recorded for it\n");
             }
-            for decision in chosen {
+            for decision in &chosen {
                 text.push_str(&told(&account, &index, decision));
+            }
+            for row in reasoning {
+                text.push_str(&reasoned(&account, &index, row));
             }
             out::text(&text)?;
         }
@@ -41,12 +51,24 @@ pub(super) fn run(context: &Context, args: &Why) -> Result<Exit, Failure> {
     Ok(exit_of(&account))
 }
 
-/// The decisions behind a record: itself, or the one that its action names.
+/// One row of the JSON form, exactly as the account has it.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum Row<'a> {
+    Decision(&'a Decision),
+    Reasoning(&'a Reasoning),
+}
+
+/// What explains a record.
+type Behind<'a> = (Vec<&'a Decision>, Vec<&'a Reasoning>);
+
+/// What is behind a record: itself, or the decision that its action or its reasoning names, and what was said
+/// about that.
 fn behind<'a>(
     account: &'a Account,
     index: &Rows,
     wanted: RecordRef,
-) -> Result<Vec<&'a Decision>, Failure> {
+) -> Result<Behind<'a>, Failure> {
     let none = || Failure::NoRecord {
         query: account.query.text.clone(),
         wanted: wanted.to_string(),
@@ -55,15 +77,22 @@ fn behind<'a>(
         .of_ref(wanted)
         .and_then(|row| index.get(row))
         .ok_or_else(none)?;
+    let named = |id: &String| index.decision(id).and_then(|n| account.decisions.get(n));
     let decision = match row.item {
         Item::Decision(n) => account.decisions.get(n),
-        Item::Action(n) => {
-            let named = account.actions[n].decision.as_ref();
-            named.and_then(|id| account.decisions.iter().find(|decision| decision.id == *id))
-        }
+        Item::Action(n) => account.actions[n].decision.as_ref().and_then(named),
+        Item::Reasoning(n) => account.reasoning[n].decision.as_ref().and_then(named),
         _ => None,
     };
-    Ok(decision.into_iter().collect())
+    let itself = |it: &&Reasoning| it.evidence.refs.contains(&wanted);
+    let about = |it: &&Reasoning| {
+        decision.is_some_and(|decision| {
+            it.decision.as_ref() == Some(&decision.id) && it.session == decision.session
+        })
+    };
+    let reasoning = account.reasoning.iter();
+    let reasoning = reasoning.filter(|it| itself(it) || about(it)).collect();
+    Ok((decision.into_iter().collect(), reasoning))
 }
 
 /// What the asked record is, what policy said about it, and what it changed.
@@ -179,6 +208,33 @@ fn told(account: &Account, index: &Rows, it: &Decision) -> String {
             format!("{shown_by} {}", rows::what(account, row.item))
         });
         fact("led-to", &what.unwrap_or_else(|| id.clone()));
+    }
+    text.push('\n');
+    text
+}
+
+/// A piece of reasoning, whole.
+fn reasoned(account: &Account, index: &Rows, it: &Reasoning) -> String {
+    let refs: Vec<String> = it.evidence.refs.iter().map(ToString::to_string).collect();
+    let at = it
+        .at
+        .map_or_else(|| "time unknown".to_owned(), |at| at.to_string());
+    let mut text = String::new();
+    let mut fact = |name: &str, what: &str| {
+        let _ = writeln!(text, "{name:<10} {}", shown(what));
+    };
+    let source = "stated by the agent, not observed";
+    fact(
+        "reasoning",
+        &format!("{}  {at}  ({source})", refs.join(" ")),
+    );
+    match it.content.as_text() {
+        Some(said) => said.lines().for_each(|line| fact("stated", line)),
+        None => fact("stated", &crate::app::words::content_state(&it.content)),
+    }
+    let about = it.decision.as_ref().and_then(|id| index.decision(id));
+    if let Some(about) = about.and_then(|n| account.decisions.get(n)) {
+        fact("about", &crate::app::words::decision(about));
     }
     text.push('\n');
     text

@@ -117,7 +117,13 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     }
     let at = model.decisions.cursor();
     let Some(it) = account.decisions.get(at) else {
-        let none = " no decision was recorded; recount cannot say why";
+        let none = match account.reasoning.total() as u64 {
+            0 => " no decision was recorded; recount cannot say why".to_owned(),
+            some => format!(
+                " no decision was recorded; {} in the timeline (2), as the agent stated",
+                words::count(some, "piece of reasoning is", "pieces of reasoning are")
+            ),
+        };
         Line::of(Token::Ask, none).draw(buf, (list.x, list.y), list.width, look);
         return;
     };

@@ -141,6 +141,14 @@ pub(super) fn row(model: &Model, opened: &Opened, row: &Row, width: usize) -> Ve
                 width,
             ));
         }
+        Item::Reasoning(n) => {
+            lines.extend(content("stated", &account.reasoning[n].content, width));
+            let about = account.reasoning[n].decision.as_ref();
+            let about = about.and_then(|id| opened.rows.decision(id));
+            if let Some(about) = about.and_then(|n| account.decisions.get(n)) {
+                lines.extend(fact("about", words::decision(about), width));
+            }
+        }
         Item::Diff(n) => lines.extend(fact("what", &account.diffs[n].resource, width)),
     }
     lines.extend(evidence(model, opened, row, width));
@@ -312,6 +320,7 @@ fn evidence(model: &Model, opened: &Opened, row: &Row, width: usize) -> Vec<Line
     let source = match row.item {
         Item::Action(n) => Some(opened.account.actions[n].evidence.of("outcome")),
         Item::Decision(n) => Some(opened.account.decisions[n].evidence.source),
+        Item::Reasoning(n) => Some(opened.account.reasoning[n].evidence.source),
         Item::Asked(n) => Some(opened.account.asked[n].evidence.source),
         _ => None,
     };

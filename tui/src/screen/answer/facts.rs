@@ -1,6 +1,6 @@
 //! The first lines of the Answer: asked, result, read, changed, scope.
 
-use account::model::{Account, Asked};
+use account::model::{Account, Asked, Things, fully, plainly};
 use vocabulary::id::RecordRef;
 use vocabulary::principal::PrincipalProof;
 use vocabulary::session::TriggerKind;
@@ -45,15 +45,18 @@ pub(super) fn facts(model: &Model, account: &Account, width: usize) -> Vec<Line>
     let session = account.sessions.first();
     let spent = session.and_then(|session| took(session.started_at, session.ended_at));
     let spent = spent.unwrap_or_else(|| "still running".to_owned());
-    lines.push(fact("READ", false).put(Token::Plain, read(account)).right(
+    let more = "4 shows each";
+    let room = |right: &str| width.saturating_sub(fact("", true).width() + right.len() + 2);
+    let read = read(account, room(&spent));
+    lines.push(fact("READ", false).put(Token::Plain, read).right(
         Line::of(Token::Plain, spent),
         width,
         look,
     ));
     lines.push(
         fact("CHANGED", false)
-            .put(Token::Plain, changed(account))
-            .right(Line::of(Token::Dim, "4 shows each"), width, look),
+            .put(Token::Plain, changed(account, room(more)))
+            .right(Line::of(Token::Dim, more), width, look),
     );
     lines.push(fact("SCOPE", false).join(scope(account)).cut(width, look));
     lines
@@ -141,41 +144,56 @@ fn proof(proof: PrincipalProof) -> &'static str {
     }
 }
 
-fn read(account: &Account) -> String {
+/// What was read, by what it is called and as far as there is room, and the calls of models.
+fn read(account: &Account, room: usize) -> String {
     let counts = &account.outcome.counts;
-    let mut parts: Vec<String> = counts
-        .read
-        .iter()
-        .filter(|(kind, number)| kind.as_str() != "llm" && **number > 0)
-        .map(|(kind, number)| words::places(kind, *number))
-        .collect();
-    if parts.is_empty() {
-        parts.push("nothing".to_owned());
-    }
     let calls = counts.by_kind.get("llm").copied().unwrap_or(0);
     let calls = if calls > 0 {
         format!("; {}", words::actions("llm", calls))
     } else {
         String::new()
     };
-    format!("{}{calls}", parts.join(", "))
+    let things: Vec<_> = counts
+        .read_as
+        .iter()
+        .filter(|row| row.kind != "llm")
+        .cloned()
+        .collect();
+    let room = room.saturating_sub(calls.len());
+    format!("{}{calls}", named(&things, room))
 }
 
-fn changed(account: &Account) -> String {
+fn changed(account: &Account, room: usize) -> String {
     let counts = &account.outcome.counts;
-    let mut parts: Vec<String> = counts
-        .changed
-        .iter()
-        .filter(|(_, number)| **number > 0)
-        .map(|(kind, number)| words::targets(kind, *number))
-        .collect();
-    if parts.is_empty() {
-        parts.push("nothing".to_owned());
+    let back = match counts.rolled_back {
+        0 => String::new(),
+        number => format!(", {number} taken back"),
+    };
+    let room = room.saturating_sub(back.len());
+    format!("{}{back}", named(&counts.changed_as, room))
+}
+
+/// Things with where they lie; without it where that is too long, and then as many as there is room for.
+fn named(things: &[Things], room: usize) -> String {
+    if things.is_empty() {
+        return "nothing".to_owned();
     }
-    if counts.rolled_back > 0 {
-        parts.push(format!("{} taken back", counts.rolled_back));
+    let fully = fully(things).join(", ");
+    if Line::of(Token::Plain, &fully).width() <= room {
+        return fully;
     }
-    parts.join(", ")
+    let plain = plainly(things);
+    words::fitting(&plain, room, |rest| {
+        let shown = plain.len() - rest;
+        let told: u64 = plain[..shown].iter().filter_map(|part| number(part)).sum();
+        let all: u64 = things.iter().map(|row| row.number).sum();
+        format!("{} more", all - told)
+    })
+}
+
+/// The number that a part begins with.
+fn number(part: &str) -> Option<u64> {
+    part.split(' ').next()?.parse().ok()
 }
 
 fn scope(account: &Account) -> Line {

@@ -29,10 +29,7 @@ pub(super) fn main_decision(account: &Account) -> Option<(usize, &Decision)> {
 
 pub(super) fn why(account: &Account, rows: usize, width: usize, look: Look) -> Vec<Line> {
     let Some((_, decision)) = main_decision(account) else {
-        return vec![
-            rule("Why", "", width, look),
-            Line::of(Token::Ask, " unknown: no decision was recorded").cut(width, look),
-        ];
+        return undecided(account, width, look);
     };
     let title = match decision.question.as_deref() {
         Some(question) => format!("Why: {question}"),
@@ -60,6 +57,26 @@ pub(super) fn why(account: &Account, rows: usize, width: usize, look: Look) -> V
         lines.push(line.right(tail, width, look));
     }
     lines
+}
+
+/// What is said where nothing was decided: the first reasoning, else that nothing is known.
+fn undecided(account: &Account, width: usize, look: Look) -> Vec<Line> {
+    let told = account.reasoning.iter().find_map(|row| {
+        let text = row.content.as_text()?;
+        Some((short(row.evidence.refs.first()), text))
+    });
+    match told {
+        Some((shown_by, text)) => vec![
+            rule("Why", "stated by the agent, not observed", width, look),
+            Line::of(Token::Dim, format!(" {shown_by} "))
+                .put(Token::Stated, text.lines().next().unwrap_or_default())
+                .cut(width, look),
+        ],
+        None => vec![
+            rule("Why", "", width, look),
+            Line::of(Token::Ask, " unknown: no decision was recorded").cut(width, look),
+        ],
+    }
 }
 
 /// How a choice was made, in one paragraph.
