@@ -85,6 +85,9 @@ pub(crate) struct Doors {
     /// File with the token that a reader over TCP has to present
     #[arg(long, value_name = "FILE")]
     pub(crate) reader_token_file: Option<String>,
+    /// How long a signing epoch lasts: from 1m to 24h [default: 15m]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) epoch: Option<String>,
     /// Largest export, after decompression [default: 67108864]
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_body_bytes: Option<String>,
@@ -241,6 +244,7 @@ impl Cli {
                     (settings::OTLP_GRPC, doors.otlp_grpc.clone()),
                     (settings::OTLP_HTTP, doors.otlp_http.clone()),
                     (settings::READER_TOKEN_FILE, doors.reader_token_file.clone()),
+                    (settings::EPOCH, doors.epoch.clone()),
                     (settings::MAX_BODY, doors.max_body_bytes.clone()),
                     (settings::MAX_IN_FLIGHT, doors.max_in_flight_bytes.clone()),
                     (settings::ORIGIN, serve.origin.origin.clone()),

@@ -76,6 +76,7 @@ pub(crate) fn open_ledger(
     let mut options = Options::new(Arc::new(clock::now_ns));
     options.version = env!("CARGO_PKG_VERSION").to_owned();
     options.config = Sha256::digest(format!("{settings:?}")).into();
+    options.epoch = settings.epoch;
     options.on_fatal = on_fatal;
     Ledger::open(&settings.store, options).map(Arc::new)
 }

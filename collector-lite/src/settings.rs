@@ -5,6 +5,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::Error;
 
@@ -59,6 +60,7 @@ keys! {
     ORIGIN = "origin", "--origin", "RECOUNT_ORIGIN", "";
     MAX_BODY = "max_body_bytes", "--max-body-bytes", "RECOUNT_MAX_BODY_BYTES", "67108864";
     MAX_IN_FLIGHT = "max_in_flight_bytes", "--max-in-flight-bytes", "RECOUNT_MAX_IN_FLIGHT_BYTES", "268435456";
+    EPOCH = "epoch", "--epoch", "RECOUNT_EPOCH", "15m";
     ERASE_NEEDS_APPROVAL = "erase_needs_approval", "", "RECOUNT_ERASE_NEEDS_APPROVAL", "false";
     LOG = "log", "--log", "RECOUNT_LOG", "info";
 }
@@ -218,6 +220,8 @@ pub(crate) struct Settings {
     pub(crate) origin: Option<String>,
     pub(crate) max_body: usize,
     pub(crate) max_in_flight: usize,
+    /// How long a signing epoch lasts.
+    pub(crate) epoch: Duration,
     /// Whether an erasure has to name a second person who agreed.
     pub(crate) erase_needs_approval: bool,
     pub(crate) log: String,
@@ -259,6 +263,7 @@ impl Settings {
             origin: (!origin.is_empty()).then_some(origin),
             max_body: number(MAX_BODY, &raw.get(MAX_BODY))?,
             max_in_flight: number(MAX_IN_FLIGHT, &raw.get(MAX_IN_FLIGHT))?,
+            epoch: epoch(&raw.get(EPOCH))?,
             erase_needs_approval: switch(ERASE_NEEDS_APPROVAL, &raw.get(ERASE_NEEDS_APPROVAL))?,
             log: raw.get(LOG).value,
         })
@@ -280,6 +285,34 @@ fn number(key: &'static Key, given: &Given) -> Result<usize, Error> {
         .value
         .parse()
         .map_err(|_| bad(key, given, "a number of bytes is expected"))
+}
+
+/// `15m`, `90s`, `1h`: at least a minute, at most a day.
+fn epoch(given: &Given) -> Result<Duration, Error> {
+    let wrong = || {
+        bad(
+            EPOCH,
+            given,
+            "a time from 1m to 24h is expected, like 15m, 90s or 1h",
+        )
+    };
+    let value = given.value.as_str();
+    let unit = value.chars().last().ok_or_else(wrong)?;
+    let number: u64 = value
+        .strip_suffix(unit)
+        .and_then(|number| number.parse().ok())
+        .ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => Some(1),
+        'm' => Some(60),
+        'h' => Some(3600),
+        _ => None,
+    };
+    seconds
+        .and_then(|unit| number.checked_mul(unit))
+        .filter(|seconds| (60..=86_400).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(wrong)
 }
 
 fn switch(key: &'static Key, given: &Given) -> Result<bool, Error> {

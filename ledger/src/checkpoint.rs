@@ -74,6 +74,22 @@ impl Checkpoint {
         key.sign(&self.text())
     }
 
+    /// The signed note with a second signature: that of the epoch in which it is made.
+    ///
+    /// # Errors
+    /// An origin that cannot stand in a note.
+    pub fn sign_in_epoch(
+        &self,
+        key: &SignerKey,
+        epoch: Option<&SignerKey>,
+    ) -> Result<Vec<u8>, NoteError> {
+        let mut note = self.sign(key)?;
+        if let Some(epoch) = epoch {
+            note.extend_from_slice(epoch.line(&self.text()).as_bytes());
+        }
+        Ok(note)
+    }
+
     /// Reads a note and checks that `key` signed it and that its origin is the key's name.
     ///
     /// # Errors

@@ -212,20 +212,21 @@ impl SignerKey {
         self.key.sign(message).to_bytes()
     }
 
+    /// The signature line over a note's text, with its newline, for a note that others sign as well.
+    #[must_use]
+    pub fn line(&self, text: &str) -> String {
+        let mut signature = self.verifier().id().to_vec();
+        signature.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
+        format!("\u{2014} {} {}\n", self.name, STANDARD.encode(signature))
+    }
+
     /// The note over `text` with this key's signature.
     ///
     /// # Errors
     /// Text that does not end in a newline or holds another control character.
     pub fn sign(&self, text: &str) -> Result<Vec<u8>, NoteError> {
         check_text(text)?;
-        let mut signature = self.verifier().id().to_vec();
-        signature.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
-        Ok(format!(
-            "{text}\n\u{2014} {} {}\n",
-            self.name,
-            STANDARD.encode(signature)
-        )
-        .into_bytes())
+        Ok(format!("{text}\n{}", self.line(text)).into_bytes())
     }
 }
 

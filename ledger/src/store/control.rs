@@ -2,10 +2,13 @@
 
 use rusqlite::Connection;
 
+use super::epochs::EpochKey;
 use super::log::Log;
 use super::schema::LEDGER_LOG;
 use super::tables::{self, StateRow, TableError, to_sql};
-use crate::leaf::{ControlBody, ControlLeaf, Private, Salt, control_commitment};
+use crate::leaf::{
+    ControlBody, ControlLeaf, LedgerId, Private, Salt, TreeHead, control_commitment, epoch_message,
+};
 use crate::tile::Tile;
 use crate::tree::{Hash, hash_leaf};
 
@@ -64,6 +67,11 @@ impl ControlLog {
         }
     }
 
+    /// Time of the newest leaf: Unix nanoseconds.
+    pub(crate) fn newest_ns(&self) -> u64 {
+        self.newest_ns
+    }
+
     pub(crate) fn size(&self) -> u64 {
         self.log.size()
     }
@@ -109,6 +117,36 @@ impl ControlLog {
         body: ControlBody,
     ) -> Result<u64, WriteError> {
         self.put(connection, body, None)
+    }
+
+    /// Appends the seal that ends an epoch and puts `next_key` in force, signed by the key that it ends.
+    pub(crate) fn append_seal(
+        &mut self,
+        connection: &Connection,
+        ledger: &LedgerId,
+        ending: &EpochKey,
+        next_key: [u8; 32],
+    ) -> Result<u64, WriteError> {
+        let head = TreeHead {
+            size: self.size(),
+            root: self.root(),
+        };
+        let seal = |signature| ControlBody::EpochSeal {
+            epoch: ending.epoch,
+            head,
+            next_key,
+            view_root: [0; 32],
+            signature,
+        };
+        let unsigned = ControlLeaf {
+            index: head.size,
+            unix_ns: self.newest_ns,
+            body: seal([0; 64]),
+        };
+        let message = epoch_message(ledger, &unsigned)
+            .map_err(|error| WriteError::Malformed(error.to_string()))?;
+        let signature = ending.key.sign_bytes(&message.unwrap_or_default());
+        self.append(connection, seal(signature))
     }
 
     fn put(

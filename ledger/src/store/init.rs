@@ -2,15 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::book::Book;
 use super::control::{ControlLog, WriteError};
+use super::epochs::{self, EpochKey};
 use super::error::StoreError;
 use super::files::{self, Paths};
 use super::tables::to_sql;
 use super::{database, schema};
 use crate::acked::{self, Acked};
 use crate::checkpoint::{Checkpoint, default_origin};
+use crate::fingerprint::Fingerprint;
 use crate::leaf::{ControlBody, LedgerId, NO_INCARNATION, TreeHead};
 use crate::note::{SignerKey, VerifierKey};
 
@@ -33,6 +36,8 @@ pub struct Created {
     pub origin: String,
     /// The key that anyone needs to check it; also in `ledger.pub`.
     pub key: VerifierKey,
+    /// What the ledger is recognised by: its name, its key and the start of its epochs.
+    pub fingerprint: Fingerprint,
     /// The folder.
     pub dir: PathBuf,
 }
@@ -86,6 +91,7 @@ fn remove(paths: &Paths, made: bool) {
         &paths.last_signed,
         &paths.lock,
         &paths.identity,
+        &paths.epoch,
         &paths.public,
     ];
     for path in names.into_iter().chain(&wal) {
@@ -116,12 +122,15 @@ fn fill(paths: &Paths, options: &InitOptions) -> Result<Created, StoreError> {
     let signer = SignerKey::new(&origin, &seed).map_err(|_| StoreError::BadOrigin {
         origin: origin.clone(),
     })?;
+    let signer = Arc::new(signer);
     let key = signer.verifier();
 
     files::create_folder(&paths.keys)?;
     files::create_file(&paths.identity, &seed)?;
     files::create_file(&paths.lock, b"")?;
-    let head = first_commit(paths, options, ledger, &origin, &key)?;
+    let epoch = epochs::create(&paths.epoch, &origin, 1)?;
+    let fingerprint = Fingerprint::of(&ledger, key.bytes(), epoch.key.verifier().bytes());
+    let head = first_commit(paths, options, ledger, &origin, &signer, &epoch)?;
     let mut slots = [0; acked::FILE];
     let first = Acked {
         commit: 1,
@@ -137,7 +146,7 @@ fn fill(paths: &Paths, options: &InitOptions) -> Result<Created, StoreError> {
         origin: origin.clone(),
         head,
     }
-    .sign(&signer)
+    .sign_in_epoch(&signer, Some(&epoch.key))
     .map_err(|_| StoreError::BadOrigin {
         origin: origin.clone(),
     })?;
@@ -156,6 +165,7 @@ fn fill(paths: &Paths, options: &InitOptions) -> Result<Created, StoreError> {
         ledger,
         origin,
         key,
+        fingerprint,
         dir: paths.dir.clone(),
     })
 }
@@ -166,7 +176,8 @@ fn first_commit(
     options: &InitOptions,
     ledger: LedgerId,
     origin: &str,
-    key: &VerifierKey,
+    signer: &Arc<SignerKey>,
+    epoch: &EpochKey,
 ) -> Result<TreeHead, StoreError> {
     // Created by us first, so that SQLite finds a file with the right mode.
     files::create_file(&paths.database, b"")?;
@@ -180,18 +191,30 @@ fn first_commit(
     control.at(options.now_ns);
     let genesis = ControlBody::Genesis {
         ledger,
-        identity: *key.bytes(),
+        identity: *signer.verifier().bytes(),
         origin: origin.to_owned(),
         previous: NO_INCARNATION,
     };
+    let refused = |error| match error {
+        WriteError::Sqlite(error) => sqlite(error),
+        _ => StoreError::BadOrigin {
+            origin: origin.to_owned(),
+        },
+    };
+    control.append(&connection, genesis).map_err(refused)?;
+    // The identity key signs epoch 0 only: from here on epoch 1 rules.
+    let identity = EpochKey {
+        epoch: 0,
+        key: Arc::clone(signer),
+    };
     control
-        .append(&connection, genesis)
-        .map_err(|error| match error {
-            WriteError::Sqlite(error) => sqlite(error),
-            _ => StoreError::BadOrigin {
-                origin: origin.to_owned(),
-            },
-        })?;
+        .append_seal(
+            &connection,
+            &ledger,
+            &identity,
+            *epoch.key.verifier().bytes(),
+        )
+        .map_err(refused)?;
     connection
         .execute(
             "INSERT INTO state (id, ledger_id, origin, commit_no, size, root, frontier, clean)

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use super::batch::{Batch, Receipt};
 use super::book::Book;
 use super::control::WriteError;
+use super::epochs::Epochs;
 use super::error::{AppendError, Fatal, StoreError};
 use super::files::{self, Identity, Lock, Paths};
 use super::folder::Folder;
@@ -41,6 +42,8 @@ pub struct Options {
     pub streams_at_hand: usize,
     /// How long a stream's newest record may lack a head.
     pub head_after: Duration,
+    /// How long a signing epoch lasts; then its key is destroyed.
+    pub epoch: Duration,
     /// Shortest time between two signatures when a head or a close waits for one.
     pub sign_soon: Duration,
     /// Shortest time between two signatures otherwise.
@@ -50,7 +53,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Defaults: 65,536 records or 64 MiB wait, 4,096 streams are at hand, heads after 10 s, signatures after 0.25 s and 10 s, nothing is called
+    /// Defaults: 65,536 records or 64 MiB wait, 4,096 streams are at hand, heads after 10 s, an epoch lasts 15 min, signatures after 0.25 s and 10 s, nothing is called
     /// when the ledger stops.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
@@ -62,6 +65,7 @@ impl Options {
             waiting_bytes: 64 * 1024 * 1024,
             streams_at_hand: 4096,
             head_after: Duration::from_secs(10),
+            epoch: Duration::from_secs(15 * 60),
             sign_soon: Duration::from_millis(250),
             sign_late: Duration::from_secs(10),
             on_fatal: Box::new(|_| {}),
@@ -120,6 +124,9 @@ impl Ledger {
         let mut book = Book::load(&connection, now_ns, options.streams_at_hand)
             .map_err(|error| recover::damaged(&paths.database, error))?;
 
+        let identity = read_key(&paths, &state.origin)?;
+        let epochs = Epochs::open(&paths, &connection, identity, options.epoch)?;
+
         let queue = Arc::new(Queue::new(Limits {
             waiting_records: options.waiting_records,
             waiting_bytes: options.waiting_bytes,
@@ -145,7 +152,7 @@ impl Ledger {
         let instance = random_instance(&paths)?;
         book.hold(&instance);
         let startup = ControlBody::Startup {
-            clean: if state.size == 1 {
+            clean: if state.commit == 1 {
                 2
             } else {
                 u8::from(state.clean)
@@ -176,8 +183,10 @@ impl Ledger {
             instance,
             on_fatal,
             lock,
+            epochs,
         };
         writer.commit_startup(startup)?;
+        writer.rotate_if_due()?;
         let thread = std::thread::Builder::new()
             .name("ledger-writer".into())
             .spawn(move || writer.run())
@@ -436,13 +445,13 @@ fn start_signer(
     late: Duration,
 ) -> Result<Signer, StoreError> {
     let origin = key.verifier().name().to_owned();
-    let sign = move |size: u64, root: &Hash| {
+    let sign = move |size: u64, root: &Hash, epoch: Option<&SignerKey>| {
         let head = TreeHead { size, root: *root };
         Checkpoint {
             origin: origin.clone(),
             head,
         }
-        .sign(&key)
+        .sign_in_epoch(&key, epoch)
         .map_err(|error| error.to_string())
     };
     let (alarm_paths, queue, on_fatal) = (paths.clone(), Arc::clone(queue), Arc::clone(on_fatal));

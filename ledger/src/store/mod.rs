@@ -11,6 +11,7 @@ mod compact;
 mod control;
 mod database;
 mod duplicates;
+mod epochs;
 mod erase;
 mod error;
 mod files;

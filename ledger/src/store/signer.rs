@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::error::StoreError;
 use super::files::{self, Paths};
+use crate::note::SignerKey;
 use crate::tree::Hash;
 
-/// Signs `(size, root)` into the exact bytes of a signed note.
-pub(crate) type Sign = Box<dyn Fn(u64, &Hash) -> Result<Vec<u8>, String> + Send>;
+/// Signs `(size, root)` into the exact bytes of a signed note, with the key of the epoch that is in force.
+pub(crate) type Sign =
+    Box<dyn Fn(u64, &Hash, Option<&SignerKey>) -> Result<Vec<u8>, String> + Send>;
 
 /// Called when nothing may be signed any more; the writer has to stop.
 pub(crate) type Alarm = Box<dyn Fn(String) + Send>;
@@ -33,6 +35,8 @@ pub(crate) struct Pace {
 #[derive(Debug)]
 struct Target {
     newest: Committed,
+    /// The epoch key that was in force after `newest`.
+    epoch: Option<Arc<SignerKey>>,
     signed: Committed,
     soon: bool,
     stop: bool,
@@ -87,6 +91,7 @@ impl Signer {
     ) -> Result<Self, StoreError> {
         let target = Target {
             newest: signed,
+            epoch: None,
             signed,
             soon: false,
             stop: false,
@@ -115,11 +120,12 @@ impl Signer {
         Hold(Arc::clone(&self.shared))
     }
 
-    /// Says what is committed now; `soon` if a head or a close is among it.
-    pub(crate) fn offer(&self, newest: Committed, soon: bool) {
+    /// Says what is committed now and which epoch is in force since; `soon` if a head or a close is among it.
+    pub(crate) fn offer(&self, newest: Committed, epoch: Option<Arc<SignerKey>>, soon: bool) {
         let mut target = self.shared.lock();
         let wake = newest != target.newest || (soon && !target.soon);
         target.newest = newest;
+        target.epoch = epoch;
         target.soon |= soon;
         drop(target);
         if wake {
@@ -161,7 +167,7 @@ fn run(shared: &Shared, mut pen: Pen, pace: Pace, alarm: &Alarm) {
         .checked_sub(pace.late)
         .unwrap_or_else(Instant::now);
     loop {
-        let Some((newest, stop)) = wait(shared, pace, last) else {
+        let Some((newest, epoch, stop)) = wait(shared, pace, last) else {
             return;
         };
         let busy = shared.pen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -169,8 +175,10 @@ fn run(shared: &Shared, mut pen: Pen, pace: Pace, alarm: &Alarm) {
             drop(busy);
             continue;
         }
-        let written = pen.write(newest);
+        let written = pen.write(newest, epoch.as_deref());
         drop(busy);
+        // A key that no longer rules is wiped with its last user.
+        drop(epoch);
         match written {
             Ok(()) => {
                 let mut target = shared.lock();
@@ -189,12 +197,16 @@ fn run(shared: &Shared, mut pen: Pen, pace: Pace, alarm: &Alarm) {
 }
 
 /// Waits until something is to be signed and its time has come; `None` when the thread may end.
-fn wait(shared: &Shared, pace: Pace, last: Instant) -> Option<(Committed, bool)> {
+fn wait(
+    shared: &Shared,
+    pace: Pace,
+    last: Instant,
+) -> Option<(Committed, Option<Arc<SignerKey>>, bool)> {
     let mut target = shared.lock();
     loop {
         if target.stop {
             let left = !target.held && target.newest != target.signed;
-            return left.then_some((target.newest, true));
+            return left.then(|| (target.newest, target.epoch.clone(), true));
         }
         let due = if target.soon { pace.soon } else { pace.late };
         let waited = last.elapsed();
@@ -204,7 +216,7 @@ fn wait(shared: &Shared, pace: Pace, last: Instant) -> Option<(Committed, bool)>
                 .wait(target)
                 .unwrap_or_else(PoisonError::into_inner);
         } else if waited >= due {
-            return Some((target.newest, false));
+            return Some((target.newest, target.epoch.clone(), false));
         } else {
             let rest = due.saturating_sub(waited);
             target = shared
@@ -225,7 +237,7 @@ struct Pen {
 
 impl Pen {
     /// Compares, signs and swaps. Another content than ours means that another writer signs this ledger.
-    fn write(&mut self, newest: Committed) -> Result<(), StoreError> {
+    fn write(&mut self, newest: Committed, epoch: Option<&SignerKey>) -> Result<(), StoreError> {
         let found = files::read_small(&self.paths.last_signed, 64 * 1024)?;
         if found != self.note {
             return Err(StoreError::Damaged {
@@ -234,10 +246,11 @@ impl Pen {
             });
         }
         let place = || self.paths.last_signed.display().to_string();
-        let note = (self.sign)(newest.size, &newest.root).map_err(|why| StoreError::Damaged {
-            place: place(),
-            why,
-        })?;
+        let note =
+            (self.sign)(newest.size, &newest.root, epoch).map_err(|why| StoreError::Damaged {
+                place: place(),
+                why,
+            })?;
         files::replace_file(&self.paths.last_signed, &note)?;
         self.note = note;
         Ok(())

@@ -13,6 +13,7 @@ use super::Clock;
 use super::batch::Receipt;
 use super::book::Book;
 use super::control::WriteError;
+use super::epochs::Epochs;
 use super::error::{AppendError, Fatal, StoreError};
 use super::files::{Identity, Lock, Paths};
 use super::queue::{Queue, Queued, Task, Work};
@@ -54,6 +55,7 @@ pub(crate) struct Writer {
     pub(crate) on_fatal: Arc<OnFatal>,
     /// Held until the last file is closed.
     pub(crate) lock: Lock,
+    pub(crate) epochs: Epochs,
 }
 
 /// How a commit failed.
@@ -82,6 +84,52 @@ impl Writer {
                 Work::Close => return self.close(),
             };
             outcome?;
+            if let Err(error) = self.rotate_if_due() {
+                return Err(self.stop(error.to_string()));
+            }
+        }
+    }
+
+    /// Ends the epoch if it has lasted long enough: also while nothing comes in, so that a seal that is missing shows.
+    pub(crate) fn rotate_if_due(&mut self) -> Result<(), StoreError> {
+        if !self.epochs.due((self.clock)()) {
+            return Ok(());
+        }
+        let next_key = match self.epochs.prepare() {
+            Err(StoreError::NoSpace { .. }) => {
+                self.epochs.postpone();
+                return Ok(());
+            }
+            other => other?,
+        };
+        let ending = self.epochs.current();
+        let mut sealed_ns = 0;
+        let outcome = self.commit_unsigned(|book, connection| {
+            let ledger = book.ledger;
+            sealed_ns = book.control.newest_ns();
+            book.control
+                .append_seal(connection, &ledger, &ending, next_key)?;
+            Ok(Vec::new())
+        });
+        drop(ending);
+        match outcome {
+            Ok(_) => {}
+            Err(Failure::NoSpace) => {
+                self.epochs.postpone();
+                return Ok(());
+            }
+            Err(Failure::Fatal(why)) => return Err(self.fatal(&why).into()),
+        }
+        self.epochs.advance(sealed_ns)?;
+        let epoch = self.epochs.signing();
+        self.signer.offer(self.committed(), epoch, true);
+        Ok(())
+    }
+
+    fn fatal(&self, why: &str) -> Fatal {
+        Fatal {
+            dir: self.paths.dir.clone(),
+            why: why.into(),
         }
     }
 
@@ -158,6 +206,17 @@ impl Writer {
         &mut self,
         write: impl FnOnce(&mut Book, &Connection) -> Result<Vec<Receipt>, WriteError>,
     ) -> Result<Vec<Receipt>, Failure> {
+        let (receipts, headed) = self.commit_unsigned(write)?;
+        let epoch = self.epochs.signing();
+        self.signer.offer(self.committed(), epoch, headed);
+        Ok(receipts)
+    }
+
+    /// The same without the signer: after a seal another key signs.
+    fn commit_unsigned(
+        &mut self,
+        write: impl FnOnce(&mut Book, &Connection) -> Result<Vec<Receipt>, WriteError>,
+    ) -> Result<(Vec<Receipt>, bool), Failure> {
         let now_ns = (self.clock)();
         let (book, connection) = (&mut self.book, &self.connection);
         let written = book.begin(connection, now_ns).and_then(|()| {
@@ -173,11 +232,7 @@ impl Writer {
         let headed = self.book.committed(now_ns);
         self.still_there().map_err(Failure::Fatal)?;
         self.acknowledge().map_err(Failure::Fatal)?;
-        let committed = Committed {
-            size: self.book.control.size(),
-            root: self.book.control.root(),
-        };
-        self.signer.offer(committed, headed);
+        let committed = self.committed();
         for receipt in receipts
             .iter_mut()
             .filter(|receipt| receipt.commit == self.book.commit)
@@ -185,7 +240,14 @@ impl Writer {
             receipt.ledger_size = committed.size;
             receipt.ledger_root = committed.root;
         }
-        Ok(receipts)
+        Ok((receipts, headed))
+    }
+
+    fn committed(&self) -> Committed {
+        Committed {
+            size: self.book.control.size(),
+            root: self.book.control.root(),
+        }
     }
 
     fn roll_back(&mut self, error: &WriteError, now_ns: u64) -> Failure {
@@ -268,6 +330,9 @@ impl Writer {
             }
             self.batches(Vec::new(), &due)?;
         }
+        if let Err(error) = self.rotate_if_due() {
+            return Err(self.stop(error.to_string()));
+        }
         let (instance, commit) = (self.instance, self.book.commit);
         match self.commit_last(ControlBody::Shutdown {
             instance,
@@ -314,11 +379,7 @@ impl Writer {
             Err(Failure::NoSpace) => Err(StoreError::NoSpace {
                 path: self.paths.database.clone(),
             }),
-            Err(Failure::Fatal(why)) => Err(Fatal {
-                dir: self.paths.dir.clone(),
-                why: why.as_str().into(),
-            }
-            .into()),
+            Err(Failure::Fatal(why)) => Err(self.fatal(&why).into()),
         }
     }
 }

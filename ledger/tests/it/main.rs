@@ -23,6 +23,8 @@ mod crash;
 #[cfg(feature = "store")]
 mod damage;
 #[cfg(feature = "store")]
+mod epochs;
+#[cfg(feature = "store")]
 mod erasing;
 #[cfg(feature = "store")]
 mod golden;

@@ -16,7 +16,7 @@ use ledger::verify::{Trusted, consistency_proof, verify_all};
 use super::support::{Place, append, part};
 
 fn say(ledger: &Ledger, statements: Vec<Statement>) {
-    assert_eq!(ledger.state(statements).unwrap(), [2, 3, 4, 5]);
+    assert_eq!(ledger.state(statements).unwrap(), [3, 4, 5, 6]);
 }
 
 fn receipt() -> Receipt {
@@ -71,7 +71,7 @@ fn statements_become_leaves_that_open_and_verify() {
     ledger.close().unwrap();
 
     let folder = place.read();
-    let leaves = folder.control(2, 6).unwrap();
+    let leaves = folder.control(3, 7).unwrap();
     let kinds: Vec<u8> = leaves.iter().map(|leaf| leaf.leaf[1]).collect();
     assert_eq!(kinds, [12, 13, 17, 20]);
     let expected = [

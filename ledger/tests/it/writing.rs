@@ -65,8 +65,8 @@ fn closing_leaves_heads_a_shutdown_leaf_a_signature_over_all_and_no_log() {
         .iter()
         .map(|stored| ControlLeaf::decode(&stored.leaf).unwrap().body.kind())
         .collect();
-    // genesis, startup, open, binding, link, head, shutdown
-    assert_eq!(kinds, [1, 14, 3, 7, 6, 4, 15]);
+    // genesis, epoch seal, startup, open, binding, link, head, shutdown
+    assert_eq!(kinds, [1, 9, 14, 3, 7, 6, 4, 15]);
     let status = folder.status().unwrap();
     assert_eq!(
         (status.uncovered, status.streams, status.clean),
