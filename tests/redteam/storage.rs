@@ -139,9 +139,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "insert a backdated record",
         tier: Tier::A1,
         can: "writes `ledger.db`",
-        by: "`verify`: the signed head is not reached",
+        by: "`verify`: the signed head is not reached; behind the last head, where no signature is: the collector does not sign what it did not write",
         when: &[When::Verify],
-        residual: "none",
+        residual: "behind the last head of a collector that was killed, up to 10 s of records: `verify` calls them open",
         end: End::Detected(insert_backdated),
     },
     Attack {

@@ -149,7 +149,7 @@ pub(crate) fn recompute(
 ) -> Result<(), StoreError> {
     let all = || {
         ledger_log(connection, state, signed)?;
-        open_streams(connection)?;
+        open_streams(connection, stopped_in_order(connection, state.size)?)?;
         sampled_tiles(connection, state.size)
     };
     all().map_err(|error| damaged(&paths.database, error))
@@ -232,22 +232,50 @@ fn has_root(connection: &Connection, n: i64, head: TreeHead) -> Result<(), Table
     Err(TableError::damaged(tables::name(n), why))
 }
 
+/// Whether the newest leaf says that the last run ended in order. Each stream then has a head over all its records: what
+/// lies beyond one was put there by somebody else, and must not be signed.
+fn stopped_in_order(connection: &Connection, size: u64) -> Result<bool, TableError> {
+    let mut stopped = false;
+    let last = size.saturating_sub(1);
+    tables::leaves(connection, LEDGER_LOG, last, size, |_, leaf| {
+        stopped = ControlLeaf::decode(leaf)
+            .is_ok_and(|leaf| matches!(leaf.body, ControlBody::Shutdown { .. }));
+    })?;
+    Ok(stopped)
+}
+
+/// The head that a leaf of the ledger log holds.
+pub(crate) fn head_at(
+    connection: &Connection,
+    index: u64,
+) -> Result<Option<(StreamId, TreeHead)>, TableError> {
+    let mut head = None;
+    tables::leaves(connection, LEDGER_LOG, index, index + 1, |_, leaf| {
+        head = ControlLeaf::decode(leaf)
+            .ok()
+            .and_then(|leaf| head_of(&leaf.body));
+    })?;
+    Ok(head)
+}
+
 /// Streams with records that no head covers: the head they have, and each leaf beyond it.
-fn open_streams(connection: &Connection) -> Result<(), TableError> {
+fn open_streams(connection: &Connection, stopped: bool) -> Result<(), TableError> {
     let mut statement = connection
         .prepare("SELECT n, head, head_size FROM stream WHERE uncovered = 1 ORDER BY n")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (n, head_size) = (row.get::<_, i64>(0)?, tables::unsigned(row, 2)?);
+        if stopped {
+            let why = format!(
+                "records lie beyond its {head_size} although they were all sealed at an orderly stop"
+            );
+            return Err(TableError::damaged(tables::name(n), why));
+        }
         if let Some(index) = row.get::<_, Option<i64>>(1)? {
             let index = index.unsigned_abs();
-            let mut head = None;
-            tables::leaves(connection, LEDGER_LOG, index, index + 1, |_, leaf| {
-                head = ControlLeaf::decode(leaf)
-                    .ok()
-                    .and_then(|leaf| head_of(&leaf.body));
-            })?;
-            let Some((_, head)) = head.filter(|(_, head)| head.size == head_size) else {
+            let Some((_, head)) =
+                head_at(connection, index)?.filter(|(_, head)| head.size == head_size)
+            else {
                 let why = format!(
                     "leaf {index} of the ledger log is not its head of {head_size} records"
                 );

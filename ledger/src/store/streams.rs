@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::batch::StreamKey;
 use super::control::{ControlLog, WriteError};
 use super::log::Log;
+use super::recover;
 use super::tables::{self, TableError, hash, to_sql, unsigned};
 use crate::leaf::{ControlBody, LedgerId, RecordLeaf, StreamId, StreamOpening};
 
@@ -270,6 +271,19 @@ fn load(connection: &Connection, n: i64) -> Result<Stream, WriteError> {
     let log = tables::right_edge(connection, n)?;
     if log.size() < head_size {
         let why = format!("{} of its {head_size} records are stored", log.size());
+        return Err(TableError::damaged(tables::name(n), why).into());
+    }
+    let sealed = match head {
+        Some(index) => recover::head_at(connection, index)?,
+        None => None,
+    };
+    let sealed = sealed.filter(|(stream, _)| stream.0 == id);
+    if marked == 0 && log.size() != sealed.map_or(0, |(_, head)| head.size) {
+        // Records that no head covers are marked in the transaction that brings them: these are not ours to sign.
+        let why = format!(
+            "{} records are stored, and not all of them are under its head",
+            log.size()
+        );
         return Err(TableError::damaged(tables::name(n), why).into());
     }
     let mut newest_ns = 0;

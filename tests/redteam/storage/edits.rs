@@ -128,18 +128,53 @@ pub(super) fn move_record(case: &mut Case) -> Result<(), Failed> {
     case.verify_finds("Head", "the records do not lead to the head")
 }
 
+/// A copy of record 7 that says something else, put at `place`.
+fn backdated(dir: &Path, place: usize) -> Result<(), Failed> {
+    forged(dir, |forge| {
+        forge.edit("s-a", |records| {
+            let mut forged = records[7].clone();
+            forged.say("paid 17.00 EUR", "asked the owner")?;
+            records.insert(place, forged);
+            consistent(records)
+        })
+    })
+}
+
 pub(super) fn insert_backdated(case: &mut Case) -> Result<(), Failed> {
+    let whole = case.elsewhere("whole");
+    scene::copy(&case.store(), &whole)?;
+    case.as_file_editor(|dir| backdated(dir, 7))?;
+    case.verify_finds("Head", "the records do not lead to the head")?;
+    // Behind the last head, where no signature covers it, with an index that says so: the collector must not sign it.
+    scene::copy(&whole, &case.store())?;
     case.as_file_editor(|dir| {
+        backdated(dir, 290)?;
         forged(dir, |forge| {
-            forge.edit("s-a", |records| {
-                let mut forged = records[7].clone();
-                forged.say("paid 17.00 EUR", "asked the owner")?;
-                records.insert(7, forged);
-                consistent(records)
-            })
+            let open = "UPDATE stream SET uncovered = 1 WHERE label = 's-a'";
+            forge.database.execute(open, [])?;
+            Ok(())
         })
     })?;
-    case.verify_finds("Head", "the records do not lead to the head")
+    let verified = case.verify()?;
+    if verified.code != Some(3) && !verified.said.contains("\"open\": 1") {
+        return Err(verified.said.into());
+    }
+    case.start_refuses("sealed at an orderly stop")?;
+    // The same without the mark in the index: found when the stream is to grow.
+    case.as_file_editor(|dir| {
+        forged(dir, |forge| {
+            let closed = "UPDATE stream SET uncovered = 0, head_size = 291 WHERE label = 's-a'";
+            forge.database.execute(closed, [])?;
+            Ok(())
+        })
+    })?;
+    let mut collector = case.start()?;
+    let answer = scene::post(&collector, &scene::export("s-a", 290..291))?;
+    if answer.status == 200 {
+        return Err("the collector seals records on top of a forged one".into());
+    }
+    collector.kill()?;
+    Ok(())
 }
 
 pub(super) fn swap_sessions(case: &mut Case) -> Result<(), Failed> {
