@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use ledger::reader::{Find, Reader};
-use ledger::store::{Fatal, InitOptions, Ledger, Options, StoreError, init};
-use sha2::{Digest, Sha256};
+use ledger::store::{DiskStage, Fatal, InitOptions, Ledger, Options, Setting, StoreError, init};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -73,10 +72,22 @@ pub(crate) fn open_ledger(
     settings: &Settings,
     on_fatal: Box<dyn Fn(&Fatal) + Send + Sync>,
 ) -> Result<Arc<Ledger>, StoreError> {
+    open_with(settings, Vec::new(), on_fatal)
+}
+
+/// As [`open_ledger`], with the settings that the ledger is to know: those of a collector that serves, not of a command
+/// that does one thing.
+fn open_with(
+    settings: &Settings,
+    known: Vec<Setting>,
+    on_fatal: Box<dyn Fn(&Fatal) + Send + Sync>,
+) -> Result<Arc<Ledger>, StoreError> {
     let mut options = Options::new(Arc::new(clock::now_ns));
     options.version = env!("CARGO_PKG_VERSION").to_owned();
-    options.config = Sha256::digest(format!("{settings:?}")).into();
     options.epoch = settings.epoch;
+    options.settings = known;
+    options.disk = settings.disk;
+    options.on_disk = Box::new(tell_disk);
     options.on_fatal = on_fatal;
     Ledger::open(&settings.store, options).map(Arc::new)
 }
@@ -86,7 +97,7 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     // Doors first: a port that is taken is told before the ledger is touched.
     let http_listener = listen(settings.otlp_http, settings::OTLP_HTTP.flag).await?;
     let grpc_listener = listen(settings.otlp_grpc, settings::OTLP_GRPC.flag).await?;
-    let ledger = open_ledger(settings, Box::new(halt))?;
+    let ledger = open_with(settings, settings.effective.clone(), Box::new(halt))?;
     let door = Arc::new(AgentDoor::new(
         Arc::clone(&ledger),
         settings.max_body,
@@ -163,6 +174,21 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
         Err(error) => Err(Error::Halted {
             why: error.to_string(),
         }),
+    }
+}
+
+/// Says how the disk stands once that changes.
+fn tell_disk(stage: DiskStage) {
+    match stage {
+        DiskStage::Fine => tracing::info!("there is room on the disk again"),
+        DiskStage::Soft => {
+            tracing::warn!("the disk fills: make room, or no new session will be taken")
+        }
+        DiskStage::Hard => tracing::error!("the disk is nearly full: no new session is taken"),
+        DiskStage::Full => tracing::error!(
+            "the disk is full: the ledger was brought to an orderly stop with its reserve; nothing is taken until there \
+             is room"
+        ),
     }
 }
 

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ledger::store::{DiskLimits, Setting};
+
 use crate::error::Error;
 
 mod place;
@@ -62,6 +64,9 @@ keys! {
     MAX_IN_FLIGHT = "max_in_flight_bytes", "--max-in-flight-bytes", "RECOUNT_MAX_IN_FLIGHT_BYTES", "268435456";
     EPOCH = "epoch", "--epoch", "RECOUNT_EPOCH", "15m";
     ERASE_NEEDS_APPROVAL = "erase_needs_approval", "", "RECOUNT_ERASE_NEEDS_APPROVAL", "false";
+    DISK_SOFT = "disk_soft_bytes", "RECOUNT_DISK_SOFT_BYTES", "RECOUNT_DISK_SOFT_BYTES", "";
+    DISK_HARD = "disk_hard_bytes", "RECOUNT_DISK_HARD_BYTES", "RECOUNT_DISK_HARD_BYTES", "";
+    DISK_RESERVE = "disk_reserve_bytes", "RECOUNT_DISK_RESERVE_BYTES", "RECOUNT_DISK_RESERVE_BYTES", "";
     LOG = "log", "--log", "RECOUNT_LOG", "info";
 }
 
@@ -125,6 +130,16 @@ impl Raw {
             values.push((key.name, given));
         }
         Ok(Self { values })
+    }
+
+    /// Every setting with the value it has.
+    fn effective(&self) -> Vec<Setting> {
+        let setting = |(name, given): &(&'static str, Given)| Setting {
+            name: (*name).to_owned(),
+            value: given.value.clone(),
+            origin: given.origin.to_string(),
+        };
+        self.values.iter().map(setting).collect()
     }
 
     pub(crate) fn get(&self, key: &Key) -> Given {
@@ -224,7 +239,11 @@ pub(crate) struct Settings {
     pub(crate) epoch: Duration,
     /// Whether an erasure has to name a second person who agreed.
     pub(crate) erase_needs_approval: bool,
+    /// At how little room on the disk the ledger does what.
+    pub(crate) disk: DiskLimits,
     pub(crate) log: String,
+    /// Every setting as it is in force, for the ledger to keep. Secrets are in files, which alone are named.
+    pub(crate) effective: Vec<Setting>,
 }
 
 impl Settings {
@@ -265,7 +284,13 @@ impl Settings {
             max_in_flight: number(MAX_IN_FLIGHT, &raw.get(MAX_IN_FLIGHT))?,
             epoch: epoch(&raw.get(EPOCH))?,
             erase_needs_approval: switch(ERASE_NEEDS_APPROVAL, &raw.get(ERASE_NEEDS_APPROVAL))?,
+            disk: DiskLimits {
+                soft: bytes(DISK_SOFT, &raw.get(DISK_SOFT))?,
+                hard: bytes(DISK_HARD, &raw.get(DISK_HARD))?,
+                reserve: bytes(DISK_RESERVE, &raw.get(DISK_RESERVE))?,
+            },
             log: raw.get(LOG).value,
+            effective: raw.effective(),
         })
     }
 }
@@ -278,6 +303,17 @@ fn bad(key: &'static Key, given: &Given, why: &str) -> Error {
         origin: given.origin.to_string(),
         why: why.to_owned(),
     }
+}
+
+/// A number of bytes; empty where the default goes by the size of the disk.
+fn bytes(key: &'static Key, given: &Given) -> Result<Option<u64>, Error> {
+    if given.value.is_empty() {
+        return Ok(None);
+    }
+    let number = given.value.parse();
+    number
+        .map(Some)
+        .map_err(|_| bad(key, given, "a number of bytes is expected"))
 }
 
 fn number(key: &'static Key, given: &Given) -> Result<usize, Error> {

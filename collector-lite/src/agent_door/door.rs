@@ -219,7 +219,15 @@ impl AgentDoor {
         let links = ready.links();
         let receipt = self.append(ready.batch).await?;
         self.intake.committed(&links);
-        Ok((receipt, ready.partial))
+        let mut partial = ready.partial;
+        if receipt.conflicts > 0 {
+            partial.rejected += receipt.conflicts;
+            if partial.message.is_empty() {
+                "other bytes are sealed under the same producer, run and number"
+                    .clone_into(&mut partial.message);
+            }
+        }
+        Ok((receipt, partial))
     }
 
     async fn append(&self, batch: Batch) -> Result<Receipt, Refusal> {

@@ -34,6 +34,9 @@ pub(crate) fn json(receipt: &Receipt) -> String {
         if receipt.duplicates > 0 {
             object.insert("duplicates".into(), receipt.duplicates.into());
         }
+        if receipt.conflicts > 0 {
+            object.insert("conflicts".into(), receipt.conflicts.into());
+        }
     }
     json.to_string()
 }

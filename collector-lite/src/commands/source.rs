@@ -11,6 +11,7 @@ use crate::settings::{ReaderPlace, Settings};
 
 /// An open store.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one per process")]
 pub(super) enum Source {
     /// Nobody writes to it.
     Folder(Folder),

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use ledger::checkpoint::Checkpoint;
 use ledger::note::Note;
 use ledger::reader::{Find, StreamHint};
+use ledger::store::space_of;
 use serde_json::{Value, json};
 
 use super::source::Source;
@@ -51,8 +52,22 @@ fn gather(settings: &Settings, source: &Source) -> Result<Value, Error> {
         "streams": streams.len(),
         "records": streams.iter().map(|hint| hint.records).sum::<u64>(),
         "open_streams": streams.iter().filter(|hint: &&StreamHint| !hint.closed).count(),
+        "disk": disk(settings),
         "same_user": same_user(settings),
     }))
+}
+
+/// How much room there is, and what a collector does about it.
+fn disk(settings: &Settings) -> Value {
+    let Some(space) = space_of(&settings.store) else {
+        return Value::Null;
+    };
+    json!({
+        "stage": settings.disk.stage(space).name(),
+        "free": space.free,
+        "total": space.total,
+        "reserve": std::fs::metadata(settings.store.join("reserve")).map_or(0, |meta| meta.len()),
+    })
 }
 
 /// Whether the store belongs to the user who asks; `null` when that cannot be told.
@@ -95,6 +110,17 @@ fn print(status: &Value) {
         text("streams"),
         text("open_streams")
     );
+    if let Some(Value::Object(disk)) = status.get("disk") {
+        let mib = |key| disk.get(key).and_then(Value::as_u64).unwrap_or(0) / (1024 * 1024);
+        say!(
+            "disk        {}: {} of {} MiB are free",
+            disk.get("stage")
+                .and_then(Value::as_str)
+                .unwrap_or("unknown"),
+            mib("free"),
+            mib("total")
+        );
+    }
     if status.get("same_user") == Some(&Value::Bool(true)) {
         say!(
             "protection  the store belongs to you: an agent that runs as you could change it. A change would be\n            \

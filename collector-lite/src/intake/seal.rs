@@ -9,7 +9,7 @@ use ledger::envelope::{
 };
 use ledger::leaf::flag;
 use ledger::otlp::Item;
-use ledger::store::{Close, Named, Prepared, Record, Run, StreamBatch, StreamKey};
+use ledger::store::{Close, Lost, Named, Prepared, Record, Run, StreamBatch, StreamKey};
 use vocabulary::{Event, attribute};
 
 use super::assign::{Group, proof};
@@ -222,7 +222,27 @@ fn run(members: &[&Read<'_>], surroundings: &Surroundings<'_>) -> Option<Run> {
         producer: producer.to_owned(),
         run: run.to_owned(),
         sequence,
+        lost: lost(members),
     })
+}
+
+/// What the records say was lost.
+fn lost(members: &[&Read<'_>]) -> Vec<Lost> {
+    let told = |(evidence, read): (usize, &&Read<'_>)| {
+        if Event::from_name(&read.item.name) != Some(Event::Loss) {
+            return None;
+        }
+        let number = |key| {
+            let number = read.item.attributes.int(key)?;
+            u64::try_from(number).ok()
+        };
+        Some(Lost {
+            evidence,
+            from: number(attribute::LOSS_FROM_SEQ).or(read.sequence)?,
+            count: number(attribute::LOSS_COUNT).unwrap_or(1),
+        })
+    };
+    members.iter().enumerate().filter_map(told).collect()
 }
 
 /// A stream that gets no records now, only the link that has become known.

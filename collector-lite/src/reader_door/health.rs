@@ -7,6 +7,7 @@ use ::http::StatusCode;
 use axum::extract::State;
 use axum::response::Response;
 use ledger::reader::Reader;
+use ledger::store::space_of;
 
 use super::Door;
 use super::answer::{bytes, json, read};
@@ -31,6 +32,7 @@ pub(super) async fn healthz(State(door): Door) -> Response {
         "commit": state.commit,
         "size": state.size,
         "waiting": door.ledger.waiting(),
+        "disk": door.ledger.disk().name(),
     }))
 }
 
@@ -113,6 +115,19 @@ pub(super) async fn metrics(State(door): Door) -> Response {
         "gauge",
         "Leaves in the ledger log.",
         state.size,
+    );
+    let space = space_of(door.ledger.dir());
+    line(
+        "recount_disk_stage",
+        "gauge",
+        "0 room, 1 make room, 2 no new session, 3 nothing is taken.",
+        door.ledger.disk() as u64,
+    );
+    line(
+        "recount_disk_free_bytes",
+        "gauge",
+        "Room on the store's disk.",
+        space.map_or(0, |space| space.free),
     );
     line(
         "recount_halted",

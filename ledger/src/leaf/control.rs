@@ -207,7 +207,7 @@ pub enum ControlBody {
         boot_ns: u64,
         /// Last commit number.
         commit: u64,
-        /// Records in all streams.
+        /// Records in all streams, and how the disk stands ([`ControlBody::heartbeat_counts`]).
         records: u64,
     },
     /// Wall clock and time since boot went apart.
@@ -231,7 +231,26 @@ pub enum ControlBody {
     },
 }
 
+/// Bits of a heartbeat's `records` that count.
+const COUNTED_BITS: u32 = 62;
+
 impl ControlBody {
+    /// `records` of a heartbeat: the count, and in the two highest bits how the disk stands: 0 there is room, 1 it is
+    /// time to make room, 2 no new session is taken, 3 nothing is taken.
+    #[must_use]
+    pub fn heartbeat_records(count: u64, disk: u8) -> u64 {
+        count & ((1 << COUNTED_BITS) - 1) | u64::from(disk & 3) << COUNTED_BITS
+    }
+
+    /// The count and the disk's stage of a heartbeat's `records`.
+    #[must_use]
+    pub fn heartbeat_counts(records: u64) -> (u64, u8) {
+        (
+            records & ((1 << COUNTED_BITS) - 1),
+            (records >> COUNTED_BITS) as u8,
+        )
+    }
+
     /// The kind byte.
     #[must_use]
     pub fn kind(&self) -> u8 {

@@ -63,6 +63,19 @@ pub struct Run {
     pub run: String,
     /// `recount.seq` of each record, in the order of the records.
     pub sequence: Vec<u64>,
+    /// What its records say was lost, each with the record that says so.
+    pub lost: Vec<Lost>,
+}
+
+/// Records that a producer says it lost; they never had numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost {
+    /// Which record of this part says so, counted from 0.
+    pub evidence: usize,
+    /// Where in its numbering the loss began.
+    pub from: u64,
+    /// How many.
+    pub count: u64,
 }
 
 /// A request or session that a record names.
@@ -267,6 +280,8 @@ pub struct Receipt {
     pub streams: Vec<StreamReceipt>,
     /// Records that were sealed by an earlier batch and are answered with success.
     pub duplicates: u64,
+    /// Records whose number is sealed with other bytes; sending them again will not help.
+    pub conflicts: u64,
 }
 
 /// Where a batch's records are in one stream.

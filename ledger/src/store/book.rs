@@ -6,16 +6,24 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use rusqlite::Connection;
 
 use super::batch::{Batch, Named, Prepared, Receipt, Run, StreamBatch, StreamReceipt};
+use super::conflicts;
 use super::control::{self, ControlLog, WriteError};
 use super::duplicates::{Answer, Recent, Runs};
+use super::gaps::Gaps;
 use super::streams::{Stream, Streams};
 use super::tables::{self, TableError, to_sql};
+use crate::leaf::{ConflictNote, RequestBinding, SessionLink, StreamId};
 use crate::leaf::{ControlBody, LedgerId, NO_HEAD, RECORD_LEAF, RecordLeaf, TreeHead, flag};
-use crate::leaf::{RequestBinding, SessionLink};
 use crate::tree::hash_leaf;
+
+/// `kind` of a conflict: one sequence number with two contents.
+const SAME_NUMBER: u8 = 1;
 
 /// Records that a stream may have beyond its newest head.
 const HEAD_EVERY: u64 = 256;
+
+/// Conflicts that one run of the collector says in leaves of their own.
+const CONFLICT_LEAVES: u32 = 10_000;
 
 /// How long a record may take from its arrival to the writer: 1 s, in nanoseconds.
 const HANDED_OVER_NS: u64 = 1_000_000_000;
@@ -42,6 +50,13 @@ pub(crate) struct Book {
     found: i64,
     /// Who writes from now on; `None` until this run says so.
     own: Option<i64>,
+    /// Records in all streams.
+    records: u64,
+    gaps: Gaps,
+    /// How long after a close its missing numbers are said, in nanoseconds.
+    gap_after_ns: u64,
+    /// Conflicts that still get a leaf of their own; a sender that makes more is only refused.
+    conflicts_left: u32,
 }
 
 impl Book {
@@ -69,6 +84,10 @@ impl Book {
             clean: false,
             found: state.holder,
             own: None,
+            records: tables::records(connection)?,
+            gaps: Gaps::default(),
+            gap_after_ns: 0,
+            conflicts_left: CONFLICT_LEAVES,
         };
         let mut statement =
             connection.prepare("SELECT n FROM stream WHERE uncovered = 1 ORDER BY n")?;
@@ -87,8 +106,28 @@ impl Book {
     }
 
     /// Says which run writes from now on: each transaction finds the row of `state` as this run left it, or fails.
-    pub(crate) fn hold(&mut self, instance: &[u8; 16]) {
+    pub(crate) fn hold(&mut self, instance: &[u8; 16], gap_after_ns: u64) {
         self.own = Some(tables::holder(instance));
+        self.gap_after_ns = gap_after_ns;
+    }
+
+    /// Records in all streams.
+    pub(crate) fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Whether a batch would open a stream.
+    pub(crate) fn opens(
+        &mut self,
+        connection: &Connection,
+        batch: &Batch,
+    ) -> Result<bool, WriteError> {
+        for stream in &batch.streams {
+            if !stream.records.is_empty() && !self.streams.exists(connection, &stream.key)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Starts a transaction at this time.
@@ -97,6 +136,7 @@ impl Book {
         self.touched.clear();
         self.headed = false;
         self.clean = false;
+        self.gaps.begin();
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(())
     }
@@ -113,6 +153,7 @@ impl Book {
             ledger_root: [0; 32],
             streams: vec![],
             duplicates: 0,
+            conflicts: 0,
         };
         if let Some(answer) = batch.digest.and_then(|digest| self.recent.get(&digest)) {
             receipt.commit = answer.commit;
@@ -153,7 +194,9 @@ impl Book {
             None => vec![true; before],
         };
         let kept = keep.iter().filter(|keep| **keep).count();
-        receipt.duplicates += (before - kept) as u64;
+        let conflicts = self.conflicts(connection, &batch, &keep)?;
+        receipt.duplicates += (before - kept) as u64 - conflicts;
+        receipt.conflicts += conflicts;
         if kept == 0 && (before > 0 || !self.streams.exists(connection, &batch.key)?) {
             return Ok(());
         }
@@ -190,7 +233,22 @@ impl Book {
             }
         }
         self.touched.insert(stream.n);
+        self.records += kept as u64;
+        if let Some(run) = &batch.run {
+            for lost in run
+                .lost
+                .iter()
+                .filter(|lost| keep.get(lost.evidence) == Some(&true))
+            {
+                Gaps::declare(connection, &mut self.control, stream.id, run, *lost)?;
+            }
+        }
         if let Some(close) = batch.close {
+            if let Some(run) = &batch.run {
+                let now_ns = self.control.at(0);
+                self.gaps
+                    .close(stream.id, run, now_ns.saturating_add(self.gap_after_ns));
+            }
             let index = self.control.append(
                 connection,
                 ControlBody::StreamClose {
@@ -212,6 +270,57 @@ impl Book {
         Ok(())
     }
 
+    /// Says which numbers come a second time with other bytes, and counts them.
+    fn conflicts(
+        &mut self,
+        connection: &Connection,
+        batch: &StreamBatch,
+        keep: &[bool],
+    ) -> Result<u64, WriteError> {
+        let Some(run) = batch.run.as_ref().filter(|_| keep.contains(&false)) else {
+            return Ok(0);
+        };
+        let label = &batch.key.label;
+        let found = conflicts::find(connection, label, run, &batch.records.payload, keep)?;
+        let stream = self.streams.id_of(connection, &batch.key)?;
+        for conflict in &found {
+            let Some(left) = self.conflicts_left.checked_sub(1) else {
+                break;
+            };
+            self.conflicts_left = left;
+            let note = ConflictNote {
+                what: format!(
+                    "number {} of run {} of producer {} came with other bytes",
+                    conflict.number, run.run, run.producer
+                ),
+                first: conflict.first,
+                second: conflict.second,
+            };
+            self.control
+                .append_private(connection, &note, |commitment| ControlBody::Conflict {
+                    kind: SAME_NUMBER,
+                    stream: stream.unwrap_or(StreamId([0; 32])),
+                    commitment,
+                })?;
+        }
+        Ok(found.len() as u64)
+    }
+
+    /// Whether numbers are awaited that should have come by this time.
+    pub(crate) fn gaps_due(&self, until_ns: u64) -> bool {
+        self.gaps.is_due(until_ns)
+    }
+
+    /// Says which of them have not come.
+    pub(crate) fn write_gaps(
+        &mut self,
+        connection: &Connection,
+        until_ns: u64,
+    ) -> Result<(), WriteError> {
+        self.gaps
+            .settle(connection, &mut self.control, &mut self.runs, until_ns)
+    }
+
     /// Which records of a run are not sealed yet; those count as sealed from now on.
     fn fresh(&mut self, connection: &Connection, run: &Run) -> Result<Vec<bool>, WriteError> {
         let ranges = self.runs.of(connection, &run.producer, &run.run)?;
@@ -229,15 +338,35 @@ impl Book {
     pub(crate) fn write_head(&mut self, connection: &Connection, n: i64) -> Result<(), WriteError> {
         let stream = self.streams.get(connection, n)?;
         if stream.uncovered() > 0 {
-            let body = ControlBody::StreamHead {
-                stream: stream.id,
-                head: TreeHead {
-                    size: stream.log.size(),
-                    root: stream.log.root(),
+            let head = TreeHead {
+                size: stream.log.size(),
+                root: stream.log.root(),
+            };
+            let prev_head_index = stream.head.unwrap_or(NO_HEAD);
+            let body = match stream.closed {
+                None => ControlBody::StreamHead {
+                    stream: stream.id,
+                    head,
+                    prev_head_index,
                 },
-                prev_head_index: stream.head.unwrap_or(NO_HEAD),
+                // Late records: a further close that links the earlier one and repeats what was declared.
+                Some(index) => {
+                    let (reason, declared) = tables::close_at(connection, index)?;
+                    ControlBody::StreamClose {
+                        stream: stream.id,
+                        head,
+                        prev_head_index,
+                        reason,
+                        declared,
+                    }
+                }
             };
             let index = self.control.append(connection, body)?;
+            if stream.closed.is_some() {
+                stream.closed = Some(index);
+                let tile = stream.log.partial_tile();
+                control::store_tiles(connection, stream.n, tile.as_slice())?;
+            }
             cover(connection, stream, index)?;
             self.headed = true;
         }
@@ -310,6 +439,7 @@ impl Book {
         }
         self.streams.trim();
         self.runs.trim();
+        self.gaps.committed();
         self.headed
     }
 
@@ -341,10 +471,14 @@ impl Book {
         connection: &Connection,
         now_ns: u64,
     ) -> Result<(), TableError> {
-        let (own, found) = (self.own, self.found);
-        *self = Self::load(connection, now_ns, self.streams.kept())?;
-        self.own = own;
-        if self.found == found {
+        let mut before = Self::load(connection, now_ns, self.streams.kept())?;
+        std::mem::swap(self, &mut before);
+        self.own = before.own;
+        self.gap_after_ns = before.gap_after_ns;
+        self.conflicts_left = before.conflicts_left;
+        self.gaps = before.gaps;
+        self.gaps.begin();
+        if self.found == before.found {
             Ok(())
         } else {
             let why = "another process wrote to the ledger";

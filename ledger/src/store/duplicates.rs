@@ -148,6 +148,25 @@ impl Ranges {
         self.0.insert(at, (from, to));
     }
 
+    /// Numbers from 0 to `upto` that are not there, as ranges.
+    pub(crate) fn holes(&self, upto: u64) -> Vec<(u64, u64)> {
+        let mut holes = Vec::new();
+        let mut next = 0;
+        for (first, last) in &self.0 {
+            if *first > upto {
+                break;
+            }
+            if *first > next {
+                holes.push((next, first - 1));
+            }
+            next = last.saturating_add(1);
+        }
+        if next <= upto && !self.contains(upto) {
+            holes.push((next, upto));
+        }
+        holes
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
         self.0.iter().copied()
     }
@@ -234,6 +253,16 @@ mod tests {
             !ranges.insert(7) && !ranges.contains(2) && ranges.contains(9) && !ranges.contains(10)
         );
         assert!(ranges.insert(u64::MAX) && ranges.insert(2));
+    }
+
+    #[test]
+    fn holes_are_what_lies_between_and_before_ranges() {
+        let ranges = Ranges(vec![(2, 3), (5, 9), (12, 12)]);
+        assert_eq!(ranges.holes(12), [(0, 1), (4, 4), (10, 11)]);
+        assert_eq!(ranges.holes(9), [(0, 1), (4, 4)]);
+        assert_eq!(ranges.holes(14), [(0, 1), (4, 4), (10, 11), (13, 14)]);
+        assert_eq!(Ranges(vec![(0, u64::MAX)]).holes(u64::MAX), []);
+        assert_eq!(Ranges::default().holes(0), [(0, 0)]);
     }
 
     #[test]

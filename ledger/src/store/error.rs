@@ -204,6 +204,9 @@ pub enum AppendError {
     /// The disk is full; send it again later.
     #[error("no space left for the ledger")]
     NoSpace,
+    /// The disk is nearly full, and the batch would open a stream; send it again later.
+    #[error("the disk is nearly full: no new session is taken")]
+    DiskLow,
     /// The ledger is being closed; send it again to the next collector.
     #[error("the ledger is closing")]
     Closing,

@@ -23,6 +23,8 @@ pub(crate) struct Paths {
     pub(crate) public: PathBuf,
     pub(crate) witnessed: PathBuf,
     pub(crate) held: PathBuf,
+    pub(crate) reserve: PathBuf,
+    pub(crate) settings: PathBuf,
 }
 
 impl Paths {
@@ -41,6 +43,8 @@ impl Paths {
             public: dir.join("ledger.pub"),
             witnessed: dir.join("witnessed"),
             held: dir.join("signing_held"),
+            reserve: dir.join("reserve"),
+            settings: dir.join("settings"),
         }
     }
 

@@ -11,7 +11,9 @@ use rusqlite::Connection;
 
 use super::batch::{Batch, Receipt};
 use super::book::Book;
+use super::configuration::{self, Setting};
 use super::control::WriteError;
+use super::disk::{Disk, DiskLimits, DiskStage, SpaceOf, Stage, space_of};
 use super::epochs::Epochs;
 use super::error::{AppendError, Fatal, StoreError};
 use super::files::{self, Identity, Lock, Paths};
@@ -19,6 +21,7 @@ use super::folder::Folder;
 use super::queue::{Limits, Queue, Task};
 use super::signer::{Committed, Hold, Pace, Signer};
 use super::statement::Statement;
+use super::watch::{BootClock, Watch};
 use super::writer::{OnFatal, Writer, stop};
 use super::{Clock, database, held, recover, schema};
 use crate::checkpoint::Checkpoint;
@@ -30,8 +33,9 @@ use crate::tree::Hash;
 pub struct Options {
     /// Says the time.
     pub clock: Clock,
-    /// SHA-256 of the effective settings, for the startup leaf.
-    pub config: Hash,
+    /// The effective settings: their SHA-256 stands in the startup leaf, and what changed since the last start in
+    /// leaves of its own. No secret may be among them.
+    pub settings: Vec<Setting>,
     /// Version of the program that opens it, for the startup leaf; at most 255 bytes.
     pub version: String,
     /// Records that may wait before [`AppendError::Busy`].
@@ -48,18 +52,31 @@ pub struct Options {
     pub sign_soon: Duration,
     /// Shortest time between two signatures otherwise.
     pub sign_late: Duration,
+    /// How long after a session's end its missing sequence numbers are said to be missing.
+    pub gap_after: Duration,
+    /// How long the ledger log may be silent before a heartbeat.
+    pub heartbeat_after: Duration,
+    /// Says the time since boot, to notice a wall clock that was set.
+    pub boot_clock: BootClock,
+    /// What is done at how little room.
+    pub disk: DiskLimits,
+    /// Says how much room there is.
+    pub space_of: SpaceOf,
+    /// Called from the writer's thread when the disk's stage changes; it must not block.
+    pub on_disk: Box<dyn Fn(DiskStage) + Send + Sync>,
     /// Called once, from a thread of the ledger, when it stops for good; the process has to end then.
     pub on_fatal: Box<dyn Fn(&Fatal) + Send + Sync>,
 }
 
 impl Options {
-    /// Defaults: 65,536 records or 64 MiB wait, 4,096 streams are at hand, heads after 10 s, an epoch lasts 15 min, signatures after 0.25 s and 10 s, nothing is called
-    /// when the ledger stops.
+    /// Defaults: 65,536 records or 64 MiB wait, 4,096 streams are at hand, heads after 10 s, an epoch lasts 15 min,
+    /// signatures after 0.25 s and 10 s, gaps after 30 s, heartbeats after 5 min, the disk's limits by its size; nothing
+    /// is called when the ledger stops.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
-            config: [0; 32],
+            settings: Vec::new(),
             version: String::new(),
             waiting_records: 65_536,
             waiting_bytes: 64 * 1024 * 1024,
@@ -68,6 +85,12 @@ impl Options {
             epoch: Duration::from_secs(15 * 60),
             sign_soon: Duration::from_millis(250),
             sign_late: Duration::from_secs(10),
+            gap_after: Duration::from_secs(30),
+            heartbeat_after: Duration::from_secs(300),
+            boot_clock: Arc::new(since_boot_ns),
+            disk: DiskLimits::default(),
+            space_of: Arc::new(space_of),
+            on_disk: Box::new(|_| {}),
             on_fatal: Box::new(|_| {}),
         }
     }
@@ -90,6 +113,7 @@ pub struct Ledger {
     key: VerifierKey,
     database: Identity,
     hold: Hold,
+    stage: Stage,
 }
 
 impl fmt::Debug for Ledger {
@@ -150,7 +174,25 @@ impl Ledger {
             .map(|path| Identity::of(path).map(|identity| (path.clone(), identity)));
         let [acked_file, lock_file] = beside;
         let instance = random_instance(&paths)?;
-        book.hold(&instance);
+        let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        book.hold(&instance, ns(options.gap_after));
+        let encoded = configuration::encode(&options.settings);
+        let config = configuration::digest(&encoded);
+        let changes = match configuration::before(&paths)? {
+            Some(before) if before != encoded && !encoded.is_empty() => {
+                configuration::changes(&before, &options.settings)
+            }
+            _ => Vec::new(),
+        };
+        let disk = Disk::new(&paths.dir, &paths.reserve, options.disk, options.space_of);
+        // Without room for the reserve the ledger still opens: it may be opened to make room.
+        let _ = disk.set_aside();
+        let watch = Watch::new(
+            Arc::clone(&options.boot_clock),
+            instance,
+            options.heartbeat_after,
+            now_ns,
+        );
         let startup = ControlBody::Startup {
             clean: if state.commit == 1 {
                 2
@@ -160,8 +202,8 @@ impl Ledger {
             boot: boot_id(),
             instance,
             commit: state.commit,
-            boot_ns: boot_ns(),
-            config: options.config,
+            boot_ns: (options.boot_clock)().unwrap_or(0),
+            config,
             version: options.version,
         };
         let acked = OpenOptions::new()
@@ -177,6 +219,10 @@ impl Ledger {
             named: vec![(paths.database.clone(), database), acked_file?, lock_file?],
             wal: None,
             signer,
+            disk,
+            watch,
+            startup,
+            on_disk: options.on_disk,
             queue: Arc::clone(&queue),
             clock: options.clock,
             head_after_ns: u64::try_from(options.head_after.as_nanos()).unwrap_or(u64::MAX),
@@ -185,7 +231,11 @@ impl Ledger {
             lock,
             epochs,
         };
-        writer.commit_startup(startup)?;
+        writer.commit_startup(config, changes)?;
+        if !encoded.is_empty() {
+            files::replace_file(&paths.settings, &encoded)?;
+        }
+        let stage = writer.disk.shared();
         writer.rotate_if_due()?;
         let thread = std::thread::Builder::new()
             .name("ledger-writer".into())
@@ -199,6 +249,7 @@ impl Ledger {
             key,
             database,
             hold,
+            stage,
         })
     }
 
@@ -340,6 +391,12 @@ impl Ledger {
             why: error.to_string(),
         })?;
         files::replace_file(&self.paths.witnessed, note)
+    }
+
+    /// How the disk stands.
+    #[must_use]
+    pub fn disk(&self) -> DiskStage {
+        self.stage.get()
     }
 
     /// Why it stopped for good, if it did.
@@ -498,14 +555,13 @@ fn boot_id() -> [u8; 16] {
     id
 }
 
-/// Time since boot in nanoseconds, to the kernel's hundredths of a second; 0 where it is not told.
-fn boot_ns() -> u64 {
+/// Time since boot in nanoseconds, to the kernel's hundredths of a second; `None` where it is not told.
+fn since_boot_ns() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
     let seconds = text
         .split_whitespace()
         .next()
-        .and_then(|first| first.parse::<f64>().ok())
-        .unwrap_or(0.0);
-    Duration::try_from_secs_f64(seconds)
-        .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(0))
+        .and_then(|first| first.parse::<f64>().ok());
+    let since = Duration::try_from_secs_f64(seconds?).ok()?;
+    u64::try_from(since.as_nanos()).ok()
 }

@@ -8,13 +8,17 @@ mod batch;
 mod book;
 mod check;
 mod compact;
+mod configuration;
+mod conflicts;
 mod control;
 mod database;
+mod disk;
 mod duplicates;
 mod epochs;
 mod erase;
 mod error;
 mod files;
+mod gaps;
 mod held;
 mod init;
 mod ledger;
@@ -29,15 +33,18 @@ mod signer;
 mod statement;
 mod streams;
 mod tables;
+mod watch;
 mod writer;
 
 mod folder;
 
 pub use batch::{
-    Batch, Close, Named, PrepareError, Prepared, Receipt, Record, Run, StreamBatch, StreamKey,
-    StreamReceipt,
+    Batch, Close, Lost, Named, PrepareError, Prepared, Receipt, Record, Run, StreamBatch,
+    StreamKey, StreamReceipt,
 };
 pub use compact::{Compacted, compact};
+pub use configuration::Setting;
+pub use disk::{DiskLimits, DiskStage, Space, SpaceOf, space_of};
 pub use erase::{Erase, Erased, ErasedRange, ErasureReason};
 pub use error::{AppendError, Fatal, StoreError};
 pub use folder::Folder;
@@ -46,6 +53,8 @@ pub use init::{Created, InitOptions, init};
 pub use ledger::{Ledger, Options, Status};
 pub use reindex::{Reindexed, reindex};
 pub use statement::Statement;
+
+pub use watch::BootClock;
 
 /// Says the time: Unix nanoseconds. Called for every commit.
 pub type Clock = std::sync::Arc<dyn Fn() -> u64 + Send + Sync>;

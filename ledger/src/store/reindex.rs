@@ -385,14 +385,14 @@ fn read_records(
 
 /// The producer and run that an SDK wrote into the Resource of its records.
 #[derive(Debug, Default)]
-struct LastResource {
+pub(crate) struct LastResource {
     bytes: Vec<u8>,
     run: Option<(String, String)>,
 }
 
 impl LastResource {
     /// Neighbouring records nearly always share their Resource, so it is decoded when it changes.
-    fn run(&mut self, envelope: &Envelope<'_>) -> Option<&(String, String)> {
+    pub(crate) fn run(&mut self, envelope: &Envelope<'_>) -> Option<&(String, String)> {
         if self.bytes != envelope.resource || self.bytes.is_empty() {
             self.bytes = envelope.resource.to_vec();
             self.run = Resource::decode(envelope.encoding, envelope.resource)
@@ -407,7 +407,7 @@ impl LastResource {
 }
 
 /// The number that an SDK gave to a record.
-fn number_of(envelope: &Envelope<'_>) -> Option<u64> {
+pub(crate) fn number_of(envelope: &Envelope<'_>) -> Option<u64> {
     let item = Item::decode(envelope.encoding, envelope.signal, envelope.item).ok()?;
     u64::try_from(item.attributes.int(attribute::SEQ)?).ok()
 }

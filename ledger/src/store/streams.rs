@@ -103,6 +103,18 @@ impl Streams {
         Ok(self.find(connection, key)?.is_some())
     }
 
+    /// The id of the stream of a key, if it was ever opened.
+    pub(crate) fn id_of(
+        &mut self,
+        connection: &Connection,
+        key: &StreamKey,
+    ) -> Result<Option<StreamId>, WriteError> {
+        match self.find(connection, key)? {
+            Some(n) => Ok(Some(self.get(connection, n)?.id)),
+            None => Ok(None),
+        }
+    }
+
     fn find(
         &mut self,
         connection: &Connection,

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::log::{self, Log};
 use super::schema::LEDGER_LOG;
-use crate::leaf::{LedgerId, RECORD_LEAF};
+use crate::leaf::{ControlBody, ControlLeaf, LedgerId, RECORD_LEAF};
 use crate::tile::partial_width;
 use crate::tree::{Frontier, Hash, NodeSource, hash_leaf, hash_node};
 
@@ -124,6 +124,43 @@ pub(crate) fn size(connection: &Connection, log: i64) -> rusqlite::Result<u64> {
         .query_row([log], |row| unsigned(row, 0))
         .optional()
         .map(|size| size.unwrap_or(0))
+}
+
+/// Records in all streams: what heads cover, and what lies beyond them.
+pub(crate) fn records(connection: &Connection) -> Result<u64, TableError> {
+    let covered: i64 = connection
+        .prepare_cached("SELECT coalesce(sum(head_size), 0) FROM stream")?
+        .query_row([], |row| row.get(0))?;
+    let mut records = covered.unsigned_abs();
+    let mut statement =
+        connection.prepare_cached("SELECT n, head_size FROM stream WHERE uncovered = 1")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        records += size(connection, row.get(0)?)?.saturating_sub(unsigned(row, 1)?);
+    }
+    Ok(records)
+}
+
+/// Reason and declared count of the close at `index` of the ledger log.
+pub(crate) fn close_at(connection: &Connection, index: u64) -> Result<(u8, u64), TableError> {
+    let mut found = None;
+    leaves(connection, LEDGER_LOG, index, index + 1, |_, leaf| {
+        if let Ok(ControlLeaf {
+            body: ControlBody::StreamClose {
+                reason, declared, ..
+            },
+            ..
+        }) = ControlLeaf::decode(leaf)
+        {
+            found = Some((reason, declared));
+        }
+    })?;
+    found.ok_or_else(|| {
+        TableError::damaged(
+            "table stream",
+            format!("leaf {index} of the ledger log is no close"),
+        )
+    })
 }
 
 /// Calls `visit` with index and bytes of each leaf in `from..to`, in order.

@@ -13,14 +13,17 @@ use super::Clock;
 use super::batch::Receipt;
 use super::book::Book;
 use super::control::WriteError;
+use super::disk::{Disk, DiskStage};
 use super::epochs::Epochs;
 use super::error::{AppendError, Fatal, StoreError};
 use super::files::{Identity, Lock, Paths};
 use super::queue::{Queue, Queued, Task, Work};
 use super::signer::{Committed, Signer};
 use super::tables::TableError;
+use super::watch::Watch;
 use crate::acked::{self, Acked};
-use crate::leaf::ControlBody;
+use crate::leaf::{ConfigChange, ControlBody};
+use crate::tree::Hash;
 
 /// How often the writer looks whether a head is due when nothing comes in.
 const TICK: Duration = Duration::from_millis(250);
@@ -36,6 +39,12 @@ const FOLD_WHEN_IDLE: i64 = 512;
 /// Pages in the write-ahead log (32 MiB) from which it is folded even while batches wait.
 const FOLD_ALWAYS: i64 = 4096;
 
+/// `reason` of a shutdown leaf: a signal, or the program's own end.
+const BY_SIGNAL: u8 = 1;
+
+/// `reason` of a shutdown leaf: a failure, here that the disk is full.
+const NO_ROOM: u8 = 3;
+
 /// Called once when the ledger stops for good.
 pub(crate) type OnFatal = Box<dyn Fn(&Fatal) + Send + Sync>;
 
@@ -48,6 +57,11 @@ pub(crate) struct Writer {
     pub(crate) named: Vec<(PathBuf, Identity)>,
     pub(crate) wal: Option<Identity>,
     pub(crate) signer: Signer,
+    pub(crate) disk: Disk,
+    pub(crate) watch: Watch,
+    /// Said again when a ledger that had stopped for want of room goes on.
+    pub(crate) startup: ControlBody,
+    pub(crate) on_disk: Box<dyn Fn(DiskStage) + Send + Sync>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) clock: Clock,
     pub(crate) head_after_ns: u64,
@@ -72,14 +86,14 @@ impl Writer {
     pub(crate) fn run(mut self) -> Result<(), Fatal> {
         loop {
             let work = self.queue.take(TICK);
-            let due = self.book.due(
-                (self.clock)().saturating_sub(self.head_after_ns),
-                HEADS_AT_ONCE,
-            );
+            self.look_at_disk()?;
+            let now_ns = (self.clock)();
+            let due = self
+                .book
+                .due(now_ns.saturating_sub(self.head_after_ns), HEADS_AT_ONCE);
             let outcome = match work {
                 Work::Batches(batches) => self.batches(batches, &due),
                 Work::Task(task) => self.task(task),
-                Work::Tick if due.is_empty() => Ok(()),
                 Work::Tick => self.batches(Vec::new(), &due),
                 Work::Close => return self.close(),
             };
@@ -135,6 +149,19 @@ impl Writer {
 
     /// Commits batches together and answers each. `Err` only after the ledger was stopped.
     fn batches(&mut self, batches: Vec<Queued>, due: &[i64]) -> Result<(), Fatal> {
+        let batches = self.admit(batches)?;
+        let now_ns = (self.clock)();
+        let (leaves, commit) = (self.book.control.size(), self.book.commit);
+        let stage = self.disk.stage();
+        if stage == DiskStage::Full {
+            return Ok(());
+        }
+        let said = self
+            .watch
+            .due(now_ns, leaves, commit, self.book.records(), stage);
+        if batches.is_empty() && due.is_empty() && said.is_empty() && !self.book.gaps_due(now_ns) {
+            return Ok(());
+        }
         let (batches, callbacks): (Vec<_>, Vec<_>) = batches
             .into_iter()
             .map(|queued| (queued.batch, queued.done))
@@ -146,6 +173,10 @@ impl Writer {
             }
             for n in due {
                 book.write_head(connection, *n)?;
+            }
+            book.write_gaps(connection, now_ns)?;
+            for body in said {
+                book.state(connection, body)?;
             }
             Ok(receipts)
         });
@@ -160,7 +191,7 @@ impl Writer {
                 for done in callbacks {
                     done(Err(AppendError::NoSpace));
                 }
-                Ok(())
+                self.stop_for_want_of_room()
             }
             Err(Failure::Fatal(why)) => {
                 // Stopped first: whoever gets an answer finds a ledger that has stopped.
@@ -175,6 +206,10 @@ impl Writer {
 
     /// Commits a task alone and answers it. `Err` only after the ledger was stopped.
     fn task(&mut self, task: Task) -> Result<(), Fatal> {
+        if self.disk.stage() == DiskStage::Full {
+            (task.done)(Err(AppendError::NoSpace));
+            return Ok(());
+        }
         let act = task.act;
         let outcome = self.commit(|book, connection| {
             act(book, connection)?;
@@ -190,6 +225,97 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// Looks how much room there is and tells who wants to know. A ledger that had stopped for want of it goes on.
+    fn look_at_disk(&mut self) -> Result<(), Fatal> {
+        let before = self.disk.stage();
+        if before == DiskStage::Full {
+            if self.disk.enough_again() {
+                let startup = self.startup.clone();
+                match self.commit_alone(startup) {
+                    Ok(()) => {}
+                    Err(Failure::NoSpace) => drop(self.disk.give_up()),
+                    Err(Failure::Fatal(why)) => return Err(self.stop(why)),
+                }
+            }
+        } else {
+            self.disk.look();
+        }
+        let stage = self.disk.stage();
+        if stage != before {
+            (self.on_disk)(stage);
+        }
+        Ok(())
+    }
+
+    /// Answers at once what the disk has no room for, and gives back the rest.
+    fn admit(&mut self, batches: Vec<Queued>) -> Result<Vec<Queued>, Fatal> {
+        let stage = self.disk.stage();
+        if stage < DiskStage::Hard {
+            return Ok(batches);
+        }
+        let mut admitted = Vec::with_capacity(batches.len());
+        for queued in batches {
+            if stage == DiskStage::Full {
+                (queued.done)(Err(AppendError::NoSpace));
+                continue;
+            }
+            match self.book.opens(&self.connection, &queued.batch) {
+                Ok(false) => admitted.push(queued),
+                Ok(true) => (queued.done)(Err(AppendError::DiskLow)),
+                Err(error) => return Err(self.stop(in_words(&error))),
+            }
+        }
+        Ok(admitted)
+    }
+
+    /// The disk is full. The reserve is given up for what an orderly stop writes: a head for every stream, the
+    /// shutdown leaf, a signature, a folded log. From then on everything is asked to come again later.
+    fn stop_for_want_of_room(&mut self) -> Result<(), Fatal> {
+        let before = self.disk.stage();
+        if before == DiskStage::Full || !self.disk.give_up() {
+            // There was no reserve to give up: what comes next may still fit.
+            self.disk.look_anew();
+            return Ok(());
+        }
+        (self.on_disk)(DiskStage::Full);
+        let written = self.write_ending(NO_ROOM);
+        match written {
+            Ok(()) | Err(Failure::NoSpace) => {}
+            Err(Failure::Fatal(why)) => return Err(self.stop(why)),
+        }
+        self.fold_if_longer_than(0).map_err(|why| self.stop(why))
+    }
+
+    /// Heads for every stream that lacks one, a seal if it is time, what is still missing, and the shutdown leaf.
+    fn write_ending(&mut self, reason: u8) -> Result<(), Failure> {
+        loop {
+            let due = self.book.due(u64::MAX, HEADS_AT_ONCE);
+            if due.is_empty() {
+                break;
+            }
+            self.commit(|book, connection| {
+                due.iter()
+                    .try_for_each(|n| book.write_head(connection, *n))?;
+                Ok(Vec::new())
+            })?;
+        }
+        self.rotate_if_due()
+            .map_err(|error| Failure::Fatal(error.to_string()))?;
+        let (instance, commit) = (self.instance, self.book.commit);
+        let outcome = self.commit(|book, connection| {
+            book.write_gaps(connection, u64::MAX)?;
+            let shutdown = ControlBody::Shutdown {
+                instance,
+                commit,
+                reason,
+            };
+            book.state(connection, shutdown)?;
+            book.shut();
+            Ok(Vec::new())
+        });
+        outcome.map(drop)
     }
 
     /// Nothing more is written, signed or folded: what the disk holds is for the next start to find out.
@@ -303,12 +429,16 @@ impl Writer {
     /// Folds the log into the database, by preference while nobody waits. A full disk is no reason to stop: the log
     /// stays. Only this thread ever folds: two connections that do are how SQLite once lost commits.
     fn fold_if_due(&mut self) -> Result<(), String> {
+        self.fold_if_longer_than(FOLD_WHEN_IDLE)
+    }
+
+    fn fold_if_longer_than(&mut self, idle: i64) -> Result<(), String> {
         let pages = self
             .connection
             .prepare_cached("PRAGMA wal_checkpoint(NOOP)")
             .and_then(|mut length| length.query_row([], |row| row.get::<_, i64>(1)))
             .map_err(|error| format!("cannot measure the write-ahead log: {error}"))?;
-        if pages < FOLD_WHEN_IDLE || (pages < FOLD_ALWAYS && self.queue.waiting() > 0) {
+        if pages < idle || (pages < FOLD_ALWAYS && self.queue.waiting() > 0) {
             return Ok(());
         }
         match self
@@ -323,22 +453,12 @@ impl Writer {
 
     /// Heads for every stream that lacks one, the shutdown leaf, a last signature, an empty log.
     fn close(mut self) -> Result<(), Fatal> {
-        loop {
-            let due = self.book.due(u64::MAX, HEADS_AT_ONCE);
-            if due.is_empty() {
-                break;
-            }
-            self.batches(Vec::new(), &due)?;
-        }
-        if let Err(error) = self.rotate_if_due() {
-            return Err(self.stop(error.to_string()));
-        }
-        let (instance, commit) = (self.instance, self.book.commit);
-        match self.commit_last(ControlBody::Shutdown {
-            instance,
-            commit,
-            reason: 1,
-        }) {
+        // One that stopped for want of room has said so already.
+        let written = match self.disk.stage() {
+            DiskStage::Full => Ok(()),
+            _ => self.write_ending(BY_SIGNAL),
+        };
+        match written {
             Ok(()) | Err(Failure::NoSpace) => {}
             Err(Failure::Fatal(why)) => return Err(self.stop(why)),
         }
@@ -359,19 +479,29 @@ impl Writer {
         queue.fatal().map_or(Ok(()), Err)
     }
 
-    fn commit_last(&mut self, body: ControlBody) -> Result<(), Failure> {
+    fn commit_alone(&mut self, body: ControlBody) -> Result<(), Failure> {
         let outcome = self.commit(|book, connection| {
             book.state(connection, body)?;
-            book.shut();
             Ok(Vec::new())
         });
         outcome.map(drop)
     }
 
-    /// The first commit of a run.
-    pub(crate) fn commit_startup(&mut self, body: ControlBody) -> Result<(), StoreError> {
+    /// The first commit of a run: that it started, and what is set otherwise than in the run before.
+    pub(crate) fn commit_startup(
+        &mut self,
+        config: Hash,
+        changes: Vec<ConfigChange>,
+    ) -> Result<(), StoreError> {
+        let startup = self.startup.clone();
         let outcome = self.commit(|book, connection| {
-            book.state(connection, body)?;
+            book.state(connection, startup)?;
+            for change in changes {
+                book.control
+                    .append_private(connection, &change, |commitment| {
+                        ControlBody::ConfigChange { config, commitment }
+                    })?;
+            }
             Ok(Vec::new())
         });
         match outcome {

@@ -419,8 +419,10 @@ fn a_log_that_was_removed_or_damaged_after_a_crash_is_noticed() {
     assert_eq!(findings(&place.read()), Vec::<String>::new());
 }
 
+/// The incident of the CT log Mammoth2024h1: a full disk left a corrupt index and promises nobody could keep.
+/// redteam: O02
 #[test]
-fn a_full_disk_is_answered_and_forgotten_when_there_is_space_again() {
+fn mammoth2024h1_disk_full() {
     let mount = tempfile::tempdir().unwrap();
     let mounted = Command::new("mount")
         .args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"])
@@ -451,7 +453,14 @@ fn fill_and_free(mount: &Path) {
     )
     .unwrap();
     let clock = super::support::TestClock::default();
-    let open = || Ledger::open(&dir, ledger::store::Options::new(clock.clock())).unwrap();
+    let open = || {
+        let mut options = ledger::store::Options::new(clock.clock());
+        options.boot_clock = Arc::new(|| None);
+        options.sign_soon = std::time::Duration::from_millis(1);
+        // Not the stage before: this is about the last one.
+        options.disk.hard = Some(0);
+        Ledger::open(&dir, options).unwrap()
+    };
     let ledger = open();
     let ballast = mount.join("ballast");
     std::fs::write(&ballast, vec![1; 1_500_000]).unwrap();
@@ -465,8 +474,43 @@ fn fill_and_free(mount: &Path) {
         }
     }
     assert!(acked > 0);
+    // The reserve was given up for an orderly stop: a head, the shutdown leaf with its reason, and a signature over it.
+    assert_eq!(ledger.disk(), ledger::store::DiskStage::Full);
+    assert!(!dir.join("reserve").exists());
+    let reader = ledger.reader().unwrap();
+    let end = reader.control(0, u64::MAX).unwrap();
+    let last: Vec<_> = end
+        .iter()
+        .rev()
+        .take(2)
+        .map(|stored| {
+            ledger::leaf::ControlLeaf::decode(&stored.leaf)
+                .unwrap()
+                .body
+        })
+        .collect();
+    assert!(
+        matches!(
+            last[0],
+            ledger::leaf::ControlBody::Shutdown { reason: 3, .. }
+        ),
+        "{last:?}"
+    );
+    assert!(
+        matches!(last[1], ledger::leaf::ControlBody::StreamHead { .. }),
+        "{last:?}"
+    );
+    let signed = || reader.status().unwrap().signed.unwrap().size;
+    let waited = std::time::Instant::now();
+    while signed() < end.len() as u64 && waited.elapsed().as_secs() < 20 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(signed(), end.len() as u64);
+    assert_eq!(findings(&reader), Vec::<String>::new());
     std::fs::remove_file(&ballast).unwrap();
     append(&ledger, vec![part("a", acked, acked + 100)]);
+    assert!(dir.join("reserve").exists());
+    drop(reader);
     ledger.close().unwrap();
     let folder = Folder::open(&dir).unwrap();
     assert_eq!(findings(&folder), Vec::<String>::new());

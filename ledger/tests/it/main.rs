@@ -29,6 +29,8 @@ mod erasing;
 #[cfg(feature = "store")]
 mod golden;
 #[cfg(feature = "store")]
+mod leaves;
+#[cfg(feature = "store")]
 mod maintenance;
 #[cfg(feature = "store")]
 mod reading;

@@ -70,6 +70,9 @@ impl Place {
         let mut options = Options::new(self.clock.clock());
         options.sign_soon = Duration::from_millis(1);
         options.sign_late = Duration::from_millis(1);
+        // The test's clock says nothing about this machine's, nor this machine's disk about the test.
+        options.boot_clock = Arc::new(|| None);
+        options.space_of = Arc::new(|_| None);
         options
     }
 
@@ -172,6 +175,7 @@ pub(crate) fn numbered(label: &str, run: &str, from: u64, to: u64) -> StreamBatc
         producer: "p".into(),
         run: run.into(),
         sequence: (from..to).collect(),
+        lost: vec![],
     });
     part
 }

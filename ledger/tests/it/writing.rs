@@ -229,7 +229,7 @@ fn a_session_end_closes_and_what_comes_later_is_late() {
     ledger.close().unwrap();
     let folder = place.read();
     let hint = folder.find(&Find::Stream(stream)).unwrap().remove(0);
-    assert!(!hint.closed, "a head followed");
+    assert!(hint.closed, "a further close followed");
     let flags: Vec<u32> = folder
         .records(&stream, 0, 9)
         .unwrap()
