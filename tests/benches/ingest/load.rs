@@ -197,6 +197,8 @@ fn size(folder: &Path) -> u64 {
         .into_iter()
         .flatten()
         .flatten()
+        // Room set aside for a full disk is not what records take.
+        .filter(|entry| entry.file_name() != "reserve")
         .filter_map(|entry| entry.metadata().ok())
         .map(|metadata| metadata.len())
         .sum()
