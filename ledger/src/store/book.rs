@@ -14,7 +14,7 @@ use super::streams::{Stream, Streams};
 use super::tables::{self, TableError, to_sql};
 use crate::leaf::{ConflictNote, RequestBinding, SessionLink, StreamId};
 use crate::leaf::{ControlBody, LedgerId, NO_HEAD, RECORD_LEAF, RecordLeaf, TreeHead, flag};
-use crate::tree::hash_leaf;
+use crate::tree::{Hash, hash_leaf};
 
 /// `kind` of a conflict: one sequence number with two contents.
 const SAME_NUMBER: u8 = 1;
@@ -53,6 +53,8 @@ pub(crate) struct Book {
     /// Records in all streams.
     records: u64,
     gaps: Gaps,
+    /// Exports without numbers of the transaction under way.
+    answering: Vec<Hash>,
     /// How long after a close its missing numbers are said, in nanoseconds.
     gap_after_ns: u64,
     /// Conflicts that still get a leaf of their own; a sender that makes more is only refused.
@@ -86,6 +88,7 @@ impl Book {
             own: None,
             records: tables::records(connection)?,
             gaps: Gaps::default(),
+            answering: Vec::new(),
             gap_after_ns: 0,
             conflicts_left: CONFLICT_LEAVES,
         };
@@ -137,6 +140,7 @@ impl Book {
         self.headed = false;
         self.clean = false;
         self.gaps.begin();
+        self.answering.clear();
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(())
     }
@@ -162,6 +166,13 @@ impl Book {
             receipt.duplicates = batch.records() as u64;
             return Ok(receipt);
         }
+        if batch
+            .digest
+            .is_some_and(|digest| self.answering.contains(&digest))
+        {
+            receipt.duplicates = batch.records() as u64;
+            return Ok(receipt);
+        }
         for stream in batch.streams {
             self.write_stream(connection, stream, &mut receipt)?;
         }
@@ -171,14 +182,7 @@ impl Book {
                     ControlBody::RefusedPayload { commitment }
                 })?;
         }
-        if let Some(digest) = batch.digest {
-            let answer = Answer {
-                commit: self.commit + 1,
-                size: self.control.size(),
-                root: self.control.root(),
-            };
-            self.recent.put(connection, digest, answer)?;
-        }
+        self.answering.extend(batch.digest);
         Ok(receipt)
     }
 
@@ -401,6 +405,15 @@ impl Book {
                     .execute([n])?;
                 stream.marked = true;
             }
+        }
+        // Last, so that a later copy gets the very answer that the first one gets.
+        let answer = Answer {
+            commit: self.commit + 1,
+            size: self.control.size(),
+            root: self.control.root(),
+        };
+        for digest in std::mem::take(&mut self.answering) {
+            self.recent.put(connection, digest, answer)?;
         }
         let own = self.own.unwrap_or(0);
         let changed = connection
