@@ -181,13 +181,12 @@ impl ActionHandle {
             .or(ending.effect)
             .or(ending.of_diffs)
             .unwrap_or_else(|| self.likely_effect(outcome));
-        let mut attributes = Attributes::new();
+        let mut attributes = std::mem::replace(&mut ending.more, Attributes::none());
         attributes
             .uuid(attribute::ACTION_ID, self.0.id.uuid())
             .str(attribute::OUTCOME, outcome.as_str())
             .str(attribute::EFFECT, effect.as_str())
-            .int(attribute::DIFFS, int(ending.diffs))
-            .append(&std::mem::take(&mut ending.more));
+            .int(attribute::DIFFS, int(ending.diffs));
         drop(ending);
         self.record(Event::ToolResult, &attributes);
     }

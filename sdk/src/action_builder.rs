@@ -228,7 +228,7 @@ impl ActionBuilder {
         let durability = self
             .durability
             .unwrap_or_else(|| recorder.durability_of(self.access));
-        let mut attributes = Attributes::new();
+        let mut attributes = self.more;
         attributes.uuid(attribute::ACTION_ID, self.id.uuid());
         if let Some(parent) = self.parent {
             attributes.uuid(attribute::ACTION_PARENT, parent.uuid());
@@ -262,7 +262,6 @@ impl ActionBuilder {
         if let Some(transaction) = self.transaction {
             attributes.uuid(attribute::TRANSACTION_ID, transaction.uuid());
         }
-        attributes.append(&self.more);
 
         let wait = self.wait.unwrap_or_else(|| recorder.strict_wait());
         let strict = (durability == Durability::Strict).then_some(wait);

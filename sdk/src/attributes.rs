@@ -7,7 +7,7 @@ use vocabulary::attribute;
 use vocabulary::attribute::content as key;
 use vocabulary::content::{Content, Inline, Redaction};
 
-use crate::encode::{SHORT, Value, int, short_pair, write_pair};
+use crate::encode::{SHORT, Value, int, long_pair, short_pair, write_pair};
 
 /// How many buffers a thread keeps, and how large one may be to be kept.
 const KEPT_BUFFERS: usize = 8;
@@ -58,20 +58,26 @@ impl Attributes {
     #[inline]
     pub fn str(&mut self, key: &str, text: &str) -> &mut Self {
         if key.len() + text.len() < SHORT {
-            self.short(key, text);
-            self
+            short_pair(&mut self.bytes, key, 0x0a, text.as_bytes());
         } else {
-            self.put(key, Value::Str(text))
+            long_pair(&mut self.bytes, key, Value::Str(text));
         }
-    }
-
-    fn short(&mut self, key: &str, text: &str) {
-        short_pair(&mut self.bytes, key, 0x0a, text.as_bytes());
+        self
     }
 
     /// Adds text after removing what looks like a credential from it. What
     /// was removed, and by which rule, is listed in `recount.redactions`.
+    #[inline]
     pub fn text(&mut self, key: &str, text: &str) -> &mut Self {
+        if vocabulary::redaction::find(text.as_bytes()).is_empty() {
+            self.str(key, text)
+        } else {
+            self.text_without_secrets(key, text)
+        }
+    }
+
+    #[cold]
+    fn text_without_secrets(&mut self, key: &str, text: &str) -> &mut Self {
         let (clean, found) = vocabulary::redaction::replace(text);
         self.removed(key, found).str(key, &clean)
     }
@@ -95,15 +101,22 @@ impl Attributes {
         &self.removed
     }
 
-    /// Adds what was removed, where something was; then nothing is left to say.
-    pub(crate) fn tell_removed(&mut self) {
+    /// Writes what was removed, where something was, in front of the attributes.
+    pub(crate) fn write_removed(&self, out: &mut Vec<u8>) {
         if self.removed.is_empty() {
             return;
         }
-        let removed = std::mem::take(&mut self.removed);
-        let maps: Vec<_> = removed.iter().map(removal).collect();
+        let maps: Vec<_> = self.removed.iter().map(removal).collect();
         let list: Vec<Value<'_>> = maps.iter().map(|map| Value::Map(map)).collect();
-        self.put(attribute::REDACTIONS, Value::List(&list));
+        write_pair(out, attribute::REDACTIONS, Value::List(&list));
+    }
+
+    /// None, and no buffer: for a place whose attributes are taken away.
+    pub(crate) const fn none() -> Self {
+        Self {
+            bytes: Vec::new(),
+            removed: Vec::new(),
+        }
     }
 
     /// Adds text if there is some.
@@ -115,8 +128,10 @@ impl Attributes {
     }
 
     /// Adds an integer.
+    #[inline]
     pub fn int(&mut self, key: &str, number: i64) -> &mut Self {
-        self.put(key, Value::Int(number))
+        write_pair(&mut self.bytes, key, Value::Int(number));
+        self
     }
 
     /// Adds true or false.
@@ -153,9 +168,10 @@ impl Attributes {
     }
 
     /// Adds an identifier in its usual form of 36 characters, without allocating.
+    #[inline]
     pub fn uuid(&mut self, key: &str, uuid: uuid::Uuid) -> &mut Self {
         let mut text = uuid::Uuid::encode_buffer();
-        self.put(key, Value::Str(uuid.hyphenated().encode_lower(&mut text)))
+        self.str(key, uuid.hyphenated().encode_lower(&mut text))
     }
 
     /// Adds a content as the map that `docs/records.md` describes.
@@ -200,7 +216,9 @@ impl Attributes {
     /// Adds everything that another list has, after what is here.
     pub fn append(&mut self, other: &Self) -> &mut Self {
         self.bytes.extend_from_slice(&other.bytes);
-        self.removed.extend_from_slice(&other.removed);
+        if !other.removed.is_empty() {
+            self.removed.extend_from_slice(&other.removed);
+        }
         self
     }
 

@@ -181,10 +181,11 @@ impl Engine {
             return Err(NoRoom::Closed);
         }
         let now = self.clock.quick();
-        let mut body = Attributes::new();
-        item::write_head(body.buffer(), event, place, now);
-        body.append(attributes).tell_removed();
-        let seq = self.spool.append(how, body.buffer(), now.mono_ns)?;
+        let mut ends = Attributes::new();
+        item::write_head(ends.buffer(), event, place, now);
+        attributes.write_removed(ends.buffer());
+        let body = attributes.encoded();
+        let seq = self.spool.append(how, ends.buffer(), body, now.mono_ns)?;
         if self.sync {
             let _ = self.spool.flush();
         }

@@ -91,7 +91,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn put(&mut self, flags: u8, item: &[u8]) -> bool {
+    fn put(&mut self, flags: u8, item: [&[u8]; 3]) -> bool {
         self.current.append(&mut self.pen, flags, item)
     }
 }
@@ -120,20 +120,29 @@ impl Spool {
         })
     }
 
-    /// Appends one record, to whose bytes nonce, time, sequence and the place
-    /// of the chain are added; gives its sequence.
-    pub(crate) fn append(&self, how: How, item: &mut Vec<u8>, mono_ns: u64) -> Result<u64, NoRoom> {
+    /// Appends one record of a head and a body, to which nonce, time, sequence
+    /// and the place of the chain are added; gives its sequence. The buffer of
+    /// the head takes the tail too.
+    pub(crate) fn append(
+        &self,
+        how: How,
+        ends: &mut Vec<u8>,
+        body: &[u8],
+        mono_ns: u64,
+    ) -> Result<u64, NoRoom> {
         let flags = match how {
             How::Strict => STRICT,
             How::Ran => RAN,
             How::Spool | How::BeyondLimit => 0,
         };
         let nonce = crate::random::bytes();
+        let head = ends.len();
         let mut writer = lock(&self.writer);
         let seq = writer.next_seq;
-        item::write_tail(item, &nonce, mono_ns, seq);
+        item::write_tail(ends, &nonce, mono_ns, seq);
+        let item = [&ends[..head], body, &ends[head..]];
         if !writer.put(flags, item) {
-            let needed = item.len() + segment::FRAME;
+            let needed = ends.len() + body.len() + segment::FRAME;
             self.next_file(&mut writer, needed, how == How::BeyondLimit)?;
             if !writer.put(flags, item) {
                 return Err(NoRoom::Full);

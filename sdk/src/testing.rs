@@ -47,10 +47,10 @@ impl Default for Memory {
 impl Memory {
     pub(crate) fn append(&self, event: &str, place: &Place<'_>, attributes: &Attributes, now: Now) {
         let mut kept = lock(&self.kept);
-        let mut body = Attributes::new();
-        item::write_head(body.buffer(), event, place, now);
-        body.append(attributes).tell_removed();
-        let mut item = std::mem::take(body.buffer());
+        let mut item = Vec::new();
+        item::write_head(&mut item, event, place, now);
+        attributes.write_removed(&mut item);
+        item.extend_from_slice(attributes.encoded());
         item::write_tail(&mut item, &crate::random::bytes(), now.mono_ns, kept.0.next);
         let link = kept.0.extend(&item);
         let at = item.len() - CHAIN;

@@ -59,7 +59,7 @@ impl Map {
 
     /// Copies some parts behind the mark and moves it past them; false when
     /// there is no room, and then nothing has changed.
-    pub(super) fn append(&self, _pen: &mut Pen, parts: [&[u8]; 2]) -> bool {
+    pub(super) fn append(&self, _pen: &mut Pen, parts: [&[u8]; 4]) -> bool {
         let from = self.mark.load(Ordering::Relaxed) as usize;
         let len: usize = parts.iter().map(|part| part.len()).sum();
         if len > self.map.len() - from {
@@ -76,7 +76,25 @@ impl Map {
             at += part.len();
         }
         self.mark.store(at as u64, Ordering::Release);
+        self.expect(at, len);
         true
+    }
+
+    /// Asks the processor to have the next bytes behind the mark at hand when
+    /// the next record comes: they were last touched by another one, and
+    /// waiting for them was a tenth of the cost of a record. Only speed
+    /// depends on it.
+    #[inline]
+    fn expect(&self, at: usize, len: usize) {
+        #[cfg(target_arch = "x86_64")]
+        for line in (at..(at + len).min(self.map.len())).step_by(64) {
+            use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+            // SAFETY: `line` lies inside the mapping, and a prefetch neither
+            // reads nor writes as far as the program can see.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(self.map.as_ptr().add(line).cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (at, len);
     }
 
     /// The valid bytes from `from` (not in the header) to the mark.

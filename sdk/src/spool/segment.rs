@@ -160,16 +160,16 @@ impl Segment {
         self.map.set_number(FIRST_SEQ, seq);
     }
 
-    /// Appends one item as a frame; false when it does not fit.
-    pub(crate) fn append(&self, pen: &mut Pen, flags: u8, item: &[u8]) -> bool {
-        let Ok(len) = u32::try_from(item.len()) else {
+    /// Appends one item, given in parts, as a frame; false when it does not fit.
+    pub(crate) fn append(&self, pen: &mut Pen, flags: u8, [a, b, c]: [&[u8]; 3]) -> bool {
+        let Ok(len) = u32::try_from(a.len() + b.len() + c.len()) else {
             return false;
         };
         let mut frame = [0; FRAME];
         frame[..4].copy_from_slice(&len.to_be_bytes());
-        frame[4..8].copy_from_slice(&checksum(flags, item).to_be_bytes());
+        frame[4..8].copy_from_slice(&checksum(flags, [a, b, c]).to_be_bytes());
         frame[8] = flags;
-        let fits = self.map.append(pen, [&frame, item]);
+        let fits = self.map.append(pen, [&frame, a, b, c]);
         if fits {
             self.map.set_number(HEAD, self.map.mark() as u64);
         }
@@ -297,7 +297,7 @@ impl<'a> Iterator for Frames<'a> {
         let (head, rest) = rest.split_at_checked(FRAME)?;
         let len = u32::from_be_bytes(array(head, 0)?) as usize;
         let item = rest.get(..len).filter(|item| !item.is_empty())?;
-        if checksum(head[8], item).to_be_bytes() != head[4..8] {
+        if checksum(head[8], [item]).to_be_bytes() != head[4..8] {
             return None;
         }
         self.at += FRAME + len;
@@ -310,11 +310,21 @@ impl<'a> Iterator for Frames<'a> {
 }
 
 /// CRC-32 of the flags and the item.
-fn checksum(flags: u8, item: &[u8]) -> u32 {
-    let mut sum = crc32fast::Hasher::new();
-    sum.update(&[flags]);
-    sum.update(item);
+fn checksum<const N: usize>(flags: u8, item: [&[u8]; N]) -> u32 {
+    let mut sum = crc32fast::Hasher::new_with_initial(sum_of_byte(flags));
+    for part in item {
+        sum.update(part);
+    }
     sum.finalize()
+}
+
+/// CRC-32 of one byte.
+fn sum_of_byte(byte: u8) -> u32 {
+    let mut sum = u32::from(!byte);
+    for _ in 0..8 {
+        sum = (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg());
+    }
+    !(sum ^ 0x00ff_ffff)
 }
 
 fn header(identity: &Identity) -> Vec<u8> {
@@ -429,7 +439,8 @@ mod tests {
         };
         let (segment, mut pen) = Segment::create(folder.path(), identity, 16 * 1024).unwrap();
         for item in items {
-            assert!(segment.append(&mut pen, 0, item));
+            let (a, b) = item.split_at(item.len() / 2);
+            assert!(segment.append(&mut pen, 0, [a, &[], b]));
         }
         let path = segment.path.clone();
         (folder, path)
@@ -439,6 +450,13 @@ mod tests {
         let (segment, _) = Segment::adopt(path).ok()??;
         let frames = segment.frames(segment.data());
         Some(frames.map(|frame| frame.item.to_vec()).collect())
+    }
+
+    #[test]
+    fn the_sum_of_one_byte_is_the_usual_one() {
+        for byte in 0..=255 {
+            assert_eq!(sum_of_byte(byte), crc32fast::hash(&[byte]), "{byte}");
+        }
     }
 
     proptest! {

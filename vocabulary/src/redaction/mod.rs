@@ -76,16 +76,26 @@ struct Rule {
 pub fn find(bytes: &[u8]) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     let mut free = 0;
-    for (position, window) in bytes.windows(3).enumerate() {
-        let first = FIRST[hash([window[0], window[1], window[2]])];
-        if first == NONE || position < free {
-            continue;
-        }
-        if let Some(finding) = at(bytes, position, first)
+    let mut look = |position: usize, first: u8| {
+        if position >= free
+            && let Some(finding) = at(bytes, position, first)
             && finding.start >= free
         {
             free = finding.end;
             found.push(finding);
+        }
+    };
+    // Four bytes are read at once where there are four: the hash takes three.
+    for (position, window) in bytes.array_windows::<4>().enumerate() {
+        let first = FIRST[hash(u32::from_le_bytes(*window))];
+        if first != NONE {
+            look(position, first);
+        }
+    }
+    if let Some([.., a, b, c]) = bytes.last_chunk::<3>() {
+        let first = FIRST[hash(u32::from_le_bytes([*a, *b, *c, 0]))];
+        if first != NONE {
+            look(bytes.len() - 3, first);
         }
     }
     found
@@ -192,10 +202,9 @@ pub fn replace_args(args: &[String]) -> (Vec<String>, Vec<Redaction>) {
     (clean, redactions)
 }
 
-/// Hash of three bytes, letters folded to lower case.
-const fn hash(window: [u8; 3]) -> usize {
-    let [a, b, c] = window;
-    let folded = (a as u32 | (b as u32) << 8 | (c as u32) << 16) | 0x20_2020;
+/// Hash of the three lowest bytes, letters folded to lower case.
+const fn hash(window: u32) -> usize {
+    let folded = (window & 0xff_ffff) | 0x20_2020;
     (folded.wrapping_mul(0x9e37_79b1) >> 20) as usize
 }
 
@@ -237,7 +246,7 @@ const fn chains() -> ([u8; 4096], [u8; COUNT]) {
     while left > 0 {
         left -= 1;
         let keyword = rules[left].keyword;
-        let start = hash([keyword[0], keyword[1], keyword[2]]);
+        let start = hash(u32::from_le_bytes([keyword[0], keyword[1], keyword[2], 0]));
         next[left] = first[start];
         first[start] = left as u8;
     }
