@@ -185,7 +185,7 @@ impl ActionBuilder {
     pub async fn begin(self) -> Result<Action, Refused> {
         let (action, begun, _) = self.write();
         match begun {
-            Begun::Kept => Ok(action.started()),
+            Begun::Kept | Begun::Lost => Ok(action.started()),
             Begun::Refused(why) => Err(action.refuse(why)),
             Begun::Waits(receipt) => answered(action, receipt.await),
         }
@@ -199,7 +199,7 @@ impl ActionBuilder {
     pub fn begin_blocking(self) -> Result<Action, Refused> {
         let (action, begun, wait) = self.write();
         match begun {
-            Begun::Kept => Ok(action.started()),
+            Begun::Kept | Begun::Lost => Ok(action.started()),
             Begun::Refused(why) => Err(action.refuse(why)),
             Begun::Waits(receipt) => {
                 // The flushing thread ends the wait with its reason; the bound
@@ -267,6 +267,9 @@ impl ActionBuilder {
         let strict = (durability == Durability::Strict).then_some(wait);
         let place = self.handle.shared.place(Some(span_id(self.id)));
         let begun = recorder.begin(Event::ToolInvoke, &place, &attributes, strict);
+        if matches!(begun, Begun::Lost) {
+            self.handle.lost_one();
+        }
         let action = Action::new(
             self.handle,
             self.id,

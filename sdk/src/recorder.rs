@@ -78,6 +78,8 @@ impl fmt::Debug for Recorder {
 #[derive(Debug)]
 pub(crate) enum Begun {
     Kept,
+    /// Not kept, and counted: the action runs all the same.
+    Lost,
     Waits(Taker<Acknowledged>),
     Refused(RefusedWhy),
 }
@@ -372,10 +374,8 @@ impl Recorder {
                 self.append(event, place, attributes);
                 Begun::Refused(RefusedWhy::ByCollector("the test said so".to_owned()))
             }
-            _ => {
-                self.append(event, place, attributes);
-                Begun::Kept
-            }
+            _ if self.append(event, place, attributes) => Begun::Kept,
+            _ => Begun::Lost,
         }
     }
 

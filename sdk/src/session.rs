@@ -318,8 +318,13 @@ impl Handle {
             .recorder
             .append(event, &self.shared.place(span_id), attributes);
         if !kept {
-            self.shared.losses.fetch_add(1, Ordering::Relaxed);
+            self.lost_one();
         }
+    }
+
+    /// Counts a record of this session that could not be kept.
+    pub(crate) fn lost_one(&self) {
+        self.shared.losses.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Records any event and waits, at most so long, until a collector has
@@ -340,7 +345,7 @@ impl Handle {
             .recorder
             .begin(event, &place, attributes, Some(at_most))
         {
-            Begun::Kept => Ok(()),
+            Begun::Kept | Begun::Lost => Ok(()),
             Begun::Refused(why) => Err(why),
             Begun::Waits(answer) => match answer.wait(at_most) {
                 Some(answer) => answer.map(|_| ()),
