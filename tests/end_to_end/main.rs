@@ -7,6 +7,7 @@ mod golden;
 mod home_lab;
 mod other_languages;
 mod readers;
+mod sdk;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         home_lab::trials(),
         other_languages::trials(),
         readers::trials(),
+        sdk::trials(),
     ]
     .into_iter()
     .flatten()
