@@ -60,6 +60,33 @@ impl Door {
             .ok_or_else(|| self.damaged(format!("there is no {path}")))
     }
 
+    /// Follows what is sealed from now on. Only a wake-up: what was sealed is read and checked as always.
+    ///
+    /// # Errors
+    /// As the door fails, or answers with an error.
+    pub fn tail(&self) -> Result<Tail, ReadError> {
+        let mut connection =
+            Connection::open(&self.address).map_err(|error| self.failed(&error))?;
+        let head = connection
+            .ask("/v1/tail")
+            .map_err(|error| self.failed(&error))?;
+        match head.status {
+            200 => Ok(Tail { connection }),
+            401 | 403 => Err(self.refused()),
+            status => Err(ReadError::Unavailable {
+                place: self.place.clone(),
+                why: format!("its live tail answers {status}"),
+            }),
+        }
+    }
+
+    fn refused(&self) -> ReadError {
+        ReadError::NotAllowed {
+            place: self.place.clone(),
+            why: "the token is missing or wrong".to_owned(),
+        }
+    }
+
     fn damaged(&self, what: String) -> ReadError {
         ReadError::Damaged {
             place: self.place.clone(),
@@ -112,10 +139,7 @@ impl Door {
         match answer.status {
             200 => Ok(Some(answer)),
             404 => Ok(None),
-            401 | 403 => Err(ReadError::NotAllowed {
-                place: self.place.clone(),
-                why: "the token is missing or wrong".to_owned(),
-            }),
+            401 | 403 => Err(self.refused()),
             status => Err(match serde_json::from_slice::<ErrorAnswer>(&answer.body) {
                 Ok(error) => error.into(),
                 Err(_) => ReadError::Unavailable {
@@ -162,6 +186,24 @@ impl Door {
             }
         }
         Ok(all)
+    }
+}
+
+/// The live tail of a reader door.
+#[derive(Debug)]
+pub struct Tail {
+    connection: Connection,
+}
+
+impl Tail {
+    /// Waits until something was sealed.
+    ///
+    /// # Errors
+    /// The connection ended: the collector stopped, or was silent for too long.
+    pub fn wait(&mut self) -> io::Result<()> {
+        // A comment every few seconds keeps the connection alive and is no event.
+        while !self.connection.event_line()?.starts_with(b"event:") {}
+        Ok(())
     }
 }
 

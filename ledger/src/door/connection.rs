@@ -63,6 +63,15 @@ pub(super) struct Answer {
     pub(super) next: Option<u64>,
 }
 
+/// The head of an answer.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    length: Option<u64>,
+    chunked: bool,
+    next: Option<u64>,
+}
+
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -100,6 +109,35 @@ impl Connection {
     }
 
     pub(super) fn get(&mut self, path: &str) -> io::Result<Answer> {
+        let head = self.ask(path)?;
+        let body = if head.chunked {
+            self.chunks()?
+        } else {
+            self.body(head.length.unwrap_or(0))?
+        };
+        Ok(Answer {
+            status: head.status,
+            body,
+            next: head.next,
+        })
+    }
+
+    /// Waits for the next line of an answer that goes on and on, such as server-sent events, and gives its
+    /// beginning. The lengths of chunks stand on lines of their own, which no event of ours looks like.
+    pub(super) fn event_line(&mut self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        (&mut self.stream).take(64).read_until(b'\n', &mut line)?;
+        if line.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if !line.ends_with(b"\n") {
+            self.stream.skip_until(b'\n')?;
+        }
+        Ok(line)
+    }
+
+    /// Sends a request and reads the head of its answer.
+    pub(super) fn ask(&mut self, path: &str) -> io::Result<Head> {
         let request = format!("GET {path} HTTP/1.1\r\n{}\r\n", self.head);
         self.stream.get_mut().write_all(request.as_bytes())?;
         let status = self.line()?;
@@ -121,12 +159,12 @@ impl Connection {
                 _ => {}
             }
         }
-        let body = if chunked {
-            self.chunks()?
-        } else {
-            self.body(length.unwrap_or(0))?
-        };
-        Ok(Answer { status, body, next })
+        Ok(Head {
+            status,
+            length,
+            chunked,
+            next,
+        })
     }
 
     fn line(&mut self) -> io::Result<String> {

@@ -9,7 +9,7 @@ mod client;
 mod connection;
 pub mod wire;
 
-pub use client::Door;
+pub use client::{Door, Tail};
 
 /// Header of an answer that holds only the beginning of a range: the first index that is missing.
 pub const NEXT: &str = "recount-next";
