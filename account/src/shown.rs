@@ -1,7 +1,7 @@
 //! Untrusted text made fit to be shown: what a terminal or a page would act on becomes visible.
 //!
 //! Agent output, file names, cells and commit messages are hostile. Everything that a person reads goes through
-//! [`escape`]; the ledger keeps the bytes, and JSON carries them as they are.
+//! [`escape`]; the ledger keeps the bytes, and JSON carries the same values, written with [`json`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -78,6 +78,44 @@ pub fn has_hidden(text: &str) -> bool {
     text.chars().any(|c| c != '\n' && c != '\t' && is_hidden(c))
 }
 
+/// JSON text with the same value, in which everything that acts on a terminal or cannot be seen is written `\\uXXXX`.
+///
+/// Outside its strings JSON has nothing but ASCII, so whatever is found lies inside one.
+#[must_use]
+pub fn json(text: String) -> String {
+    let hidden = |c: char| c != '\n' && is_hidden(c);
+    if !text.chars().any(hidden) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 64);
+    for c in text.chars() {
+        if hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// The beginning of bytes that are not text, in one line: what is UTF-8 as it is, other bytes as `\\xNN`, and how
+/// many there are. Still to be escaped where it is shown.
+#[must_use]
+pub fn of_bytes(bytes: &[u8], limit: usize) -> String {
+    let mut out = String::new();
+    let beginning = bytes.get(..limit).unwrap_or(bytes);
+    for chunk in beginning.utf8_chunks() {
+        out.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    let more = if bytes.len() > limit { "..." } else { "" };
+    format!("{out}{more} ({} bytes, not text)", bytes.len())
+}
+
 fn put(out: &mut String, c: char, column: usize) -> usize {
     match c {
         '\t' => {
@@ -132,7 +170,7 @@ fn is_hidden(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{LINE, escape, has_hidden, is_hidden, line};
+    use super::{LINE, escape, has_hidden, is_hidden, json, line, of_bytes};
     use proptest::prelude::*;
 
     #[test]
@@ -160,7 +198,35 @@ mod tests {
         assert!(shown.as_str().ends_with("x<10 more characters>\nshort"));
     }
 
+    #[test]
+    fn bytes_that_are_not_text_are_told_with_their_number() {
+        assert_eq!(
+            of_bytes(b"ok\x1b\xff\xfe!", 64),
+            "ok\u{1b}\\xff\\xfe! (6 bytes, not text)"
+        );
+        assert_eq!(
+            of_bytes(b"\xc3\xa9\xff", 2),
+            "\u{e9}... (3 bytes, not text)"
+        );
+    }
+
+    #[test]
+    fn json_names_what_is_hidden_and_keeps_its_value() {
+        let value = "a\u{9b}2J\u{202e}\u{7f}\u{e0001}\u{200b}é漢\n";
+        let written = json(serde_json::to_string_pretty(&[value]).unwrap_or_default());
+        assert!(written.contains("a\\u009b2J\\u202e\\u007f\\udb40\\udc01\\u200bé漢\\n"));
+        let read: Vec<String> = serde_json::from_str(&written).unwrap_or_default();
+        assert_eq!(read, [value]);
+    }
+
     proptest! {
+        #[test]
+        fn json_keeps_every_value_and_shows_nothing_hidden(text in any::<String>()) {
+            let written = json(serde_json::to_string_pretty(&[&text]).unwrap_or_default());
+            prop_assert!(written.chars().all(|c| c == '\n' || !is_hidden(c)));
+            prop_assert_eq!(serde_json::from_str::<Vec<String>>(&written).unwrap_or_default(), [text]);
+        }
+
         #[test]
         fn nothing_hidden_comes_out_whatever_goes_in(text in any::<String>()) {
             let shown = escape(&text);

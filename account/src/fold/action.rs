@@ -9,7 +9,7 @@ use vocabulary::verdict::{Approval, Verdict};
 
 use super::{Approved, Fold, Judged};
 use crate::content;
-use crate::model::{Action, ActionError, Content, Evidence, Target, Usage};
+use crate::model::{Action, ActionError, Content, Evidence, Inline, Target, Usage};
 use crate::told::Told;
 
 /// One action while its records are read.
@@ -246,14 +246,14 @@ impl Fold {
         act.row.name = told.text(key::LINE_SOURCE);
         act.row.began_at = Some(told.time);
         act.row.ended_at = Some(told.time);
-        act.row.result = text.as_text().map(|text| {
-            text.lines()
-                .next()
-                .unwrap_or_default()
-                .chars()
-                .take(200)
-                .collect()
-        });
+        act.row.result = match &text.inline {
+            Some(Inline::Text(text)) => {
+                let first = text.lines().next().unwrap_or_default();
+                Some(first.chars().take(200).collect())
+            }
+            Some(Inline::Bytes(bytes)) => Some(crate::shown::of_bytes(bytes, 64)),
+            None => None,
+        };
         act.row.input = Content::absent();
         act.row.output = text;
         act.row.evidence.refs.push(told.at);

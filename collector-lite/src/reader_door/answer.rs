@@ -27,9 +27,9 @@ pub(super) async fn read<T: Send + 'static>(
     }
 }
 
-/// A value as JSON.
+/// A value as JSON that a terminal may show.
 pub(super) fn json<T: Serialize>(value: &T) -> Response {
-    match serde_json::to_vec(value) {
+    match serde_json::to_string(value).map(account::shown::json) {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
