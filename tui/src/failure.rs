@@ -108,6 +108,16 @@ pub enum Failure {
         /// The next step.
         hint: String,
     },
+    /// Nothing of that name changed.
+    #[error("no change of {query} touches {wanted:?}")]
+    NoChange {
+        /// What was asked for.
+        query: String,
+        /// The path or record that no change is about.
+        wanted: String,
+        /// What did change and looks like it.
+        near: Vec<String>,
+    },
     /// Output could not be written.
     #[error("cannot write the output: {0}")]
     Output(io::Error),
@@ -146,6 +156,13 @@ impl Failure {
             Failure::NoRecord { query, .. } => {
                 Some(format!("recount log {query} lists its records"))
             }
+            Failure::NoChange { query, near, .. } if near.is_empty() => {
+                Some(format!("recount diff {query} --stat lists what changed"))
+            }
+            Failure::NoChange { query, near, .. } => Some(format!(
+                "did you mean {}? recount diff {query} --stat lists what changed",
+                near.join(", ")
+            )),
             Failure::Terminal(_) => Some("use --plain, or -o json".to_owned()),
         }
     }
@@ -158,16 +175,13 @@ impl Failure {
             | Failure::Usage { .. }
             | Failure::Ambiguous { .. }
             | Failure::Terminal(_) => Exit::Usage,
-            Failure::NoMatch { .. } | Failure::NoRecord { .. } => Exit::NoMatch,
+            Failure::NoMatch { .. } | Failure::NoRecord { .. } | Failure::NoChange { .. } => {
+                Exit::NoMatch
+            }
             Failure::NotIntact { .. } => Exit::NotIntact,
             Failure::NotAllowed { .. } => Exit::NotAllowed,
             Failure::Unavailable { .. } | Failure::Output(_) => Exit::Unavailable,
         }
-    }
-
-    /// Whether this is a reader of our output that went away (`| head`), which is no error.
-    pub fn is_closed_pipe(&self) -> bool {
-        matches!(self, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 

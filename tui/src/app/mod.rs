@@ -23,7 +23,8 @@ mod update;
 
 pub use crate::screen::view;
 pub use model::{
-    Diffs, Effect, Home, Model, Msg, Notice, Opened, Prompt, PromptKind, SessionRow, Spot, Timeline,
+    Diffs, Effect, Home, Listed, Model, Msg, Notice, Opened, Prompt, PromptKind, SessionRow, Spot,
+    Timeline,
 };
 pub use prompt::parse_ref;
 pub(crate) use travel::show_resource;

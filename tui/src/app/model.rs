@@ -27,12 +27,12 @@ pub enum Msg {
         /// The account.
         result: Result<Box<Opened>, Notice>,
     },
-    /// The sessions were listed, or could not be.
+    /// A part of the sessions was listed, or could not be.
     Sessions {
         /// The number of the request for it.
         generation: u64,
-        /// The sessions, newest first.
-        result: Result<Vec<SessionRow>, Notice>,
+        /// The part.
+        result: Result<Listed, Notice>,
     },
 }
 
@@ -46,10 +46,12 @@ pub enum Effect {
         /// What is asked for.
         query: String,
     },
-    /// List the sessions.
+    /// List the sessions, or go on with that.
     List {
         /// The number that its answer must carry.
         generation: u64,
+        /// How many names are dealt with already.
+        from: usize,
     },
     /// Put text on the clipboard.
     Copy(String),
@@ -66,6 +68,17 @@ pub struct Notice {
     pub what: String,
     /// The next step; may be empty.
     pub hint: String,
+}
+
+/// A part of the list of sessions: reading each one's account takes time, so they come a few at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Some sessions.
+    pub rows: Vec<SessionRow>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<usize>,
+    /// Whether there are older ones that are not listed at all.
+    pub older: bool,
 }
 
 /// One session in the list of Home.
@@ -162,6 +175,12 @@ pub struct Home {
     pub filter: String,
     /// Whether the list was read at least once.
     pub read: bool,
+    /// The listing that goes on: its number.
+    pub listing: Option<u64>,
+    /// The listing that the sessions come from.
+    pub fresh: Option<u64>,
+    /// Whether there are older sessions than those listed.
+    pub older: bool,
 }
 
 /// The timeline's own state.
@@ -331,8 +350,10 @@ impl Model {
     pub fn list(&mut self) -> Effect {
         self.generation += 1;
         self.waiting = Some((self.generation, "sessions".to_owned()));
+        self.home.listing = Some(self.generation);
         Effect::List {
             generation: self.generation,
+            from: 0,
         }
     }
 

@@ -1,8 +1,10 @@
 //! What a message does to the model. Pure: no clock, no file, no terminal.
 
+use std::collections::HashSet;
+
 use super::keys::{self, Action, Key, Meaning, Screen};
 use super::list::List;
-use super::model::{Effect, Model, Msg, Notice, PromptKind};
+use super::model::{Effect, Listed, Model, Msg, Notice, PromptKind};
 use super::prompt::{ask, find, keep_rows, keep_sessions, type_key};
 use super::travel::{
     context, enter, go_back, is_finding, is_human, jump, mark_is, next_change_line, next_problem,
@@ -29,21 +31,59 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Sessions { generation, result } => {
-            if answers(model, generation) {
+            answers(model, generation);
+            if model.home.listing == Some(generation) {
                 match result {
-                    Ok(sessions) => {
-                        model.home.sessions = sessions;
-                        model.home.read = true;
-                        keep_sessions(model);
+                    Ok(listed) => take_sessions(model, generation, listed),
+                    Err(notice) => {
+                        model.home.listing = None;
+                        model.message = Some(notice);
+                        Vec::new()
                     }
-                    Err(notice) => model.message = Some(notice),
                 }
+            } else {
+                Vec::new()
             }
-            Vec::new()
         }
     };
     screen::fit(model);
     effects
+}
+
+/// A part of the sessions: the first one replaces what was listed before; the cursor stays on its session.
+fn take_sessions(model: &mut Model, generation: u64, listed: Listed) -> Vec<Effect> {
+    let home = &mut model.home;
+    let under = home.kept.get(home.list.cursor());
+    let under = under.and_then(|n| Some(home.sessions.get(*n)?.session.clone()));
+    let moved = home.list.cursor() > 0;
+    if home.fresh.replace(generation) != Some(generation) {
+        home.sessions.clear();
+    }
+    let known: HashSet<String> = home
+        .sessions
+        .iter()
+        .map(|row| row.session.clone())
+        .collect();
+    let mut rows = listed.rows;
+    // A session that several names lead to is one row.
+    rows.retain(|row| !known.contains(&row.session));
+    home.sessions.extend(rows);
+    home.sessions
+        .sort_by_key(|row| std::cmp::Reverse(row.started));
+    home.read = true;
+    home.older = listed.older;
+    home.listing = listed.next.map(|_| generation);
+    keep_sessions(model);
+    let home = &mut model.home;
+    let at = home
+        .kept
+        .iter()
+        .position(|n| Some(&home.sessions[*n].session) == under.as_ref());
+    if let Some(at) = at.filter(|_| moved) {
+        home.list.jump(at);
+    }
+    let more = listed.next.map(|from| Effect::List { generation, from });
+    more.into_iter().collect()
 }
 
 /// Whether an answer is the one that is waited for; older ones are dropped.

@@ -3,8 +3,8 @@
 use crate::app::line::Line;
 use crate::app::look::Token;
 use account::model::{
-    Action, Asked, Authorization, Content, Context, Decision, Diff, Principal, Reasoning, Scope,
-    Session,
+    Action, Asked, Authorization, Content, Context, Decision, Diff, Inline, Principal, Reasoning,
+    Scope, Session,
 };
 use vocabulary::action::{Kind, Outcome};
 use vocabulary::record::ContentState;
@@ -16,8 +16,9 @@ pub fn inline(content: &Content) -> Option<&str> {
 
 /// A content in a few words: its first line, or why there is none.
 pub fn content(content: &Content) -> String {
-    match inline(content) {
-        Some(text) => first_line(text),
+    match &content.inline {
+        Some(Inline::Text(text)) => first_line(text),
+        Some(Inline::Bytes(bytes)) => account::shown::of_bytes(bytes, 64),
         None => content_state(content),
     }
 }

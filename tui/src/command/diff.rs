@@ -9,6 +9,7 @@ use crate::app::changes::{self, Changes, Line, Resource};
 use crate::app::line::shown;
 use crate::args::{Diff, FactForm};
 use crate::failure::{Exit, Failure};
+use crate::source::distance;
 
 pub(super) fn run(context: &Context, args: &Diff) -> Result<Exit, Failure> {
     let (query, within) = split_ref(&args.query);
@@ -28,21 +29,18 @@ pub(super) fn run(context: &Context, args: &Diff) -> Result<Exit, Failure> {
         path && within
     };
     let kept: Vec<&Resource> = all.resources.iter().filter(wanted).collect();
-    if kept.is_empty() && (args.path.is_some() || within.is_some()) && !all.resources.is_empty() {
-        let wanted = args
-            .path
-            .clone()
-            .or_else(|| within.map(|within| within.to_string()))
-            .unwrap_or_default();
-        let near: Vec<String> = all
-            .resources
-            .iter()
-            .take(3)
-            .map(|resource| resource.name.clone())
-            .collect();
-        return Err(Failure::NoMatch {
-            query: wanted,
-            place: format!("the changes of {query}"),
+    if kept.is_empty() && (args.path.is_some() || within.is_some()) {
+        let wanted = match (&args.path, within) {
+            (Some(path), _) => path.clone(),
+            (None, within) => within.map(|it| it.to_string()).unwrap_or_default(),
+        };
+        let near = match &args.path {
+            Some(path) => near(path, &all.resources),
+            None => Vec::new(),
+        };
+        return Err(Failure::NoChange {
+            query: query.to_owned(),
+            wanted,
             near,
         });
     }
@@ -60,6 +58,23 @@ pub(super) fn run(context: &Context, args: &Diff) -> Result<Exit, Failure> {
     }
     context.pin(&mut source);
     Ok(exit_of(&account))
+}
+
+/// The changed resources that look most like a path: by its last part, then by how much of it they share.
+fn near(path: &str, resources: &[Resource]) -> Vec<String> {
+    const NEAR: usize = 3;
+    let last = |name: &str| name.rsplit(['/', ':']).next().unwrap_or(name).to_owned();
+    let wanted = last(path);
+    let mut near: Vec<(usize, &str)> = resources
+        .iter()
+        .map(|it| (distance(&wanted, &last(&it.name)), it.name.as_str()))
+        .filter(|(far, _)| *far <= 2.max(wanted.chars().count() / 3))
+        .collect();
+    near.sort();
+    near.into_iter()
+        .take(NEAR)
+        .map(|(_, name)| name.to_owned())
+        .collect()
 }
 
 /// Whether a record is one of those that show the action behind a change.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use account::model::Account;
+use ledger::door::Tail;
 use ledger::leaf::StreamId;
 use ledger::reader::{Find, StreamHint};
 use vocabulary::Timestamp;
@@ -17,6 +18,9 @@ use crate::source::Source;
 
 /// How often a followed ledger is looked at.
 const INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long after the first of several exports they are looked at together.
+const BURST: Duration = Duration::from_millis(50);
 
 /// The filters, read.
 #[derive(Debug)]
@@ -192,6 +196,11 @@ fn records(
         out::text(&csv::row(COLUMNS))?;
     }
     let mut any = false;
+    // Followed before the first look, so that nothing is sealed in between unseen.
+    let mut tail = match args.follow {
+        true => source.tail()?,
+        false => None,
+    };
     loop {
         let mut fresh = read_new(context, source, &mut streams, &mut known)?;
         fresh.sort_by(|a, b| (a.at, &a.place).cmp(&(b.at, &b.place)));
@@ -210,8 +219,28 @@ fn records(
             }
             return Ok(exit);
         }
-        std::thread::sleep(INTERVAL);
+        if out::is_closed() {
+            return Ok(exit);
+        }
+        wait(source, &mut tail)?;
     }
+}
+
+/// Waits until there may be something new: the door says when, a folder has to be looked at.
+fn wait(source: &Source, tail: &mut Option<Tail>) -> Result<(), Failure> {
+    let Some(following) = tail else {
+        std::thread::sleep(INTERVAL);
+        return Ok(());
+    };
+    if following.wait().is_err() {
+        // The collector may only have restarted; if it is gone, the next look says so.
+        std::thread::sleep(INTERVAL);
+        *tail = source.tail()?;
+        return Ok(());
+    }
+    // Exports come in bursts: one look for all of them, once their heads are signed.
+    std::thread::sleep(BURST);
+    Ok(())
 }
 
 /// Reads and verifies what was appended since the last time.

@@ -91,7 +91,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         });
     match result {
         Ok(exit) => exit,
-        Err(failure) if failure.is_closed_pipe() => Exit::Answered,
         Err(Failure::CommandLine(error)) if !error.use_stderr() => {
             let _ = error.print();
             Exit::Answered

@@ -1,15 +1,31 @@
-//! Standard output: buffered, and a reader that goes away is told apart from a real failure.
+//! Standard output: buffered; a reader that goes away (`| head -1`) ends nothing and changes no exit code.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::failure::Failure;
 
+/// Set once nobody reads any more.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the reader went away. What is still to be found out decides the exit code; nothing is printed any more.
+pub(crate) fn is_closed() -> bool {
+    CLOSED.load(Ordering::Relaxed)
+}
+
 /// Prints bytes.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(bytes)
-        .and_then(|()| out.flush())
-        .map_err(Failure::Output)
+    if is_closed() {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            CLOSED.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        other => other.map_err(Failure::Output),
+    }
 }
 
 /// Prints text, with a line end where it has none.
@@ -23,13 +39,16 @@ pub(crate) fn text(text: &str) -> Result<(), Failure> {
 
 /// Prints a value as JSON over several lines.
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let printed =
-        serde_json::to_string_pretty(value).map_err(|error| Failure::Output(error.into()))?;
-    text(&printed)
+    printed(serde_json::to_string_pretty(value))
 }
 
 /// Prints a value as JSON on one line.
 pub(crate) fn json_line(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let printed = serde_json::to_string(value).map_err(|error| Failure::Output(error.into()))?;
-    text(&printed)
+    printed(serde_json::to_string(value))
+}
+
+/// JSON in which nothing acts on a terminal: the same value, with such characters as `\uXXXX`.
+fn printed(json: serde_json::Result<String>) -> Result<(), Failure> {
+    let json = json.map_err(|error| Failure::Output(error.into()))?;
+    text(&account::shown::json(json))
 }

@@ -173,6 +173,9 @@ fn erased(place: String, received: Timestamp) -> Recorded {
     }
 }
 
+/// So many bytes are shown of content that is no text.
+const SHOWN: usize = 200;
+
 /// What a record says, from its most telling attributes.
 fn what(item: &Item<'_>) -> String {
     let telling = [
@@ -202,8 +205,12 @@ fn what(item: &Item<'_>) -> String {
             .attributes
             .get(key)
             .and_then(Value::as_map)
-            .and_then(|map| map.str(attribute::content::INLINE));
-        said.extend(inline.map(str::to_owned));
+            .and_then(|map| map.get(attribute::content::INLINE));
+        match inline {
+            Some(Value::Str(text)) => said.push(text.to_string()),
+            Some(Value::Bytes(bytes)) => said.push(account::shown::of_bytes(bytes, SHOWN)),
+            _ => {}
+        }
     }
     if let Some(body) = item.body.as_str() {
         said.push(body.to_owned());

@@ -3,12 +3,13 @@
 use super::{Context, exit_of, sessions};
 use crate::app::clock::Clock;
 use crate::app::look::{Look, Theme};
-use crate::app::{Effect, Model, Msg, Notice, Opened};
+use crate::app::{Effect, Listed, Model, Msg, Notice, Opened, SessionRow};
 use crate::args::{ThemeName, When};
 use crate::failure::{self, Exit, Failure};
 use crate::runtime::{self, Worker};
 use crate::source::Source;
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use ledger::reader::Find;
 
@@ -37,7 +38,12 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
     } else {
         first.push(model.list());
     }
-    let model = runtime::run(model, first, Desk { source })?;
+    let desk = Desk {
+        source,
+        names: Vec::new(),
+        older: false,
+    };
+    let model = runtime::run(model, first, desk)?;
     Ok(model
         .opened
         .map_or(Exit::Answered, |opened| exit_of(&opened.account)))
@@ -72,7 +78,14 @@ fn look(context: &Context) -> Look {
 #[derive(Debug)]
 struct Desk {
     source: Source,
+    /// What leads to the sessions that Home lists.
+    names: Vec<String>,
+    /// Whether there are older ones.
+    older: bool,
 }
+
+/// How long Home waits for the next part of its list; what a key asks for waits no longer.
+const PART: Duration = Duration::from_millis(100);
 
 impl Worker for Desk {
     fn work(&mut self, effect: Effect) -> Option<Msg> {
@@ -89,9 +102,9 @@ impl Worker for Desk {
                     result: result.map_err(|failure| notice(&failure)),
                 })
             }
-            Effect::List { generation } => Some(Msg::Sessions {
+            Effect::List { generation, from } => Some(Msg::Sessions {
                 generation,
-                result: self.list().map_err(|failure| notice(&failure)),
+                result: self.list(from).map_err(|failure| notice(&failure)),
             }),
             Effect::Copy(_) | Effect::Suspend | Effect::Quit => None,
         }
@@ -99,23 +112,36 @@ impl Worker for Desk {
 }
 
 impl Desk {
-    fn list(&self) -> Result<Vec<crate::app::SessionRow>, Failure> {
-        let hints = self
-            .source
-            .reader()
-            .find(&Find::Recent(sessions::RECENT))
-            .map_err(|error| failure::of_read(&error))?;
-        let mut rows = Vec::new();
-        for query in sessions::queries(&hints) {
-            if let Ok(account) = self.source.account(&query) {
+    /// As many sessions as can be read in [`PART`], from the name numbered `from` on.
+    fn list(&mut self, from: usize) -> Result<Listed, Failure> {
+        let begun = Instant::now();
+        if from == 0 {
+            let hints = self
+                .source
+                .reader()
+                .find(&Find::Recent(sessions::RECENT))
+                .map_err(|error| failure::of_read(&error))?;
+            self.older = hints.len() >= sessions::RECENT;
+            self.names = sessions::queries(&hints);
+        }
+        let mut rows: Vec<SessionRow> = Vec::new();
+        let mut next = from;
+        for query in self.names.iter().skip(from) {
+            if let Ok(account) = self.source.account(query) {
                 rows.extend(sessions::rows(&account));
             }
+            next += 1;
+            if begun.elapsed() >= PART {
+                break;
+            }
         }
-        // A session that several names lead to is one row.
         let mut listed = HashSet::new();
-        rows.retain(|row: &crate::app::SessionRow| listed.insert(row.session.clone()));
-        rows.sort_by_key(|row| std::cmp::Reverse(row.started));
-        Ok(rows)
+        rows.retain(|row| listed.insert(row.session.clone()));
+        Ok(Listed {
+            rows,
+            next: (next < self.names.len()).then_some(next),
+            older: self.older,
+        })
     }
 }
 

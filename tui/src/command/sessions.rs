@@ -17,7 +17,7 @@ use crate::failure::{self, Exit, Failure};
 use crate::source::Source;
 
 /// How many streams Home looks back; older sessions are found by their id or with `recount log`.
-pub(super) const RECENT: usize = 500;
+pub(super) const RECENT: usize = 1_000;
 
 /// The queries that name every session behind some streams, newest first, each once.
 pub(super) fn queries(hints: &[StreamHint]) -> Vec<String> {

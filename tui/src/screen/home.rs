@@ -43,7 +43,12 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     let home = &model.home;
     let (list, preview) = parts(area);
     let title = if home.filter.is_empty() {
-        format!("sessions: {}", home.sessions.len())
+        let so_far = match (home.listing, home.older) {
+            (Some(_), _) if home.read => " so far, reading more",
+            (None, true) => ", older ones by id or recount log",
+            _ => "",
+        };
+        format!("sessions: {}{so_far}", home.sessions.len())
     } else {
         format!(
             "sessions: {} of {} match {}",

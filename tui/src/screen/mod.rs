@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::keys::{Action, BINDINGS, Screen};
-use crate::app::line::Line;
+use crate::app::line::{Line, wrap};
 use crate::app::look::{Look, Token};
 use crate::app::{Model, PromptKind, marks};
 
@@ -29,15 +29,7 @@ pub fn view(model: &Model, buf: &mut Buffer) {
     let area = *buf.area();
     buf.set_style(area, Style::reset());
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        let said = format!(
-            "terminal is {}x{}; recount needs {}x{}, or use: recount show {} --plain",
-            area.width,
-            area.height,
-            SMALLEST.0,
-            SMALLEST.1,
-            model.query()
-        );
-        Line::of(Token::Plain, said).draw(buf, (0, 0), area.width, model.look);
+        too_small(model, area, buf);
         return;
     }
     let body = body(area);
@@ -55,6 +47,32 @@ pub fn view(model: &Model, buf: &mut Buffer) {
         help::draw(model, body, buf);
     }
     bottom(model, area, buf);
+}
+
+/// Says what is wrong, in the longest form that the terminal has room for.
+fn too_small(model: &Model, area: Rect, buf: &mut Buffer) {
+    let query = match &model.opened {
+        Some(_) => model.query(),
+        None => "47892",
+    };
+    let (width, height) = (area.width, area.height);
+    let (columns, rows) = SMALLEST;
+    let forms = [
+        format!(
+            "terminal is {width}x{height}; recount needs {columns}x{rows}, or use: recount show {query} --plain"
+        ),
+        format!("terminal is {width}x{height}; recount needs {columns}x{rows}"),
+        format!("{width}x{height}, needs {columns}x{rows}"),
+        "too small".to_owned(),
+    ];
+    let wrapped = forms.map(|form| wrap(&form, usize::from(width)));
+    let fits = |lines: &&Vec<String>| lines.len() <= usize::from(height);
+    let Some(lines) = wrapped.iter().find(fits).or(wrapped.last()) else {
+        return;
+    };
+    for (line, y) in lines.iter().zip(area.top()..area.bottom()) {
+        Line::of(Token::Plain, line).draw(buf, (area.x, y), width, model.look);
+    }
 }
 
 /// Fits every list to the size of the terminal. Part of every update, so that a frame depends on the model only.

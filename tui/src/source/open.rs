@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use account::model::Account;
-use ledger::door::Door;
+use ledger::door::{Door, Tail};
 use ledger::note::VerifierKey;
 use ledger::reader::{Find, Reader};
 use ledger::store::{Folder, StoreError};
@@ -89,6 +89,17 @@ impl Source {
     /// Whether it is read through a collector's door: then pages and index rows are out of sight.
     pub(crate) fn is_door(&self) -> bool {
         matches!(self.open, Open::Door(_))
+    }
+
+    /// Wakes up when something is sealed; `None` for a folder, which nobody announces anything of.
+    pub(crate) fn tail(&self) -> Result<Option<Tail>, Failure> {
+        match &self.open {
+            Open::Folder(_) => Ok(None),
+            Open::Door(door) => {
+                let tail = door.tail().map_err(|error| failure::of_read(&error))?;
+                Ok(Some(tail))
+            }
+        }
     }
 
     /// The place's name, for messages and screens.
@@ -177,7 +188,7 @@ const LOOKED_AT: usize = 2_000;
 const NEAR: usize = 5;
 
 /// How many characters have to be changed, left out, added or swapped with their neighbour.
-fn distance(one: &str, other: &str) -> usize {
+pub(crate) fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (
         one.chars().take(64).collect(),
         other.chars().take(64).collect(),

@@ -402,6 +402,94 @@ fn a_reader_that_goes_away_ends_the_program_quietly() {
 }
 
 #[test]
+fn a_broken_record_is_exit_three_even_when_nobody_reads_the_answer() {
+    let store = store();
+    flip(&store.dir().join("last_signed"), b"ledger.example.test");
+    for arguments in [
+        &["47892"][..],
+        &["show", "47892", "-o", "json"],
+        &["log", "47892"],
+        &["diff", "47892"],
+        &["why", "47892"],
+        &["replay", "47892", "-o", "json"],
+        &["verify", "47892"],
+        &["log", "-o", "csv"],
+    ] {
+        let mut call = recount(&store.home());
+        call.args(arguments).arg("--store").arg(store.dir());
+        let mut child = call
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(code(&output), 3, "{arguments:?}: {}", err(&output));
+    }
+}
+
+#[test]
+fn json_holds_nothing_that_a_terminal_would_act_on() {
+    let store = store();
+    for arguments in [
+        &["show", "47892", "-o", "json"][..],
+        &["log", "47892", "-o", "json"],
+        &["log", "-o", "json"],
+        &["diff", "47892", "-o", "json"],
+        &["why", "47892", "-o", "json"],
+        &["replay", "47892", "-o", "json"],
+    ] {
+        let text = out(&ask(&store, arguments));
+        let acts =
+            |c: char| (c.is_control() && c != '\n') || ('\u{200b}'..='\u{202e}').contains(&c);
+        assert!(!text.contains(acts), "{arguments:?}: {text:?}");
+    }
+    let text = out(&ask(&store, &["show", "47892", "-o", "json"]));
+    assert!(text.contains("\\u001b[31m\\u202eemail"));
+}
+
+#[test]
+fn what_is_not_there_is_named_and_what_is_near_is_suggested() {
+    let store = store();
+    for (arguments, said) in [
+        (
+            &["diff", "47892", "pending-review/acmee.md"][..],
+            "error: no change of 47892 touches \"pending-review/acmee.md\"\nhint: did you mean",
+        ),
+        (
+            &["diff", "47892", "nothing-like-it"],
+            "error: no change of 47892 touches \"nothing-like-it\"\nhint: recount diff 47892 --stat",
+        ),
+        (
+            &["diff", "500", "x"],
+            "error: no change of 500 touches \"x\"",
+        ),
+        (
+            &["why", "47892#s1a#999"],
+            "error: 47892 has no record s1a#999\nhint: recount log 47892",
+        ),
+        (
+            &["replay", "47892", "--at", "s9a#1"],
+            "error: 47892 has no record s9a#1",
+        ),
+        (
+            &["show", "47892", "--at", "999"],
+            "error: 47892 has no record s1a#999",
+        ),
+    ] {
+        let output = ask(&store, arguments);
+        assert_eq!(code(&output), 1, "{arguments:?}: {}", out(&output));
+        assert!(
+            err(&output).starts_with(said),
+            "{arguments:?}: {}",
+            err(&output)
+        );
+    }
+    let odd = ask(&store, &["replay", "47892", "--at", "x#y"]);
+    assert_eq!(code(&odd), 2, "{}", err(&odd));
+}
+
+#[test]
 fn completions_and_the_manual_are_made_from_the_same_table() {
     let home = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish"] {

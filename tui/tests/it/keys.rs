@@ -4,18 +4,18 @@ use proptest::prelude::*;
 use tui::app::keys::{BINDINGS, Code, Key, Screen};
 use tui::app::{Effect, Model, Msg, Notice, update};
 
-use crate::stage::{drawn, press, sessions, stage, text};
+use crate::stage::{drawn, listed, press, sessions, stage, text};
 
 fn at_home() -> Model {
     let mut model = stage(80, 24);
-    let Effect::List { generation } = model.list() else {
+    let Effect::List { generation, .. } = model.list() else {
         unreachable!("listing is one effect")
     };
     update(
         &mut model,
         Msg::Sessions {
             generation,
-            result: Ok(sessions()),
+            result: Ok(listed(sessions(), None)),
         },
     );
     press(&mut model, "qq");
@@ -206,6 +206,43 @@ fn home_opens_what_is_selected_and_drops_answers_that_are_too_late() {
         "{}",
         text(&model)
     );
+}
+
+#[test]
+fn the_list_of_sessions_grows_while_the_user_works_with_it() {
+    let mut model = stage(80, 24);
+    let Effect::List { generation, from } = model.list() else {
+        unreachable!("listing is one effect")
+    };
+    assert_eq!(from, 0);
+    let all = sessions();
+    let part = |rows: &[tui::app::SessionRow], next| Msg::Sessions {
+        generation,
+        result: Ok(listed(rows.to_vec(), next)),
+    };
+    let more = update(&mut model, part(&all[2..], Some(9)));
+    assert_eq!(
+        more,
+        [Effect::List {
+            generation,
+            from: 9
+        }]
+    );
+    press(&mut model, "qq");
+    assert!(
+        text(&model).contains("so far, reading more"),
+        "{}",
+        text(&model)
+    );
+    press(&mut model, "j");
+    let under = model.home.sessions[model.home.kept[model.home.list.cursor()]].clone();
+    // An account is opened meanwhile; the list goes on all the same, and the cursor stays on its session.
+    press(&mut model, "o500<Enter>");
+    assert_eq!(update(&mut model, part(&all, None)), []);
+    let now = &model.home.sessions[model.home.kept[model.home.list.cursor()]];
+    assert_eq!(now.session, under.session);
+    assert_eq!(model.home.sessions.len(), all.len());
+    assert!(!text(&model).contains("reading more"));
 }
 
 #[test]

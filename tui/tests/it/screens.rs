@@ -7,20 +7,20 @@ use tui::app::look::{Look, Theme};
 use tui::app::{Model, Msg, update};
 use vocabulary::record::IntegrityStatus;
 
-use crate::stage::{drawn, press, renewal, sessions, showing, stage, text};
+use crate::stage::{drawn, listed, press, renewal, sessions, showing, stage, text};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (160, 45), (60, 20)];
 
 fn home(columns: u16, rows: u16) -> Model {
     let mut model = stage(columns, rows);
-    let tui::app::Effect::List { generation } = model.list() else {
+    let tui::app::Effect::List { generation, .. } = model.list() else {
         unreachable!("listing is one effect")
     };
     update(
         &mut model,
         Msg::Sessions {
             generation,
-            result: Ok(sessions()),
+            result: Ok(listed(sessions(), None)),
         },
     );
     press(&mut model, "q");
@@ -98,12 +98,27 @@ fn no_line_is_wider_and_no_screen_taller_than_the_terminal() {
 }
 
 #[test]
-fn a_tiny_terminal_gets_one_line_that_says_what_to_do() {
+fn a_terminal_of_any_size_can_read_what_to_do() {
     let shown = text(&stage(38, 9));
-    assert!(
-        shown.starts_with("terminal is 38x9; recount needs 40x10"),
-        "{shown}"
+    let words: Vec<&str> = shown.split_whitespace().collect();
+    assert_eq!(
+        words.join(" "),
+        "terminal is 38x9; recount needs 40x10, or use: recount show 47892 --plain"
     );
+    assert!(shown.lines().all(|line| line.trim_end().len() <= 38));
+    for (columns, rows, said) in [
+        (80, 2, "or use: recount show 47892 --plain"),
+        (39, 1, "terminal is 39x1; recount needs 40x10"),
+        (20, 1, "20x1, needs 40x10"),
+        (9, 1, "too small"),
+    ] {
+        let shown = text(&stage(columns, rows));
+        assert!(
+            shown.trim_end().ends_with(said),
+            "{columns}x{rows}: {shown}"
+        );
+    }
+    drawn(&stage(1, 1));
 }
 
 #[test]

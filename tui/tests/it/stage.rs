@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use tui::app::clock::Clock;
 use tui::app::keys::{Code, Key};
 use tui::app::look::{Look, Theme};
-use tui::app::{Effect, Model, Msg, Opened, SessionRow, update, view};
+use tui::app::{Effect, Listed, Model, Msg, Opened, SessionRow, update, view};
 
 /// The account of request 47892 that the account crate ships.
 pub(crate) fn renewal() -> Account {
@@ -81,6 +81,15 @@ pub(crate) fn text(model: &Model) -> String {
 }
 
 /// Sessions for Home.
+/// A part of a list of sessions.
+pub(crate) fn listed(rows: Vec<SessionRow>, next: Option<usize>) -> Listed {
+    Listed {
+        rows,
+        next,
+        older: false,
+    }
+}
+
 pub(crate) fn sessions() -> Vec<SessionRow> {
     use vocabulary::record::IntegrityStatus::{Incomplete, Intact, Open};
     use vocabulary::session::OutcomeStatus::{Completed, Failed, Partial, Running};
