@@ -4,179 +4,30 @@
 //! integers, 64-bit integers as strings or numbers, bytes in base64, unknown fields ignored, `null` is unset.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
+use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
+use super::MAX_VALUES;
 use super::error::Malformed;
 use super::item::{Item, Link, Resource, Scope, SpanEvent};
-use super::slice::Slice;
 use super::value::Attributes;
-use super::{MAX_GROUPS, MAX_ITEMS, MAX_VALUES, Signal};
 
+mod export;
 mod scalar;
+mod shape;
 mod values;
 
+pub(crate) use export::slice_export;
+
 use scalar::{HexId, Number, Text};
+use shape::{Bounded, Object};
 use values::Budget;
-
-/// A list with at most `N` members; `null` is an empty one.
-struct Bounded<T, const N: usize>(Vec<T>);
-
-impl<T, const N: usize> Default for Bounded<T, N> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>, const N: usize> Deserialize<'de> for Bounded<T, N> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members<T, const N: usize>(std::marker::PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for Members<T, N> {
-            type Value = Bounded<T, N>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a list of at most {N} members")
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Bounded::default())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = seq.next_element()? {
-                    if members.len() == N {
-                        return Err(A::Error::custom(format_args!(
-                            "a list has more than {N} members"
-                        )));
-                    }
-                    members.push(member);
-                }
-                Ok(Bounded(members))
-            }
-        }
-
-        deserializer.deserialize_any(Members(std::marker::PhantomData))
-    }
-}
-
-#[derive(Deserialize)]
-struct ExportLogs<'a> {
-    #[serde(borrow, default, rename = "resourceLogs")]
-    groups: Bounded<ResourceGroup<'a>, MAX_GROUPS>,
-}
-
-#[derive(Deserialize)]
-struct ExportTraces<'a> {
-    #[serde(borrow, default, rename = "resourceSpans")]
-    groups: Bounded<ResourceGroup<'a>, MAX_GROUPS>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ResourceGroup<'a> {
-    #[serde(borrow)]
-    resource: Option<&'a RawValue>,
-    #[serde(borrow)]
-    schema_url: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    scope_logs: Bounded<ScopeGroup<'a>, MAX_GROUPS>,
-    #[serde(borrow, default)]
-    scope_spans: Bounded<ScopeGroup<'a>, MAX_GROUPS>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ScopeGroup<'a> {
-    #[serde(borrow)]
-    scope: Option<&'a RawValue>,
-    #[serde(borrow)]
-    schema_url: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    log_records: Bounded<&'a RawValue, MAX_ITEMS>,
-    #[serde(borrow, default)]
-    spans: Bounded<&'a RawValue, MAX_ITEMS>,
-}
-
-pub(crate) fn slice_export(signal: Signal, body: &[u8]) -> Result<Vec<Slice<'_>>, Malformed> {
-    let groups = match signal {
-        Signal::Logs => parse::<ExportLogs<'_>>(body)?.groups,
-        Signal::Traces => parse::<ExportTraces<'_>>(body)?.groups,
-    };
-    let mut slices = Vec::new();
-    let mut group_count = groups.0.len();
-    for group in groups.0 {
-        let resource = object(body, group.resource)?;
-        let resource_schema_url = string(body, group.schema_url)?;
-        let scopes = match signal {
-            Signal::Logs => group.scope_logs.0,
-            Signal::Traces => group.scope_spans.0,
-        };
-        group_count += scopes.len();
-        if group_count > MAX_GROUPS {
-            return Err(Malformed::new(
-                0,
-                format!("there are more than {MAX_GROUPS} resources and scopes"),
-            ));
-        }
-        for scope_group in scopes {
-            let scope = object(body, scope_group.scope)?;
-            let scope_schema_url = string(body, scope_group.schema_url)?;
-            let items = match signal {
-                Signal::Logs => scope_group.log_records.0,
-                Signal::Traces => scope_group.spans.0,
-            };
-            for item in items {
-                if slices.len() == MAX_ITEMS {
-                    let at = place(body, item);
-                    return Err(Malformed::new(
-                        at,
-                        format!("there are more than {MAX_ITEMS} records"),
-                    ));
-                }
-                let item = object(body, Some(item))?;
-                slices.push(Slice {
-                    resource,
-                    resource_schema_url,
-                    scope,
-                    scope_schema_url,
-                    item,
-                });
-            }
-        }
-    }
-    Ok(slices)
-}
 
 /// Where a part lies in the whole it was borrowed from.
 fn place(whole: &[u8], part: &RawValue) -> usize {
     (part.get().as_ptr() as usize).saturating_sub(whole.as_ptr() as usize)
-}
-
-fn object<'a>(body: &[u8], raw: Option<&'a RawValue>) -> Result<&'a [u8], Malformed> {
-    match raw.map(RawValue::get) {
-        None | Some("null") => Ok(&[]),
-        Some(text) if text.starts_with('{') => Ok(text.as_bytes()),
-        Some(text) => {
-            let at = (text.as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
-            Err(Malformed::new(at, "an object is expected"))
-        }
-    }
-}
-
-fn string<'a>(body: &[u8], raw: Option<&'a RawValue>) -> Result<&'a [u8], Malformed> {
-    match raw {
-        None => Ok(&[]),
-        Some(raw) if raw.get() == "null" => Ok(&[]),
-        Some(raw) => {
-            text(raw.get().as_bytes()).map_err(|error| error.within(place(body, raw)))?;
-            Ok(raw.get().as_bytes())
-        }
-    }
 }
 
 pub(crate) fn text(token: &[u8]) -> Result<Cow<'_, str>, Malformed> {
@@ -247,13 +98,13 @@ struct SpanJson<'a> {
     attributes: Option<&'a RawValue>,
     dropped_attributes_count: Option<Number<u32>>,
     #[serde(borrow, default)]
-    events: Bounded<EventJson<'a>, { MAX_VALUES as usize }>,
+    events: Bounded<Object<EventJson<'a>>, { MAX_VALUES as usize }>,
     dropped_events_count: Option<Number<u32>>,
     #[serde(borrow, default)]
-    links: Bounded<LinkJson<'a>, { MAX_VALUES as usize }>,
+    links: Bounded<Object<LinkJson<'a>>, { MAX_VALUES as usize }>,
     dropped_links_count: Option<Number<u32>>,
     #[serde(borrow)]
-    status: Option<StatusJson<'a>>,
+    status: Option<Object<StatusJson<'a>>>,
     flags: Option<Number<u32>>,
 }
 
@@ -357,7 +208,7 @@ pub(crate) fn span(bytes: &[u8]) -> Result<Item<'_>, Malformed> {
     let span: SpanJson<'_> = parse(bytes)?;
     let budget = Budget::default();
     let (status_message, status_code) = match span.status {
-        Some(status) => (words(status.message), number(status.code)),
+        Some(Object(status)) => (words(status.message), number(status.code)),
         None => Default::default(),
     };
     Ok(Item {
@@ -378,14 +229,14 @@ pub(crate) fn span(bytes: &[u8]) -> Result<Item<'_>, Malformed> {
             .events
             .0
             .into_iter()
-            .map(|event| span_event(bytes, event, &budget))
+            .map(|Object(event)| span_event(bytes, event, &budget))
             .collect::<Result<_, _>>()?,
         dropped_events_count: number(span.dropped_events_count),
         links: span
             .links
             .0
             .into_iter()
-            .map(|link| span_link(bytes, link, &budget))
+            .map(|Object(link)| span_link(bytes, link, &budget))
             .collect::<Result<_, _>>()?,
         dropped_links_count: number(span.dropped_links_count),
         ..Item::default()

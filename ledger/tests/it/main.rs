@@ -7,7 +7,7 @@
 )]
 
 mod bundle;
-#[cfg(feature = "door")]
+#[cfg(all(feature = "door", feature = "bundle"))]
 mod fuzz;
 mod hostile;
 mod memory;
