@@ -8,3 +8,4 @@ pub(crate) mod http;
 pub(crate) mod receipt;
 pub(crate) mod refusal;
 mod refused;
+pub(crate) mod room;

@@ -97,6 +97,12 @@ impl Intake {
         let mut surroundings = Surroundings::new(export.encoding);
         let mut reads = Vec::with_capacity(slices.len());
         let mut partial = Partial::default();
+        if slices.is_empty() && !matches!(body.trim_ascii(), b"" | b"{}") {
+            partial.message = format!(
+                "no record of {} was found in the export",
+                signal_name(export.signal)
+            );
+        }
         let mut sdk = false;
         for slice in &slices {
             match read(export, slice, &mut surroundings) {
@@ -196,6 +202,13 @@ impl Ready {
     }
 }
 
+fn signal_name(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Logs => "logs",
+        Signal::Traces => "traces",
+    }
+}
+
 fn read<'b>(
     export: &Export,
     slice: &Slice<'b>,
@@ -204,6 +217,7 @@ fn read<'b>(
     let about = surroundings.of(slice)?;
     let item = Item::decode(export.encoding, export.signal, slice.item)?;
     let masks = mask::in_item(export.encoding, slice.item, &item);
+    mask::not_too_many(masks.len() + surroundings.get(about).masks().count())?;
     let sequence = item
         .attributes
         .int(attribute::SEQ)

@@ -10,6 +10,7 @@ mod settings;
 
 mod agent_door;
 mod clock;
+mod doorway;
 mod hidden;
 mod intake;
 mod reader_door;

@@ -1,6 +1,5 @@
 //! `serve`: open the ledger, open the doors, say so, and stop in order.
 
-use std::future::IntoFuture;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::agent_door::door::AgentDoor;
 use crate::agent_door::{grpc, http};
 use crate::clock;
+use crate::doorway::{self, Peer, Places};
 use crate::error::{Error, exit};
 use crate::hidden::Ready;
 use crate::reader_door::listen::{SocketFile, socket};
@@ -94,6 +94,7 @@ fn open_with(
 
 async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     let (stop, stopped) = watch::channel(false);
+    let places = Places::available();
     // Doors first: a port that is taken is told before the ledger is touched.
     let http_listener = listen(settings.otlp_http, settings::OTLP_HTTP.flag).await?;
     let grpc_listener = listen(settings.otlp_grpc, settings::OTLP_GRPC.flag).await?;
@@ -119,17 +120,21 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     };
     if let Some((listener, address)) = http_listener {
         ready.otlp_http = Some(address.to_string());
-        tasks.spawn(doorway(
+        let router = http::router(Arc::clone(&door));
+        tasks.spawn(doorway::serve(
             listener,
-            http::router(Arc::clone(&door)),
+            router,
+            places.agents,
             stopped.clone(),
         ));
     }
     if let Some((listener, address)) = grpc_listener {
         ready.otlp_grpc = Some(address.to_string());
-        tasks.spawn(doorway(
+        let router = grpc::router(Arc::clone(&door));
+        tasks.spawn(doorway::serve(
             listener,
-            grpc::router(Arc::clone(&door)),
+            router,
+            places.agents,
             stopped.clone(),
         ));
     }
@@ -137,12 +142,22 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     match reader_listener(settings).await? {
         Some(ReaderListener::Socket(listener, file)) => {
             ready.reader = Some(file.path().display().to_string());
-            tasks.spawn(reader_doorway(listener, reader, stopped.clone()));
+            tasks.spawn(reader_doorway(
+                listener,
+                reader,
+                places.readers,
+                stopped.clone(),
+            ));
             socket = Some(file);
         }
         Some(ReaderListener::Tcp(listener, address)) => {
             ready.reader = Some(address.to_string());
-            tasks.spawn(reader_doorway(listener, reader, stopped.clone()));
+            tasks.spawn(reader_doorway(
+                listener,
+                reader,
+                places.readers,
+                stopped.clone(),
+            ));
         }
         None => {}
     }
@@ -270,33 +285,19 @@ async fn reader_listener(settings: &Settings) -> Result<Option<ReaderListener>, 
 }
 
 /// Serves the reader door until the stop. Live tails never end by themselves, so they are not waited for.
-async fn reader_doorway<L>(listener: L, router: Router, mut stopped: watch::Receiver<bool>)
-where
+async fn reader_doorway<L>(
+    listener: L,
+    router: Router,
+    places: usize,
+    mut stopped: watch::Receiver<bool>,
+) where
     L: axum::serve::Listener,
-    L::Addr: std::fmt::Debug,
+    L::Addr: Peer,
 {
-    let served = axum::serve(listener, router).into_future();
+    let served = doorway::serve(listener, router, places, stopped.clone());
     tokio::select! {
-        outcome = served => {
-            if let Err(error) = outcome {
-                tracing::error!(%error, "the reader door closed");
-            }
-        }
+        () = served => {}
         _ = stopped.wait_for(|stopped| *stopped) => {}
-    }
-}
-
-/// Serves one listener until the stop.
-async fn doorway(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let until = async move {
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-    };
-    if let Err(error) = axum::serve(listener, service)
-        .with_graceful_shutdown(until)
-        .await
-    {
-        tracing::error!(%error, "a door closed");
     }
 }
 

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
 use super::refusal::Refusal;
+use super::room::{Room, Rooms};
 
 /// How a body may be compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +33,15 @@ impl Compression {
     }
 }
 
-/// Reads the whole body as sent: at most `limit` bytes, and at most `patience` in all.
-pub(crate) async fn read(body: Body, limit: usize, patience: Duration) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(patience, collect(body, limit)).await {
+/// Reads the whole body as sent: at most `limit` bytes, and at most `patience` in all. The room grows with what arrives.
+pub(crate) async fn read(
+    body: Body,
+    limit: usize,
+    patience: Duration,
+    rooms: &Rooms,
+    room: &mut Room,
+) -> Result<Bytes, Refusal> {
+    match tokio::time::timeout(patience, collect(body, limit, rooms, room)).await {
         Ok(read) => read,
         Err(_) => Err(Refusal::Busy(format!(
             "the body did not arrive within {} s",
@@ -55,12 +62,17 @@ async fn discard(body: &mut Body, limit: usize) {
     }
 }
 
-/// Reads and forgets a body that announced itself as too big.
+/// Reads and forgets a body that was refused before it was read.
 pub(crate) async fn forget(mut body: Body, limit: usize, patience: Duration) {
     let _ = tokio::time::timeout(patience, discard(&mut body, limit)).await;
 }
 
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
+async fn collect(
+    mut body: Body,
+    limit: usize,
+    rooms: &Rooms,
+    room: &mut Room,
+) -> Result<Bytes, Refusal> {
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     let mut total = 0usize;
@@ -77,6 +89,12 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
                 limit,
                 decompressed: false,
             });
+        }
+        if total > room.bytes() {
+            // Doubled, so that a sender holds no more than twice what it sent.
+            rooms
+                .grow(room, total.next_power_of_two().min(limit))
+                .await?;
         }
         match &first {
             // Most exports arrive in one frame; they are not copied.

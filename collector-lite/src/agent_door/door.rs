@@ -8,29 +8,27 @@ use axum::body::Body;
 use bytes::Bytes;
 use ledger::reader::StreamHint;
 use ledger::store::{AppendError, Batch, Fatal, Ledger, Receipt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, oneshot};
+use tokio::sync::{broadcast, oneshot};
 
 use super::answer::Partial;
 use super::body::{self, Compression};
 use super::refusal::Refusal;
 use super::refused::RefusedLimit;
+use super::room::{Room, Rooms};
 use crate::clock;
 use crate::intake::{Door, Export, Intake, Sent, refused_payload};
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a body waits for memory.
-const ROOM_PATIENCE: Duration = Duration::from_secs(5);
-
 /// Commits that a live reader may be behind before it misses some.
 const FOLLOWED: usize = 1024;
 
-/// A body of unknown length is taken to have this many bytes until it shows otherwise.
+/// A body is taken to have at most this many bytes until it shows otherwise, whatever it announces.
 const USUAL: usize = 1 << 20;
 
-/// Bytes that one permit of the in-flight limit stands for.
-const PERMIT_BYTES: usize = 4096;
+/// How long a body that is refused unread is listened to.
+const FORGET_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bodies beyond this size are prepared where they cannot hold up other connections.
 const LONG_WORK: usize = 256 * 1024;
@@ -52,16 +50,6 @@ pub(crate) fn add(counter: &AtomicU64, count: u64) {
     counter.fetch_add(count, Ordering::Relaxed);
 }
 
-/// Memory that is set aside for one body while it is handled.
-#[derive(Debug)]
-pub(crate) struct Room(OwnedSemaphorePermit);
-
-impl Room {
-    fn bytes(&self) -> usize {
-        self.0.num_permits() * PERMIT_BYTES
-    }
-}
-
 /// The agent door without its protocols.
 #[derive(Debug)]
 pub(crate) struct AgentDoor {
@@ -69,8 +57,7 @@ pub(crate) struct AgentDoor {
     intake: Intake,
     pub(crate) counters: Counters,
     pub(crate) max_body: usize,
-    in_flight: Arc<Semaphore>,
-    permits: u32,
+    rooms: Rooms,
     refused: RefusedLimit,
     /// What was committed, for those who follow it live.
     committed: broadcast::Sender<Arc<Receipt>>,
@@ -79,16 +66,13 @@ pub(crate) struct AgentDoor {
 impl AgentDoor {
     pub(crate) fn new(ledger: Arc<Ledger>, max_body: usize, max_in_flight: usize) -> Self {
         // A single body, as sent and decompressed, must always fit.
-        let permits =
-            (max_in_flight.max(2 * max_body + USUAL) / PERMIT_BYTES).min(Semaphore::MAX_PERMITS);
-        let permits = u32::try_from(permits).unwrap_or(u32::MAX);
+        let least = max_body.saturating_mul(2).saturating_add(USUAL);
         Self {
             ledger,
             intake: Intake::default(),
             counters: Counters::default(),
             max_body,
-            in_flight: Arc::new(Semaphore::new(permits as usize)),
-            permits,
+            rooms: Rooms::new(max_in_flight.max(least)),
             refused: RefusedLimit::default(),
             committed: broadcast::channel(FOLLOWED).0,
         }
@@ -101,22 +85,31 @@ impl AgentDoor {
         announced: Option<usize>,
         extra: usize,
     ) -> Result<(Bytes, Room), Refusal> {
-        let limit = self.max_body + extra;
+        let limit = self.max_body.saturating_add(extra);
+        let too_big = Refusal::TooBig {
+            limit: self.max_body,
+            decompressed: false,
+        };
         if announced.is_some_and(|announced| announced > limit) {
             body::forget(body, limit, PATIENCE).await;
-            return Err(Refusal::TooBig {
-                limit: self.max_body,
-                decompressed: false,
-            });
+            return Err(too_big);
         }
-        let room = self.room(announced.unwrap_or(USUAL)).await?;
-        let sent = body::read(body, limit, PATIENCE).await?;
-        let room = if sent.len() > room.bytes() {
-            self.more(room, sent.len()).await?
-        } else {
-            room
-        };
+        let mut room = self
+            .rooms
+            .take(announced.unwrap_or(USUAL).min(USUAL))
+            .await?;
+        let read = body::read(body, limit, PATIENCE, &self.rooms, &mut room).await;
+        let sent = read.map_err(|refusal| match refusal {
+            Refusal::TooBig { .. } => too_big,
+            other => other,
+        })?;
         Ok((sent, room))
+    }
+
+    /// Lets a sender finish whose body is refused unread: one that is still writing when the connection closes sees a
+    /// broken connection instead of the answer.
+    pub(crate) async fn forget(&self, body: Body) {
+        body::forget(body, self.max_body, FORGET_PATIENCE).await;
     }
 
     /// Decompresses a body. What turns out to be large is decompressed anew once there is room for the largest.
@@ -124,42 +117,23 @@ impl AgentDoor {
         &self,
         sent: Bytes,
         compression: Compression,
-        room: Room,
+        mut room: Room,
     ) -> Result<(Bytes, Room), Refusal> {
         if compression == Compression::Identity {
             return Ok((sent, room));
         }
         let modest = USUAL.min(self.max_body);
-        let room = self.more(room, sent.len() + modest).await?;
+        self.rooms
+            .grow(&mut room, sent.len().saturating_add(modest))
+            .await?;
         match body::decompress(sent.clone(), compression, modest) {
             Err(Refusal::TooBig { .. }) if modest < self.max_body => {}
             other => return Ok((other?, room)),
         }
-        let room = self.more(room, sent.len() + self.max_body).await?;
+        let largest = sent.len().saturating_add(self.max_body);
+        self.rooms.grow(&mut room, largest).await?;
         let whole = || body::decompress(sent, compression, self.max_body);
         Ok((tokio::task::block_in_place(whole)?, room))
-    }
-
-    /// Waits for memory, not for ever.
-    async fn room(&self, bytes: usize) -> Result<Room, Refusal> {
-        let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES).max(1)).unwrap_or(u32::MAX);
-        let permits = permits.min(self.permits);
-        let acquire = Arc::clone(&self.in_flight).acquire_many_owned(permits);
-        match tokio::time::timeout(ROOM_PATIENCE, acquire).await {
-            Ok(Ok(permit)) => Ok(Room(permit)),
-            _ => Err(Refusal::Busy(
-                "too many bytes are being received".to_owned(),
-            )),
-        }
-    }
-
-    /// Exchanges room for more. What is held is given back first: waiting while holding could wait for ever.
-    async fn more(&self, held: Room, bytes: usize) -> Result<Room, Refusal> {
-        if held.bytes() >= bytes {
-            return Ok(held);
-        }
-        drop(held);
-        self.room(bytes).await
     }
 
     /// Takes up what an earlier run of the collector knew of traces.

@@ -6,10 +6,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use base64::Engine;
@@ -22,10 +22,11 @@ use vocabulary::wire;
 
 use super::answer::{self, Partial, Service};
 use super::body::Compression;
-use super::door::{AgentDoor, Room, add};
-use super::http::{METRICS_MESSAGE, delivery, no_web_page, text};
+use super::door::{AgentDoor, add};
+use super::http::{self, METRICS_MESSAGE, delivery, no_web_page, text};
 use super::receipt;
 use super::refusal::Refusal;
+use super::room::Room;
 use crate::clock;
 use crate::intake::{Door, Export, Sent};
 
@@ -37,10 +38,11 @@ const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
-const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");
+/// What is told to whoever comes to this door with something else.
+const INSTEAD: &str = "this is OTLP/gRPC, services LogsService, TraceService and MetricsService; OTLP/HTTP has a port \
+                       of its own";
 
-/// `UNIMPLEMENTED`: a method that this door does not have.
-const UNIMPLEMENTED: i32 = 12;
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// The routes of OTLP/gRPC. Needs `ConnectInfo<SocketAddr>`.
 pub(crate) fn router(door: Arc<AgentDoor>) -> Router {
@@ -61,8 +63,23 @@ pub(crate) fn router(door: Arc<AgentDoor>) -> Router {
         .with_state(door)
 }
 
-async fn unimplemented() -> Response {
-    failed(UNIMPLEMENTED, "this door takes OTLP exports only", None)
+/// A method that this door does not have, or an exporter that speaks HTTP to it.
+async fn unimplemented(
+    State(door): State<Arc<AgentDoor>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let refusal = Refusal::Path {
+        path: head.uri.path().chars().take(200).collect(),
+        instead: INSTEAD,
+    };
+    if head.method == Method::POST {
+        let sent = Sent::Unread(http::announced(&head.headers).unwrap_or(0) as u64);
+        door.turned_away(Door::Grpc, &peer.to_string(), &refusal, sent);
+        door.forget(body).await;
+    }
+    refused(&head.headers, &refusal)
 }
 
 async fn logs(
@@ -71,10 +88,8 @@ async fn logs(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    answered(
-        Service::Logs,
-        export(&door, Signal::Logs, peer, &headers, body).await,
-    )
+    let outcome = export(&door, Signal::Logs, peer, &headers, body).await;
+    answered(Service::Logs, &headers, outcome)
 }
 
 async fn traces(
@@ -83,10 +98,8 @@ async fn traces(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    answered(
-        Service::Traces,
-        export(&door, Signal::Traces, peer, &headers, body).await,
-    )
+    let outcome = export(&door, Signal::Traces, peer, &headers, body).await;
+    answered(Service::Traces, &headers, outcome)
 }
 
 async fn metrics(
@@ -107,7 +120,7 @@ async fn metrics(
                 None,
             )
         }
-        Err(refusal) => refused(&refusal),
+        Err(refusal) => refused(&headers, &refusal),
     }
 }
 
@@ -144,8 +157,8 @@ async fn message(
     let read = async {
         no_web_page(headers)?;
         // A page could send a simpler type without asking first.
-        let content_type = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
-        if !content_type.starts_with("application/grpc") {
+        if !is_grpc(headers) {
+            let content_type = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
             return Err(Refusal::Type(content_type.to_owned()));
         }
         let compression = Compression::from_header(text(headers, &ENCODING))?;
@@ -188,7 +201,15 @@ fn unframe(mut frame: Bytes) -> Result<(Bytes, bool), Refusal> {
     }
 }
 
-fn answered(service: Service, outcome: Result<(Receipt, Partial), Refusal>) -> Response {
+fn is_grpc(headers: &HeaderMap) -> bool {
+    text(headers, &header::CONTENT_TYPE).is_some_and(|given| given.starts_with("application/grpc"))
+}
+
+fn answered(
+    service: Service,
+    headers: &HeaderMap,
+    outcome: Result<(Receipt, Partial), Refusal>,
+) -> Response {
     match outcome {
         Ok((receipt, partial)) => {
             let receipt = HeaderValue::from_str(&receipt::json(&receipt)).ok();
@@ -197,7 +218,7 @@ fn answered(service: Service, outcome: Result<(Receipt, Partial), Refusal>) -> R
                 receipt,
             )
         }
-        Err(refusal) => refused(&refusal),
+        Err(refusal) => refused(headers, &refusal),
     }
 }
 
@@ -222,7 +243,12 @@ fn succeeded(message: Vec<u8>, receipt: Option<HeaderValue>) -> Response {
     response
 }
 
-fn refused(refusal: &Refusal) -> Response {
+/// In gRPC every answer has the HTTP status 200. To a sender that does not speak it, that would be success.
+fn refused(headers: &HeaderMap, refusal: &Refusal) -> Response {
+    if !is_grpc(headers) {
+        let encoding = http::encoding(headers).unwrap_or(Encoding::Json);
+        return http::refused(encoding, refusal);
+    }
     failed(
         refusal.code(),
         &refusal.to_string(),

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use ledger::envelope::{Delivery, Encoding, Signal};
@@ -17,7 +17,7 @@ use super::answer::{self, Partial, Service};
 use super::body::Compression;
 use super::door::{AgentDoor, add};
 use super::receipt;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, UNIMPLEMENTED};
 use crate::clock;
 use crate::intake::{Door, Export, Sent};
 
@@ -30,7 +30,49 @@ pub(crate) fn router(door: Arc<AgentDoor>) -> Router {
         .route("/v1/logs", post(logs))
         .route("/v1/traces", post(traces))
         .route("/v1/metrics", post(metrics))
+        .fallback(elsewhere)
+        .method_not_allowed_fallback(only_post)
         .with_state(door)
+}
+
+/// A path that a mistyped endpoint leads to: an exporter shows its user what the answer says, if anything.
+async fn elsewhere(
+    State(door): State<Arc<AgentDoor>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let refusal = Refusal::Path {
+        path: head.uri.path().chars().take(200).collect(),
+        instead: "OTLP/HTTP is taken at /v1/logs, /v1/traces and /v1/metrics",
+    };
+    let encoding = encoding(&head.headers).unwrap_or(Encoding::Json);
+    if head.method == Method::POST {
+        unread(&door, peer, &head.headers, body, &refusal).await;
+    }
+    refused(encoding, &refusal)
+}
+
+async fn only_post(uri: Uri) -> Response {
+    let message = format!("{} takes POST only", uri.path());
+    reply(
+        StatusCode::METHOD_NOT_ALLOWED,
+        Encoding::Json,
+        answer::status(Encoding::Json, UNIMPLEMENTED, &message, None),
+    )
+}
+
+/// An export is refused before its body is read: counts it, and lets the sender finish so that it sees the answer.
+async fn unread(
+    door: &AgentDoor,
+    peer: SocketAddr,
+    headers: &HeaderMap,
+    body: Body,
+    refusal: &Refusal,
+) {
+    let sent = Sent::Unread(announced(headers).unwrap_or(0) as u64);
+    door.turned_away(Door::Http, &peer.to_string(), refusal, sent);
+    door.forget(body).await;
 }
 
 async fn logs(
@@ -51,12 +93,23 @@ async fn traces(
     export(&door, Service::Traces, Signal::Traces, peer, &headers, body).await
 }
 
-async fn metrics(State(door): State<Arc<AgentDoor>>, headers: HeaderMap, body: Body) -> Response {
+async fn metrics(
+    State(door): State<Arc<AgentDoor>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let encoding = match encoding(&headers) {
         Ok(encoding) => encoding,
-        Err(refusal) => return refused(Encoding::Json, &refusal),
+        Err(refusal) => {
+            unread(&door, peer, &headers, body, &refusal).await;
+            return refused(Encoding::Json, &refusal);
+        }
     };
-    if let Err(refusal) = door.receive(body, None, 0).await {
+    let announced = announced(&headers);
+    if let Err(refusal) = door.receive(body, announced, 0).await {
+        let sent = Sent::Unread(announced.unwrap_or(0) as u64);
+        door.turned_away(Door::Http, &peer.to_string(), &refusal, sent);
         return refused(encoding, &refusal);
     }
     add(&door.counters.metrics_exports, 1);
@@ -82,16 +135,18 @@ async fn export(
     let encoding = match encoding(headers) {
         Ok(encoding) => encoding,
         Err(refusal) => {
-            door.turned_away(
-                Door::Http,
-                &peer.to_string(),
-                &refusal,
-                Sent::Unread(announced(headers).unwrap_or(0) as u64),
-            );
+            unread(door, peer, headers, body, &refusal).await;
             return refused(Encoding::Json, &refusal);
         }
     };
-    match taken(door, signal, encoding, peer, headers, body).await {
+    let compression = match Compression::from_header(text(headers, &header::CONTENT_ENCODING)) {
+        Ok(compression) => compression,
+        Err(refusal) => {
+            unread(door, peer, headers, body, &refusal).await;
+            return refused(encoding, &refusal);
+        }
+    };
+    match taken(door, signal, encoding, compression, peer, headers, body).await {
         Ok((receipt, partial)) => accepted(encoding, service, &receipt, &partial),
         Err(refusal) => refused(encoding, &refusal),
     }
@@ -101,6 +156,7 @@ async fn taken(
     door: &AgentDoor,
     signal: Signal,
     encoding: Encoding,
+    compression: Compression,
     peer: SocketAddr,
     headers: &HeaderMap,
     body: Body,
@@ -112,8 +168,6 @@ async fn taken(
         door.turned_away(Door::Http, &peer, &refusal, sent);
         refusal
     };
-    let compression = Compression::from_header(text(headers, &header::CONTENT_ENCODING));
-    let compression = compression.map_err(|refusal| turned_away(refusal, unread))?;
     let received = door.receive(body, announced, 0).await;
     let (sent, room) = received.map_err(|refusal| turned_away(refusal, unread))?;
     let plain = door.decompress(sent.clone(), compression, room).await;
@@ -144,7 +198,7 @@ pub(super) fn delivery(header: Option<&str>) -> Delivery {
 }
 
 /// The length that the sender announced.
-fn announced(headers: &HeaderMap) -> Option<usize> {
+pub(super) fn announced(headers: &HeaderMap) -> Option<usize> {
     text(headers, &header::CONTENT_LENGTH)?.parse().ok()
 }
 
@@ -161,7 +215,7 @@ pub(super) fn no_web_page(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
+pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     no_web_page(headers)?;
     let given = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
     match given
@@ -197,7 +251,7 @@ fn accepted(
     response
 }
 
-fn refused(encoding: Encoding, refusal: &Refusal) -> Response {
+pub(super) fn refused(encoding: Encoding, refusal: &Refusal) -> Response {
     let body = answer::status(
         encoding,
         refusal.code(),

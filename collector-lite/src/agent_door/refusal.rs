@@ -9,7 +9,7 @@ use ::http::StatusCode;
 const INVALID_ARGUMENT: i32 = 3;
 const PERMISSION_DENIED: i32 = 7;
 const RESOURCE_EXHAUSTED: i32 = 8;
-const UNIMPLEMENTED: i32 = 12;
+pub(super) const UNIMPLEMENTED: i32 = 12;
 const UNAVAILABLE: i32 = 14;
 
 /// Why an export was not taken.
@@ -27,6 +27,9 @@ pub(crate) enum Refusal {
     /// A content encoding the door does not speak.
     #[error("content encoding {0:?} is not gzip, zstd or identity")]
     Encoding(String),
+    /// Nothing takes exports there.
+    #[error("nothing takes exports at {path:?}: {instead}")]
+    Path { path: String, instead: &'static str },
     /// Sent by a web page: a browser says so, and no agent's exporter does.
     #[error("web pages may not write here (the request carries an Origin)")]
     WebPage,
@@ -45,6 +48,7 @@ impl Refusal {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooBig { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Type(_) | Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Path { .. } => StatusCode::NOT_FOUND,
             Self::WebPage => StatusCode::FORBIDDEN,
             Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -55,7 +59,7 @@ impl Refusal {
     pub(crate) fn code(&self) -> i32 {
         match self {
             Self::Malformed(_) | Self::Type(_) => INVALID_ARGUMENT,
-            Self::Encoding(_) => UNIMPLEMENTED,
+            Self::Encoding(_) | Self::Path { .. } => UNIMPLEMENTED,
             Self::WebPage => PERMISSION_DENIED,
             Self::TooBig { .. } => RESOURCE_EXHAUSTED,
             Self::Busy(_) | Self::Unavailable(_) => UNAVAILABLE,

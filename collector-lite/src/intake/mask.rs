@@ -6,11 +6,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use ledger::envelope::{Encoding, Mask, Part};
-use ledger::otlp::{Attributes, Item, Value};
+use ledger::otlp::{Attributes, Item, Malformed, Value};
 use vocabulary::redaction;
 
 /// Rule of an attribute whose name says that its value is a secret.
 const NAMED_RULE: &str = redaction::NAMED_RULE;
+
+/// Places that one record may have: beyond it, what was overwritten is no record any more.
+const MOST: usize = 10_000;
 
 /// One place to overwrite, and with what; `None` is the mask character throughout.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +67,17 @@ pub(crate) fn in_attributes(
         Encoding::Protobuf => search.attributes(attributes),
     }
     search.found
+}
+
+/// Refuses a record with more places than an envelope should list.
+pub(crate) fn not_too_many(places: usize) -> Result<(), Malformed> {
+    if places <= MOST {
+        return Ok(());
+    }
+    Err(Malformed {
+        offset: 0,
+        what: format!("{places} places look like credentials, more than {MOST},").into(),
+    })
 }
 
 /// The bytes with every place overwritten.

@@ -17,20 +17,25 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 
-use crate::harness::Lab;
+use crate::harness::{Lab, PROTOBUF, try_post};
 
-const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+pub(crate) const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
-struct Called {
-    status: String,
-    headers: HeaderMap,
-    message: Vec<u8>,
+pub(crate) struct Called {
+    pub(crate) status: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) message: Vec<u8>,
 }
 
 /// One unary call; `compressed` names the encoding of an already compressed message.
-fn call(collector: &Hidden, path: &str, compressed: Option<&str>, message: &[u8]) -> Called {
+pub(crate) fn call(
+    collector: &Hidden,
+    path: &str,
+    compressed: Option<&str>,
+    message: &[u8],
+) -> Called {
     let address = collector.ready().otlp_grpc.clone().unwrap();
     let mut frame = vec![u8::from(compressed.is_some())];
     frame.extend_from_slice(&(message.len() as u32).to_be_bytes());
@@ -79,7 +84,7 @@ fn call(collector: &Hidden, path: &str, compressed: Option<&str>, message: &[u8]
     })
 }
 
-fn logs(records: usize) -> Vec<u8> {
+pub(crate) fn logs(records: usize) -> Vec<u8> {
     let log_records = vec![
         LogRecord {
             severity_text: "x".repeat(100),
@@ -189,4 +194,23 @@ fn metrics_are_counted_and_the_reply_says_that_they_are_not_kept() {
             .error_message
             .contains("does not keep")
     );
+}
+
+#[test]
+fn an_exporter_that_speaks_http_to_this_port_is_not_told_that_it_succeeded() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    let address = collector.ready().otlp_grpc.clone().unwrap();
+    for (path, status) in [("/v1/logs", 404), (LOGS, 415)] {
+        let answer = try_post(&address, path, &[PROTOBUF], &logs(1)).unwrap();
+        assert_eq!(answer.status, status, "{path}");
+        assert!(answer.headers.get("grpc-status").is_none());
+        let said = String::from_utf8_lossy(&answer.body);
+        assert!(
+            said.contains("OTLP/gRPC") || said.contains("content type"),
+            "{said}"
+        );
+    }
+    collector.stop().unwrap();
+    assert!(lab.records().is_empty());
 }

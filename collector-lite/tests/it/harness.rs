@@ -98,6 +98,16 @@ pub(crate) fn records(store: &Path) -> Vec<StoredRecord> {
         .collect()
 }
 
+/// The most memory that a process had resident, in kB.
+pub(crate) fn peak_kb(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    peak.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 /// An answer over HTTP.
 pub(crate) struct Answer {
     pub(crate) status: u16,

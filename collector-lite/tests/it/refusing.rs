@@ -8,10 +8,10 @@ use ledger::leaf::{ControlBody, ControlLeaf, Private, RefusedPayload};
 use ledger::reader::Reader;
 use ledger::store::Folder;
 
-use crate::harness::{Answer, JSON, Lab, PROTOBUF, logs_json, post, record_json};
+use crate::harness::{Answer, JSON, Lab, PROTOBUF, logs_json, peak_kb, post, record_json};
 
 /// The refusals that the ledger of a stopped collector tells of.
-fn refused(lab: &Lab) -> Vec<RefusedPayload> {
+pub(crate) fn refused(lab: &Lab) -> Vec<RefusedPayload> {
     let folder = Folder::open(&lab.store()).unwrap();
     let leaves = folder.control(0, u64::MAX).unwrap();
     leaves
@@ -154,12 +154,7 @@ fn bombs_oversize_and_unknown_types_are_refused_for_good() {
     );
     assert_eq!(status(&[JSON], b"{}"), 200);
     let pid = collector.ready().pid;
-    let memory = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let peak = memory
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
-    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    let peak = peak_kb(pid);
     assert!(peak < 200_000, "{peak} kB after the bombs");
     collector.stop().unwrap();
     assert_eq!(refused(&lab).len(), 6);
@@ -207,4 +202,94 @@ fn a_body_that_breaks_off_is_neither_kept_nor_acknowledged() {
     assert!(!answer.starts_with("HTTP/1.1 2"), "{answer}");
     collector.stop().unwrap();
     assert!(lab.records().is_empty());
+}
+
+#[test]
+fn a_list_is_no_export() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    let record = record_json("lost", &[("session.id", "s")]);
+    for body in [
+        "[]".to_owned(),
+        format!("[{record}]"),
+        format!(r#"{{"resourceLogs":[[null,null,[{{"logRecords":[{record}]}}]]]}}"#),
+    ] {
+        let answer = json(&collector, &body);
+        assert_eq!(answer.status, 400, "{body}");
+        assert!(
+            answer.text().contains("expected an object"),
+            "{}",
+            answer.text()
+        );
+    }
+    collector.stop().unwrap();
+    assert_eq!(refused(&lab).len(), 3);
+}
+
+#[test]
+fn an_export_without_records_is_warned_about_unless_it_is_empty() {
+    let lab = Lab::new();
+    let collector = lab.serve();
+    assert_eq!(json(&collector, "{}").text(), "{}");
+    let spans = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat"}]}]}]}"#;
+    let answer = json(&collector, spans);
+    assert_eq!(answer.status, 200);
+    let said: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(said["partialSuccess"]["rejectedLogRecords"], 0);
+    let warning = said["partialSuccess"]["errorMessage"].as_str().unwrap();
+    assert!(warning.contains("no record"), "{warning}");
+}
+
+#[test]
+fn a_mistyped_endpoint_is_told_the_right_one_and_leaves_a_leaf() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    let answer = post(&collector, "/v1/logs/", &[JSON], b"{}");
+    assert_eq!(answer.status, 404);
+    assert!(answer.text().contains("/v1/traces"), "{}", answer.text());
+    let address = collector.ready().otlp_http.clone().unwrap();
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build();
+    let mut got = ureq::Agent::new_with_config(config)
+        .get(format!("http://{address}/v1/logs"))
+        .call()
+        .unwrap();
+    assert_eq!(got.status(), 405);
+    assert_eq!(got.headers()["allow"], "POST");
+    assert!(got.body_mut().read_to_string().unwrap().contains("POST"));
+    collector.stop().unwrap();
+    assert_eq!(refused(&lab).len(), 1);
+}
+
+#[test]
+fn a_sender_that_is_refused_unread_may_finish_and_sees_why() {
+    let lab = Lab::new();
+    let collector = lab.serve();
+    let body = vec![b'x'; 30_000_000];
+    let answer = post(
+        &collector,
+        "/v1/logs",
+        &[("content-type", "text/plain")],
+        &body,
+    );
+    assert_eq!(answer.status, 415);
+}
+
+#[test]
+fn a_record_that_is_all_credentials_is_refused_alone() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    let key = format!("sk-{} ", "a1B2".repeat(8));
+    let good = record_json("kept", &[("session.id", "s")]);
+    let bad = record_json(&key.repeat(20_000), &[("session.id", "s")]);
+    let answer = json(&collector, &logs_json(&[&good, &bad]));
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer.text().contains("look like credentials"),
+        "{}",
+        answer.text()
+    );
+    collector.stop().unwrap();
+    assert_eq!(lab.records().len(), 1);
 }

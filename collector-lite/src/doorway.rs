@@ -1,0 +1,288 @@
+//! How a door is kept open: so many connections at once, none of them idle for long, and an end in order.
+//!
+//! Whoever may connect may try to use up what the collector needs for itself. A connection therefore needs a place, and
+//! keeps it only while a request of its is being answered, or was a short time ago.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::serve::Listener;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tower::ServiceExt;
+
+/// How long a connection may stay on which nothing is being answered: exporters send every few seconds.
+const IDLE: Duration = Duration::from_secs(75);
+
+/// How long a connection may take to end once it was asked to.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How often a silent HTTP/2 peer is asked whether it is still there.
+const PING: Duration = Duration::from_secs(30);
+
+/// Files that the collector keeps for its ledger, its readers and itself.
+const OWN_FILES: u64 = 64;
+
+/// How many connections each kind of door takes at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// Each of the two agent doors.
+    pub(crate) agents: usize,
+    pub(crate) readers: usize,
+}
+
+impl Places {
+    /// As many as this process may have files open, which is raised as far as it goes.
+    pub(crate) fn available() -> Self {
+        let limit = getrlimit(Resource::Nofile);
+        let raised = Rlimit {
+            current: limit.maximum,
+            ..limit
+        };
+        // Where it cannot be raised, what there is has to do.
+        let _ = setrlimit(Resource::Nofile, raised);
+        Self::within(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
+    }
+
+    fn within(files: u64) -> Self {
+        let free = files.saturating_sub(OWN_FILES);
+        let places =
+            |part: u64, most| usize::try_from(part).map_or(most, |part| part.clamp(2, most));
+        Self {
+            agents: places(free / 3, 1024),
+            readers: places(free / 6, 256),
+        }
+    }
+}
+
+/// The address of a peer, where it has one.
+pub(crate) trait Peer {
+    fn address(&self) -> Option<SocketAddr>;
+}
+
+impl Peer for SocketAddr {
+    fn address(&self) -> Option<SocketAddr> {
+        Some(*self)
+    }
+}
+
+impl Peer for tokio::net::unix::SocketAddr {
+    fn address(&self) -> Option<SocketAddr> {
+        None
+    }
+}
+
+/// Serves one listener until the stop; back once its connections have ended. While every place is taken, the next
+/// connection waits.
+pub(crate) async fn serve<L>(
+    mut listener: L,
+    router: Router,
+    places: usize,
+    mut stopped: watch::Receiver<bool>,
+) where
+    L: Listener,
+    L::Addr: Peer,
+{
+    let free = Arc::new(Semaphore::new(places));
+    let mut connections = JoinSet::new();
+    loop {
+        if free.available_permits() == 0 {
+            tracing::warn!(
+                places,
+                "every connection of a door is taken; the next one waits"
+            );
+        }
+        let next = async {
+            let place = Arc::clone(&free).acquire_owned().await;
+            let (io, peer) = listener.accept().await;
+            place.map(|place| (io, peer, place))
+        };
+        let (io, peer, place) = tokio::select! {
+            next = next => match next {
+                Ok(next) => next,
+                Err(_) => break,
+            },
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        };
+        while connections.try_join_next().is_some() {}
+        let peer = peer.address();
+        connections.spawn(connection(io, peer, router.clone(), stopped.clone(), place));
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn connection<I>(
+    io: I,
+    peer: Option<SocketAddr>,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let busy = Arc::new(Busy::default());
+    let at_work = Arc::clone(&busy);
+    let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
+        let working = Working::begin(&at_work);
+        let mut request = request.map(Body::new);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        let answer = router.clone().oneshot(request);
+        async move {
+            let answer = answer.await?;
+            // An answer is being given until its last byte; a live tail is, for ever.
+            Ok::<_, Infallible>(answer.map(|body| Answer {
+                body,
+                _working: working,
+            }))
+        }
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING);
+    let mut served =
+        pin!(builder.serve_connection(TokioIo::new(io), TowerToHyperService::new(service)));
+    let ended = async {
+        tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+            () = busy.idle_for(IDLE) => {}
+        }
+    };
+    tokio::select! {
+        _ = served.as_mut() => return,
+        () = ended => served.as_mut().graceful_shutdown(),
+    }
+    // What is being answered is answered; what was never asked for is not waited for.
+    tokio::select! {
+        _ = served => {}
+        () = busy.idle_for(FAREWELL) => {}
+    }
+}
+
+/// How many requests of a connection are being answered, and since when none is.
+#[derive(Debug)]
+struct Busy {
+    requests: AtomicUsize,
+    changed: watch::Sender<Instant>,
+}
+
+impl Default for Busy {
+    fn default() -> Self {
+        Self {
+            requests: AtomicUsize::new(0),
+            changed: watch::Sender::new(Instant::now()),
+        }
+    }
+}
+
+impl Busy {
+    /// Ends once no request has been answered for so long.
+    async fn idle_for(&self, patience: Duration) {
+        let mut changed = self.changed.subscribe();
+        let began = Instant::now();
+        loop {
+            let since = (*changed.borrow_and_update()).max(began);
+            let idle = self.requests.load(Ordering::Acquire) == 0;
+            tokio::select! {
+                _ = changed.changed() => {}
+                () = tokio::time::sleep_until(since + patience), if idle => return,
+            }
+        }
+    }
+}
+
+/// One request that is being answered.
+#[derive(Debug)]
+struct Working(Arc<Busy>);
+
+impl Working {
+    fn begin(busy: &Arc<Busy>) -> Self {
+        busy.requests.fetch_add(1, Ordering::AcqRel);
+        busy.changed.send_replace(Instant::now());
+        Self(Arc::clone(busy))
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.requests.fetch_sub(1, Ordering::AcqRel);
+        self.0.changed.send_replace(Instant::now());
+    }
+}
+
+/// The body of an answer that is still being given.
+struct Answer {
+    body: Body,
+    _working: Working,
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_for_the_ledger() {
+        for files in [0, 64, 120, 1024, 1 << 20, u64::MAX] {
+            let places = Places::within(files);
+            assert!(places.agents >= 2 && places.readers >= 2);
+            let taken = (2 * places.agents + places.readers) as u64;
+            assert!(
+                taken <= files.saturating_sub(OWN_FILES).max(6),
+                "{files}: {places:?}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_idle_only_while_nothing_is_answered() {
+        let busy = Arc::new(Busy::default());
+        let working = Working::begin(&busy);
+        let waiting = tokio::time::timeout(IDLE * 3, busy.idle_for(IDLE)).await;
+        assert!(waiting.is_err(), "it is being answered");
+        drop(working);
+        let began = Instant::now();
+        busy.idle_for(IDLE).await;
+        assert_eq!(began.elapsed(), IDLE);
+    }
+}
