@@ -51,6 +51,13 @@ impl Case {
         })
     }
 
+    /// Goes on with a copy of another store.
+    pub(crate) fn stand_on(&self, store: &Path) -> Result<(), Failed> {
+        std::fs::remove_dir_all(self.store())?;
+        scene::copy(store, &self.store())
+    }
+
+    /// Its copy of the store.
     pub(crate) fn store(&self) -> PathBuf {
         self.folder.path().join("store")
     }

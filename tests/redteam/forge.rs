@@ -1,11 +1,16 @@
 //! The forger: rewrites a store's database as well as one can who knows every format and has no key.
 
 use ledger::acked::{Acked, FILE};
+use ledger::checkpoint::Checkpoint;
 use ledger::envelope::Envelope;
-use ledger::leaf::{ControlBody, ControlLeaf, RECORD_LEAF, RecordLeaf, StreamId, TreeHead};
+use ledger::leaf::{
+    ControlBody, ControlLeaf, RECORD_LEAF, RecordLeaf, StreamId, TreeHead, epoch_message,
+};
+use ledger::note::SignerKey;
 use ledger::segment::{Builder, Segment, pack, unpack};
 use ledger::tile::Tiler;
 use ledger::tree::{Frontier, Hash, hash_leaf};
+use ledger::verify::epochs::epoch_key_name;
 use libtest_mimic::Failed;
 use rusqlite::Connection;
 use std::collections::HashMap;
@@ -137,6 +142,24 @@ impl Forge {
         Ok(())
     }
 
+    /// Takes one record's payload and salt out of its stream's segment.
+    pub(crate) fn wipe(&self, label: &str, index: usize) -> Result<(), Failed> {
+        let stream = self.number(label)?;
+        let mut records = self.records(stream)?;
+        records[index].salt = [0; 32];
+        self.put(stream, &records)?;
+        let mut builder = Builder::new();
+        for (at, stored) in records.iter().enumerate() {
+            match at == index {
+                true => builder.push_erased(),
+                false => builder.push(&Envelope::decode(&stored.envelope)?),
+            }
+        }
+        let payload = pack(&builder.encode()?, 3)?;
+        let wipe = "UPDATE segment SET payload = ?1 WHERE stream = ?2";
+        Ok(self.database.execute(wipe, (payload, stream)).map(drop)?)
+    }
+
     /// Changes the records of one session in place.
     pub(crate) fn edit(
         &self,
@@ -224,6 +247,84 @@ impl Forge {
         Ok(())
     }
 
+    /// Changes leaves of the ledger log in place.
+    pub(crate) fn edit_control(
+        &self,
+        edit: impl FnOnce(&mut Vec<ControlLeaf>) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
+        let mut leaves = self.control()?;
+        edit(&mut leaves)?;
+        self.database
+            .execute("DELETE FROM control WHERE n >= ?1", [leaves.len() as i64])?;
+        for (n, leaf) in (0i64..).zip(&leaves) {
+            self.database.execute(
+                "INSERT INTO control (n, leaf) VALUES (?1, ?2) ON CONFLICT (n) DO UPDATE SET leaf = excluded.leaf",
+                (n, leaf.encode()?),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Signs the ledger log as it now is with the keys that lie in the folder, or with another epoch key.
+    pub(crate) fn sign(&self, keys: &Path, epoch: Option<[u8; 32]>) -> Result<(), Failed> {
+        let (size, root, origin): (i64, [u8; 32], String) =
+            self.database
+                .query_row("SELECT size, root, origin FROM state", [], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })?;
+        let epoch = match epoch {
+            Some(epoch) => epoch,
+            None => std::fs::read(keys.join("epoch"))?[9..].try_into()?,
+        };
+        let identity = SignerKey::new(&origin, &identity(keys)?)?;
+        let epoch = SignerKey::new(&epoch_key_name(&origin), &epoch)?;
+        let head = TreeHead {
+            size: u64::try_from(size)?,
+            root,
+        };
+        let note = Checkpoint { origin, head }.sign_in_epoch(&identity, Some(&epoch))?;
+        Ok(std::fs::write(self.dir.join("last_signed"), note)?)
+    }
+
+    /// Begins the chain of epochs anew from the identity key, with keys of one's own. Gives the last of them.
+    pub(crate) fn reseal(&self, keys: &Path) -> Result<[u8; 32], Failed> {
+        let own = |epoch: u64| [u8::try_from(100 + epoch).unwrap_or(u8::MAX); 32];
+        let mut signer = identity(keys)?;
+        let mut last = signer;
+        self.edit_control(|leaves| {
+            let ledger = match leaves.first().map(|leaf| &leaf.body) {
+                Some(ControlBody::Genesis { ledger, .. }) => *ledger,
+                _ => return Err("a genesis leaf".into()),
+            };
+            let mut before = Frontier::new();
+            for leaf in leaves {
+                if let ControlBody::EpochSeal {
+                    epoch,
+                    head,
+                    next_key,
+                    ..
+                } = &mut leaf.body
+                {
+                    last = own(*epoch);
+                    *head = TreeHead {
+                        size: before.size(),
+                        root: before.root(),
+                    };
+                    *next_key = *SignerKey::new("x", &last)?.verifier().bytes();
+                    let message = epoch_message(&ledger, leaf)?.ok_or("a seal")?;
+                    let signed = SignerKey::new("x", &signer)?.sign_bytes(&message);
+                    if let ControlBody::EpochSeal { signature, .. } = &mut leaf.body {
+                        *signature = signed;
+                    }
+                    signer = last;
+                }
+                before.append(hash_leaf(&leaf.encode()?));
+            }
+            Ok(())
+        })?;
+        Ok(last)
+    }
+
     /// Makes `state` and `acked` agree with the ledger log.
     fn settle(&self, hashes: &[Hash]) -> Result<TreeHead, Failed> {
         let frontier = frontier(hashes);
@@ -242,6 +343,12 @@ impl Forge {
         std::fs::write(self.dir.join("acked"), slots)?;
         Ok(TreeHead { size, root })
     }
+}
+
+fn identity(keys: &Path) -> Result<[u8; 32], Failed> {
+    Ok(std::fs::read(keys.join("identity"))?
+        .as_slice()
+        .try_into()?)
 }
 
 fn frontier(hashes: &[Hash]) -> Frontier {

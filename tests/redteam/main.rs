@@ -9,6 +9,7 @@ mod attack;
 mod case;
 mod encoding;
 mod forge;
+mod key_holder;
 mod producers;
 mod proof;
 mod scene;
@@ -40,5 +41,13 @@ fn main() -> ExitCode {
 /// Every row, by family.
 fn attacks() -> &'static [Attack] {
     static ATTACKS: std::sync::OnceLock<Vec<Attack>> = std::sync::OnceLock::new();
-    ATTACKS.get_or_init(|| [storage::ATTACKS, producers::ATTACKS, encoding::ATTACKS].concat())
+    ATTACKS.get_or_init(|| {
+        let families = [
+            storage::ATTACKS,
+            key_holder::ATTACKS,
+            producers::ATTACKS,
+            encoding::ATTACKS,
+        ];
+        families.concat()
+    })
 }

@@ -4,13 +4,17 @@ use collector_lite::Hidden;
 use ledger::envelope::Envelope;
 use ledger::leaf::{ControlBody, ControlLeaf};
 use ledger::reader::{Find, Reader as _};
-use ledger::store::Folder;
+use ledger::store::{Folder, Ledger, Options};
+use ledger::tree::{Hash, consistency, hash_leaf};
 use libtest_mimic::Failed;
 use recount::Recorder;
 use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tests::outcome::Outcome;
 use tests::program::Program::Collector;
 
 /// A store that a collector made and closed, once for all attacks.
@@ -29,6 +33,11 @@ impl Base {
     /// The store as it was before its last three exports, a clean stop in between.
     pub(crate) fn early(&self) -> PathBuf {
         self.folder.path().join("early")
+    }
+
+    /// The store three epochs later: sealed four times, nothing else added but starts and stops.
+    pub(crate) fn epochs(&self) -> PathBuf {
+        self.folder.path().join("epochs")
     }
 
     /// Another collector's store, with sessions of the same names.
@@ -54,6 +63,9 @@ impl Base {
         let mut collector = serve(&other, &["--init"])?;
         sealed(&collector, &export("s-a", 0..20))?;
         collector.stop()?;
+        let epochs = folder.path().join("epochs");
+        copy(&store, &epochs)?;
+        rotate(&epochs, 3)?;
         let key = read(&store.join("ledger.pub"))?;
         Ok(Self {
             key: String::from_utf8(key)?.trim().to_owned(),
@@ -79,6 +91,17 @@ pub(crate) fn clear() {
     if let Some(base) = base {
         let _ = std::fs::remove_dir_all(base.folder.path());
     }
+}
+
+/// Opens and closes a ledger so many times, each time an epoch later.
+pub(crate) fn rotate(store: &Path, times: u64) -> Result<(), Failed> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    for round in 1..=times {
+        let at = u64::try_from((now + Duration::from_secs(1000 * round)).as_nanos())?;
+        let ledger = Ledger::open(store, Options::new(Arc::new(move || at)))?;
+        ledger.close()?;
+    }
+    Ok(())
 }
 
 /// `recount-collector serve` on a store, on free ports, without a reader door.
@@ -140,6 +163,79 @@ pub(crate) fn signal(collector: &Hidden, name: &str) -> Result<(), Failed> {
     sent.success()
         .then_some(())
         .ok_or_else(|| "no such process".into())
+}
+
+/// A witness of ledgers in a process of its own. Dropping it kills it.
+pub(crate) struct Witness {
+    child: Child,
+    url: String,
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Witness {
+    /// A new witness that knows one log.
+    pub(crate) fn start(folder: &Path, log: &str) -> Result<Self, Failed> {
+        let mut init = Collector.command()?;
+        init.args([
+            "witness",
+            "init",
+            "--name",
+            "witness.example.test/w",
+            "--store",
+        ]);
+        Outcome::of(init.arg(folder))?.ended(0)?;
+        let mut command = Collector.command()?;
+        command.args([
+            "witness",
+            "--listen",
+            "127.0.0.1:0",
+            "--trust",
+            log,
+            "--store",
+        ]);
+        let command = command
+            .arg(folder)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().ok_or("its output")?;
+        BufReader::new(stdout).read_line(&mut line)?;
+        let ready: serde_json::Value = serde_json::from_str(&line)?;
+        let url = format!("http://{}", ready["listen"].as_str().ok_or("an address")?);
+        Ok(Self { child, url })
+    }
+
+    /// Asks it to cosign what a store signed last, with the proof from `old`. Gives the size and the status.
+    pub(crate) fn cosign(&self, old: u64, store: &Path) -> Result<(u64, u16), Failed> {
+        let note = read(&store.join("last_signed"))?;
+        let text = String::from_utf8(note)?;
+        let size: u64 = text.lines().nth(1).ok_or("a size")?.parse()?;
+        let mut hashes: Vec<Hash> = Vec::new();
+        for stored in Folder::open(store)?.control(0, size)? {
+            hashes.push(hash_leaf(&stored.leaf));
+        }
+        let mut body = format!("old {old}\n");
+        if old > 0 {
+            for hash in consistency(&mut hashes.as_slice(), old, size).map_err(|_| "a proof")? {
+                body.push_str(&base64(&hash));
+                body.push('\n');
+            }
+        }
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build();
+        let agent = ureq::Agent::new_with_config(config);
+        let url = format!("{}/add-checkpoint", self.url);
+        let answer = agent.post(url).send(format!("{body}\n{text}"))?;
+        Ok((size, answer.status().as_u16()))
+    }
 }
 
 /// Records of one session as an OTLP/JSON export; every record names request `47892`.
@@ -252,6 +348,26 @@ pub(crate) fn leaves(store: &Path) -> Result<Vec<(ControlBody, Vec<u8>)>, Failed
         ));
     }
     Ok(leaves)
+}
+
+/// Standard base64.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let mut group = [0; 3];
+        group[..three.len()].copy_from_slice(three);
+        let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
+        for n in 0..4 {
+            let digit = ALPHABET[(bits >> (18 - 6 * n)) as usize & 63];
+            text.push(if n > three.len() {
+                '='
+            } else {
+                char::from(digit)
+            });
+        }
+    }
+    text
 }
 
 /// Copies a folder with all that is in it.

@@ -148,28 +148,9 @@ pub(super) fn other_keys_same_id(case: &mut Case) -> Result<(), Failed> {
         let signature = own.sign_bytes(format!("{text}\n").as_bytes());
         let truly = line.split(' ').nth(2).ok_or("a signature")?.trim_end();
         let bytes = [key.id().as_slice(), &signature].concat();
-        Ok(note.replace(truly, &base64(&bytes)))
+        Ok(note.replace(truly, &scene::base64(&bytes)))
     })?;
     refused_notes(case, vec![forged.into_bytes()])
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let mut group = [0; 3];
-        group[..three.len()].copy_from_slice(three);
-        let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
-        for n in 0..4 {
-            let digit = ALPHABET[(bits >> (18 - 6 * n)) as usize & 63];
-            text.push(if n > three.len() {
-                '='
-            } else {
-                char::from(digit)
-            });
-        }
-    }
-    text
 }
 
 pub(super) fn unknown_versions(case: &mut Case) -> Result<(), Failed> {
