@@ -30,9 +30,11 @@ pub type SpaceOf = Arc<dyn Fn(&Path) -> Option<Space> + Send + Sync>;
 /// From which free bytes on the ledger does what. `None` is a default that goes by the size of the disk, 0 is never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DiskLimits {
-    /// Below this it warns. Default: a tenth of the disk, at least 2 GiB, but never more than a quarter.
+    /// Below this it warns. Default: a tenth of the disk, but at most 20 GiB; at least 2 GiB or a quarter, whichever is
+    /// less.
     pub soft: Option<u64>,
-    /// Below this it takes no new streams. Default: 3 % of the disk, at least 512 MiB, but never more than a tenth.
+    /// Below this it takes no new streams. Default: 3 % of the disk, but at most 2 GiB; at least 512 MiB or a tenth,
+    /// whichever is less.
     pub hard: Option<u64>,
     /// Bytes of the reserve file. Default: a 64th of the disk, between 256 KiB and 64 MiB.
     pub reserve: Option<u64>,
@@ -75,13 +77,17 @@ impl DiskStage {
 
 impl DiskLimits {
     fn soft(&self, total: u64) -> u64 {
-        self.soft
-            .unwrap_or_else(|| (total / 10).max((2048 * MIB).min(total / 4)))
+        self.soft.unwrap_or_else(|| {
+            let tenth = (total / 10).min(20 * 1024 * MIB);
+            tenth.max((2048 * MIB).min(total / 4))
+        })
     }
 
     fn hard(&self, total: u64) -> u64 {
-        self.hard
-            .unwrap_or_else(|| (total / 100 * 3).max((512 * MIB).min(total / 10)))
+        self.hard.unwrap_or_else(|| {
+            let part = (total / 100 * 3).min(2048 * MIB);
+            part.max((512 * MIB).min(total / 10))
+        })
     }
 
     /// Bytes of the reserve file on a disk of this size.
@@ -258,8 +264,12 @@ mod tests {
     #[test]
     fn the_stage_goes_by_free_and_total_alone() {
         assert_eq!(stage(200 * GIB, 1000 * GIB), DiskStage::Fine);
-        assert_eq!(stage(99 * GIB, 1000 * GIB), DiskStage::Soft);
-        assert_eq!(stage(29 * GIB, 1000 * GIB), DiskStage::Hard);
+        assert_eq!(stage(20 * GIB, 1000 * GIB), DiskStage::Fine);
+        assert_eq!(stage(20 * GIB - 1, 1000 * GIB), DiskStage::Soft);
+        assert_eq!(stage(2 * GIB - 1, 1000 * GIB), DiskStage::Hard);
+        assert_eq!(stage(5 * GIB, 50 * GIB), DiskStage::Fine);
+        assert_eq!(stage(5 * GIB - 1, 50 * GIB), DiskStage::Soft);
+        assert_eq!(stage(3 * GIB / 2 - MIB, 50 * GIB), DiskStage::Hard);
         assert_eq!(stage(3 * GIB, 16 * GIB), DiskStage::Fine);
         assert_eq!(stage(2 * GIB - 1, 16 * GIB), DiskStage::Soft);
         assert_eq!(stage(512 * MIB, 16 * GIB), DiskStage::Soft);

@@ -384,7 +384,7 @@ fn a_disk_that_fills_is_said_first_and_then_keeps_new_sessions_out() {
     );
     assert_eq!(told.load(Ordering::Relaxed), DiskStage::Soft as u64);
 
-    free.store(2 * GIB, Ordering::Relaxed);
+    free.store(GIB, Ordering::Relaxed);
     append(&ledger, vec![part("a", 2, 4)]);
     assert_eq!(
         (ledger.disk(), last_stage(&reader)),
