@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Reindex,
     /// Rewrite sealed segments into larger ones; no hash changes
     Compact,
+    /// Put a ledger aside that lacks what it had acknowledged or signed, and go on under a new name that links to it
+    Recover(Recover),
     /// Print the signed checkpoint, to mail or commit somewhere else
     Checkpoint,
     /// Bring in the spool of an agent that is gone
@@ -213,6 +215,18 @@ impl Because {
             Self::Other => ErasureReason::Other,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    /// Why, for the record: which backup was restored, and what happened
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Who says so [default: the user's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) actor: Option<String>,
+    #[command(flatten)]
+    pub(crate) origin: Origin,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod checkpoint;
 mod doctor;
 mod erase;
 mod maintain;
+mod recover;
 mod source;
 mod status;
 mod verify;
@@ -32,9 +33,11 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
     let file = config_file(cli.common.config.clone(), &env);
     let raw = Raw::gather(&cli.flags(), &env, file.as_deref())?;
     let access = match &cli.command {
-        Command::Init(_) | Command::Serve(_) | Command::Adopt(_) | Command::Erase(_) => {
-            Access::Write
-        }
+        Command::Init(_)
+        | Command::Serve(_)
+        | Command::Recover(_)
+        | Command::Adopt(_)
+        | Command::Erase(_) => Access::Write,
         _ => Access::Read,
     };
     let settings = Settings::check(&raw, &env, access)?;
@@ -49,6 +52,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
         Command::Verify(options) => verify::verify(&settings, options),
         Command::Reindex => maintain::make_index(&settings),
         Command::Compact => maintain::make_compact(&settings),
+        Command::Recover(options) => recover::go_on(&settings.store, options),
         Command::Checkpoint => checkpoint::checkpoint(&settings),
         Command::Erase(options) => erase::erase(&settings, options),
         Command::Doctor => doctor::doctor(&settings),

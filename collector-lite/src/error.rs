@@ -249,8 +249,15 @@ fn store_hint(error: &StoreError) -> String {
                 .to_owned()
         }
         StoreError::Behind { .. } => {
-            "an older copy of the database was put here: restore the newer one".to_owned()
+            "an older copy of the database was put here: restore the newer one; if there is none, go on under a new name \
+             with: recount-collector recover --store DIR --reason TEXT"
+                .to_owned()
         }
+        StoreError::Recovering { dir } => format!(
+            "finish it with: recount-collector recover --store {} --reason TEXT",
+            dir.display()
+        ),
+        StoreError::NothingToRecover { .. } => "start the collector".to_owned(),
         StoreError::NoSpace { .. } => {
             "free some space and start again; nothing acknowledged is lost".to_owned()
         }

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use ledger::checkpoint::Checkpoint;
 use ledger::note::Note;
 use ledger::reader::{Find, StreamHint};
-use ledger::store::space_of;
+use ledger::store::{previous, space_of};
 use serde_json::{Value, json};
 
 use super::source::Source;
@@ -53,6 +53,7 @@ fn gather(settings: &Settings, source: &Source) -> Result<Value, Error> {
         "records": streams.iter().map(|hint| hint.records).sum::<u64>(),
         "open_streams": streams.iter().filter(|hint: &&StreamHint| !hint.closed).count(),
         "disk": disk(settings),
+        "previous": previous(&settings.store),
         "same_user": same_user(settings),
     }))
 }
@@ -110,6 +111,14 @@ fn print(status: &Value) {
         text("streams"),
         text("open_streams")
     );
+    for older in status
+        .get("previous")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        say!("older       {}", older.as_str().unwrap_or_default());
+    }
     if let Some(Value::Object(disk)) = status.get("disk") {
         let mib = |key| disk.get(key).and_then(Value::as_u64).unwrap_or(0) / (1024 * 1024);
         say!(

@@ -1,11 +1,13 @@
 //! `verify`: recompute everything, and say what is wrong.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ledger::note::VerifierKey;
+use ledger::store::{Continued, continued, previous};
 use ledger::verify::{Recomputed, Trusted, Verifier, verify_all};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::recover::missing;
 use super::source::Source;
 use crate::cli::{Form, Verify};
 use crate::error::{Error, exit};
@@ -27,9 +29,19 @@ pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error>
         (true, 0) => exit::DONE,
         (true, _) => exit::INCOMPLETE,
     };
+    let continues = continued(source.reader())?;
+    let older = previous(&settings.store);
     match options.output.output {
-        Form::Text => print(settings, &report, options.key.is_some()),
-        Form::Json => say!("{:#}", as_json(&report, code)),
+        Form::Text => {
+            print(settings, &report, options.key.is_some());
+            print_older(continues.as_ref(), &older);
+        }
+        Form::Json => {
+            let mut json = as_json(&report, code);
+            json["continues"] = continues.as_ref().map_or(Value::Null, older_json);
+            json["previous"] = json!(older);
+            say!("{json:#}");
+        }
     }
     Ok(code)
 }
@@ -88,6 +100,38 @@ fn print(settings: &Settings, report: &Recomputed, pinned: bool) {
     if !pinned {
         say!("not proven: that the key is the right one; name it with --key");
     }
+}
+
+/// The ledger that this one continues after a restore, and where it lies.
+fn print_older(continues: Option<&Continued>, older: &[PathBuf]) {
+    if let Some(continues) = continues {
+        say!(
+            "continues {}: {}",
+            continues.ledger,
+            missing(continues.claimed, continues.found)
+        );
+        if let Some(note) = &continues.note {
+            say!("          by {:?}, because {:?}", note.actor, note.reason);
+        }
+    }
+    for folder in older {
+        say!(
+            "older     {}; check it with: recount-collector verify --store {}",
+            folder.display(),
+            folder.display()
+        );
+    }
+}
+
+fn older_json(continues: &Continued) -> Value {
+    json!({
+        "ledger": continues.ledger.to_string(),
+        "claimed": continues.claimed.size,
+        "found": continues.found.size,
+        "actor": continues.note.as_ref().map(|note| &note.actor),
+        "reason": continues.note.as_ref().map(|note| &note.reason),
+        "origin": continues.note.as_ref().map(|note| &note.origin),
+    })
 }
 
 fn as_json(report: &Recomputed, code: u8) -> serde_json::Value {

@@ -187,3 +187,75 @@ fn every_setting_shows_where_it_came_from() {
         Some(2)
     );
 }
+
+/// redteam: S09 O04
+#[test]
+fn a_restored_ledger_is_refused_by_name_recovered_and_verified_beside_the_old_one() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    collector.stop().unwrap();
+    let backup = lab.dir.path().join("backup.db");
+    std::fs::copy(lab.store().join("ledger.db"), &backup).unwrap();
+    let mut collector = lab.serve();
+    let record = record_json("one", &[("session.id", "s")]);
+    let answer = post(
+        &collector,
+        "/v1/logs",
+        &[JSON],
+        logs_json(&[&record]).as_bytes(),
+    );
+    assert_eq!(answer.status, 200);
+    collector.stop().unwrap();
+    std::fs::copy(&backup, lab.store().join("ledger.db")).unwrap();
+
+    let refused = lab.run(&[
+        "serve",
+        "--otlp-http",
+        "none",
+        "--otlp-grpc",
+        "none",
+        "--reader",
+        "none",
+    ]);
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("is behind acked") && said.contains("recount-collector recover"),
+        "{said}"
+    );
+
+    let recovered = lab.run(&["recover", "--reason", "the disk died", "--actor", "ops"]);
+    let said = text(&recovered.stdout);
+    assert_eq!(
+        recovered.status.code(),
+        Some(0),
+        "{}",
+        text(&recovered.stderr)
+    );
+    assert!(
+        said.contains("are missing") && said.contains("previous/"),
+        "{said}"
+    );
+
+    let mut collector = lab.serve();
+    collector.stop().unwrap();
+    let verified = lab.run(&["verify"]);
+    let said = text(&verified.stdout);
+    assert_eq!(verified.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("continues") && said.contains("the disk died") && said.contains("older"),
+        "{said}"
+    );
+    let older = ledger::store::previous(&lab.store()).remove(0);
+    let json = text(&lab.run(&["verify", "-o", "json"]).stdout);
+    assert!(json.contains(&older.display().to_string()), "{json}");
+    let program = std::process::Command::new(crate::harness::BINARY)
+        .args(["verify", "--store"])
+        .arg(&older)
+        .output()
+        .unwrap();
+    assert_eq!(program.status.code(), Some(3), "{}", text(&program.stdout));
+    let again = lab.run(&["recover", "--reason", "once more"]);
+    assert_eq!(again.status.code(), Some(5));
+    assert!(text(&again.stderr).contains("lacks nothing"));
+}

@@ -14,6 +14,7 @@ const COMMANDS: &[&str] = &[
     "verify",
     "reindex",
     "compact",
+    "recover",
     "checkpoint",
     "adopt",
     "doctor",

@@ -268,7 +268,7 @@ fn replace(paths: &Paths) -> Result<(), StoreError> {
 }
 
 /// Writes a key file over and removes it, if there is one.
-fn destroy(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn destroy(path: &Path) -> Result<(), StoreError> {
     for path in [path, &path.with_extension("tmp")] {
         write_over(path)?;
         match fs::remove_file(path) {

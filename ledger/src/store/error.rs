@@ -78,6 +78,18 @@ pub enum StoreError {
         /// What is missing, in numbers.
         missing: String,
     },
+    /// A recovery was begun here and not finished.
+    #[error("a recovery of {} was interrupted", dir.display())]
+    Recovering {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Nothing that was acknowledged or signed is missing, so there is no reason for another ledger.
+    #[error("the ledger in {} lacks nothing that was acknowledged or signed; nothing was changed", dir.display())]
+    NothingToRecover {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// The linked SQLite has a bug that loses commits.
     #[error("SQLite {found} is older than 3.51.3 and may lose commits")]
     SqliteTooOld {

@@ -50,6 +50,11 @@ impl Paths {
 
     /// Says which file is gone, before anything else opens or creates one.
     pub(crate) fn require(&self) -> Result<(), StoreError> {
+        if super::incarnation::is_unfinished(&self.dir) {
+            return Err(StoreError::Recovering {
+                dir: self.dir.clone(),
+            });
+        }
         for path in [&self.database, &self.lock, &self.acked, &self.last_signed] {
             match fs::metadata(path) {
                 Ok(_) => {}

@@ -14,7 +14,7 @@ use super::{database, schema};
 use crate::acked::{self, Acked};
 use crate::checkpoint::{Checkpoint, default_origin};
 use crate::fingerprint::Fingerprint;
-use crate::leaf::{ControlBody, LedgerId, NO_INCARNATION, TreeHead};
+use crate::leaf::{ControlBody, LedgerId, NO_INCARNATION, RestoreNote, TreeHead};
 use crate::note::{SignerKey, VerifierKey};
 
 /// What a new ledger is.
@@ -51,7 +51,33 @@ pub struct Created {
 pub fn init(dir: &Path, options: &InitOptions) -> Result<Created, StoreError> {
     let paths = Paths::of(dir);
     let made = prepare_folder(dir)?;
-    let created = fill(&paths, options);
+    let created = fill(&paths, options, None);
+    if created.is_err() {
+        remove(&paths, made);
+    }
+    created
+}
+
+/// Which ledger a new one continues, and on whose word.
+#[derive(Debug, Clone)]
+pub(crate) struct Continues {
+    pub(crate) ledger: LedgerId,
+    pub(crate) claimed: TreeHead,
+    pub(crate) found: TreeHead,
+    pub(crate) note: RestoreNote,
+    /// A name to put the new one's below; without it the name is derived from the new id alone.
+    pub(crate) below: Option<String>,
+}
+
+/// As [`init()`], for a ledger that continues another one.
+pub(crate) fn continuing(
+    dir: &Path,
+    options: &InitOptions,
+    continues: Continues,
+) -> Result<Created, StoreError> {
+    let paths = Paths::of(dir);
+    let made = prepare_folder(dir)?;
+    let created = fill(&paths, options, Some(continues));
     if created.is_err() {
         remove(&paths, made);
     }
@@ -103,7 +129,11 @@ fn remove(paths: &Paths, made: bool) {
     }
 }
 
-fn fill(paths: &Paths, options: &InitOptions) -> Result<Created, StoreError> {
+fn fill(
+    paths: &Paths,
+    options: &InitOptions,
+    continues: Option<Continues>,
+) -> Result<Created, StoreError> {
     let mut random = [0; 64];
     getrandom::fill(&mut random).map_err(|error| {
         StoreError::io(
@@ -115,10 +145,14 @@ fn fill(paths: &Paths, options: &InitOptions) -> Result<Created, StoreError> {
     let (ledger, seed) = random.split_at(32);
     let ledger = LedgerId(ledger.try_into().unwrap_or_default());
     let seed: [u8; 32] = seed.try_into().unwrap_or_default();
-    let origin = options
-        .origin
-        .clone()
-        .unwrap_or_else(|| default_origin(&ledger));
+    let below = continues
+        .as_ref()
+        .and_then(|continues| continues.below.as_ref());
+    let origin = match (&options.origin, below) {
+        (Some(origin), _) => origin.clone(),
+        (None, Some(older)) => format!("{older}/{}", ledger.to_string().split_at(8).0),
+        (None, None) => default_origin(&ledger),
+    };
     let signer = SignerKey::new(&origin, &seed).map_err(|_| StoreError::BadOrigin {
         origin: origin.clone(),
     })?;
@@ -130,7 +164,7 @@ fn fill(paths: &Paths, options: &InitOptions) -> Result<Created, StoreError> {
     files::create_file(&paths.lock, b"")?;
     let epoch = epochs::create(&paths.epoch, &origin, 1)?;
     let fingerprint = Fingerprint::of(&ledger, key.bytes(), epoch.key.verifier().bytes());
-    let head = first_commit(paths, options, ledger, &origin, &signer, &epoch)?;
+    let head = first_commit(paths, options, ledger, &origin, &signer, &epoch, continues)?;
     let mut slots = [0; acked::FILE];
     let first = Acked {
         commit: 1,
@@ -178,6 +212,7 @@ fn first_commit(
     origin: &str,
     signer: &Arc<SignerKey>,
     epoch: &EpochKey,
+    continues: Option<Continues>,
 ) -> Result<TreeHead, StoreError> {
     // Created by us first, so that SQLite finds a file with the right mode.
     files::create_file(&paths.database, b"")?;
@@ -193,7 +228,9 @@ fn first_commit(
         ledger,
         identity: *signer.verifier().bytes(),
         origin: origin.to_owned(),
-        previous: NO_INCARNATION,
+        previous: continues.as_ref().map_or(NO_INCARNATION, |continues| {
+            (continues.ledger, continues.claimed)
+        }),
     };
     let refused = |error| match error {
         WriteError::Sqlite(error) => sqlite(error),
@@ -202,6 +239,18 @@ fn first_commit(
         },
     };
     control.append(&connection, genesis).map_err(refused)?;
+    if let Some(continues) = continues {
+        control
+            .append_private(&connection, &continues.note, |commitment| {
+                ControlBody::Incarnation {
+                    previous: continues.ledger,
+                    claimed: continues.claimed,
+                    found: continues.found,
+                    commitment,
+                }
+            })
+            .map_err(refused)?;
+    }
     // The identity key signs epoch 0 only: from here on epoch 1 rules.
     let identity = EpochKey {
         epoch: 0,

@@ -41,6 +41,7 @@ impl Verifier<'_> {
                 }
             };
             reading.follow_time(&leaf, place);
+            reading.follow_previous(&leaf, place);
             self.follow_carried(&mut reading, &leaf);
             let filed = match leaf.body.stream() {
                 Some(stream) if here.contains(stream) => reading.file(&leaf, &stored),

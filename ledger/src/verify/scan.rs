@@ -8,7 +8,7 @@ use super::finding::Findings;
 use super::ledger::{Verifier, check_leaf, check_private, open_private};
 use super::report::AnchorSeen;
 use super::{Bindings, Finding, FindingKind, Place, Remarks, Sealed, VerifiedHead, locate};
-use crate::leaf::{self, ControlBody, ControlLeaf, StreamId, TreeHead};
+use crate::leaf::{self, ControlBody, ControlLeaf, LedgerId, NO_INCARNATION, StreamId, TreeHead};
 use crate::note::VerifierKey;
 use crate::reader::{Log, StoredControl};
 use crate::tile::{BYTES, Tile, Tiler};
@@ -118,6 +118,7 @@ impl Verifier<'_> {
             chain: None,
             key: self.ledger.key.clone(),
             newest_ns: 0,
+            previous: None,
         };
         let size = self.state.size;
         if self.reader.is_excerpt() {
@@ -158,6 +159,8 @@ pub(super) struct Reading {
     chain: Option<Chain>,
     key: Option<VerifierKey>,
     newest_ns: u64,
+    /// The older ledger that the genesis leaf names.
+    previous: Option<(LedgerId, TreeHead)>,
 }
 
 impl Reading {
@@ -217,6 +220,7 @@ impl Reading {
         match checked {
             Ok(leaf) => {
                 self.follow_time(&leaf, place);
+                self.follow_previous(&leaf, place);
                 if let Err(what) = check_private(&leaf, stored.private.as_ref()) {
                     self.findings.add(FindingKind::Private, place, what);
                 } else if let Err(finding) = self.file(&leaf, stored) {
@@ -253,6 +257,27 @@ impl Reading {
             self.findings.add(FindingKind::Control, place, what);
         }
         self.newest_ns = self.newest_ns.max(leaf.unix_ns);
+    }
+
+    /// A ledger that continues another one says so twice: in its genesis, and with what was found in the leaf behind it.
+    pub(super) fn follow_previous(&mut self, leaf: &ControlLeaf, place: Place) {
+        match &leaf.body {
+            ControlBody::Genesis { previous, .. } if leaf.index == 0 => {
+                self.previous = Some(*previous).filter(|previous| *previous != NO_INCARNATION);
+            }
+            ControlBody::Incarnation {
+                previous, claimed, ..
+            } if leaf.index != 1 || self.previous != Some((*previous, *claimed)) => {
+                let what = "it names an older ledger that the genesis leaf does not name";
+                self.findings.add(FindingKind::Control, place, what);
+            }
+            ControlBody::Incarnation { .. } => {}
+            _ if leaf.index == 1 && self.previous.is_some() => {
+                let what = "the genesis leaf names an older ledger, and this leaf does not say what was found of it";
+                self.findings.add(FindingKind::Control, place, what);
+            }
+            _ => {}
+        }
     }
 
     fn compare_root(&mut self) {

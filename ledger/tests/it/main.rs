@@ -35,6 +35,8 @@ mod maintenance;
 #[cfg(feature = "store")]
 mod reading;
 #[cfg(feature = "store")]
+mod restoring;
+#[cfg(feature = "store")]
 mod salts;
 #[cfg(feature = "store")]
 mod statements;
