@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     max_term_width = 100
 )]
 pub struct Cli {
-    /// A request (47892), session, trace or record (47892#s1a#14); none lists the sessions
+    /// A request (47892), session, trace, record (47892#s1a#14) or bundle (FILE.tar); none lists the sessions
     pub query: Option<String>,
 
     /// What to do with it; without a command a terminal opens the screens and a pipe gets the text
@@ -44,7 +44,7 @@ reader socket, /var/lib/recount, the XDG data folder. Every answer names the one
 /// Flags that every command takes.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Common {
-    /// The ledger's folder
+    /// The ledger's folder, or an exported bundle
     #[arg(long, global = true, value_name = "DIR", help_heading = "Common")]
     pub store: Option<PathBuf>,
 
@@ -156,6 +156,8 @@ pub enum Command {
     Replay(Replay),
     /// Check that the record is whole; one line per property
     Verify(Verify),
+    /// Write a request out, for others to read or to check offline
+    Export(Export),
     /// Record one line of stdin, text or JSON, as one sealed record
     LogLine(LogLine),
     /// What this program found: terminal, store, collector, key
@@ -289,11 +291,45 @@ pub struct Replay {
     pub output: FactForm,
 }
 
+/// `recount export`
+#[derive(Args, Debug)]
+pub struct Export {
+    /// A request, session or trace
+    pub query: String,
+    /// The form
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
+    pub format: ExportForm,
+    /// Write to this file, which must not exist; without it to stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write out what does not verify too, as it is; the exit code stays 3
+    #[arg(long)]
+    pub broken: bool,
+    /// Carry every leaf of the ledger log, so that nobody has to ask which streams were left out
+    #[arg(long)]
+    pub whole_log: bool,
+    /// Let the bundle show that its ledger extends this checkpoint
+    #[arg(long, value_name = "FILE")]
+    pub known_checkpoint: Option<PathBuf>,
+}
+
+/// The forms of an export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ExportForm {
+    /// Records, proofs and account in one file that others verify offline
+    #[default]
+    Bundle,
+    /// The account as recount.account/1
+    Json,
+    /// The account as Markdown
+    Md,
+}
+
 /// `recount verify`
 #[derive(Args, Debug)]
 pub struct Verify {
-    /// A request, session, trace or record
-    #[arg(required_unless_present_any = ["all", "known_checkpoint"])]
+    /// A request, session, trace or record, or the file of an exported bundle
+    #[arg(value_name = "QUERY|BUNDLE", required_unless_present_any = ["all", "known_checkpoint"])]
     pub query: Option<String>,
     /// The whole ledger: every record, index and page
     #[arg(long, conflicts_with = "query")]

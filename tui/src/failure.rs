@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use account::AccountError;
+use ledger::bundle::BundleError;
 use ledger::reader::ReadError;
 use ledger::store::StoreError;
 
@@ -227,6 +228,41 @@ pub(crate) fn of_store(folder: &Path, error: &StoreError) -> Failure {
             place,
             what,
             hint: "recount doctor says more".to_owned(),
+        },
+    }
+}
+
+/// A file that could not be read.
+pub(crate) fn of_file(file: &Path, error: &io::Error) -> Failure {
+    let place = file.display().to_string();
+    let what = error.to_string();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Failure::NotAllowed {
+            place,
+            what,
+            hint: not_allowed(file),
+        },
+        _ => Failure::Unavailable {
+            place,
+            what,
+            hint: "name a file that is there".to_owned(),
+        },
+    }
+}
+
+/// A file that is no bundle, or is one no more.
+pub(crate) fn of_bundle(place: &str, error: &BundleError) -> Failure {
+    let place = place.to_owned();
+    let what = format!("{place}: {error}");
+    match error {
+        BundleError::NotABundle { .. } => Failure::Usage {
+            what,
+            hint: "recount export QUERY -f bundle makes one; a bundle has one encoding, and a byte that differs makes it none".to_owned(),
+        },
+        BundleError::Damaged { .. } => Failure::NotIntact {
+            place,
+            what,
+            hint: "ask for the file again, or compare its SHA-256 with the sender's".to_owned(),
         },
     }
 }

@@ -1,6 +1,8 @@
 //! Checking a bundle: the verifier of ledgers over what it holds, and the verdict of `docs/ledger-format.md` §13.
 #![forbid(unsafe_code)]
 
+use std::fmt;
+
 use super::Bundle;
 use crate::checkpoint::Checkpoint;
 use crate::cosignature::WitnessKey;
@@ -42,6 +44,30 @@ pub struct CarriedReceipt {
     pub recomputed: bool,
     /// When a witness cosigned, where that is what was returned: Unix seconds.
     pub cosigned: Option<u64>,
+}
+
+impl fmt::Display for CarriedReceipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.head.size;
+        let holder = match &self.receipt {
+            Some(receipt) => receipt.holder.as_str(),
+            None => "somebody whose name was left out",
+        };
+        match (self.kind, self.cosigned) {
+            (4, Some(time)) => write!(f, "{holder} cosigned size {size} at Unix second {time}")?,
+            (4, None) => write!(f, "no cosignature of size {size} by {holder}")?,
+            (5, _) => write!(
+                f,
+                "{holder} gave a timestamp for size {size}, not checked here"
+            )?,
+            _ => write!(f, "{holder} got size {size}, as the collector says")?,
+        }
+        if self.recomputed {
+            Ok(())
+        } else {
+            f.write_str("; the leaves for that tree are not here")
+        }
+    }
 }
 
 /// What a bundle shows.

@@ -99,6 +99,8 @@ impl Gathered {
         if let Some(stream) = wanted.iter().find(|id| !choice.opened.contains_key(*id)) {
             return Err(ExportError::NotSigned { stream: *stream });
         }
+        // The last leaf says when the checkpoint was due.
+        choice.chosen.extend(size.checked_sub(1));
         let leaves = choice.leaves(reader, size)?;
         let (note, size) = choice_of_note(reader, note, size, &leaves)?;
         let leaves: Vec<StoredControl> = leaves

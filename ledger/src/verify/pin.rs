@@ -73,6 +73,22 @@ impl Pins {
             .map_or(Trusted::FirstSeen, |key| Trusted::Pinned(key.clone()))
     }
 
+    /// What to believe about a ledger that comes from no place of its own, such as a bundle: the key that was
+    /// seen anywhere under the name of the key it shows.
+    #[must_use]
+    pub fn trusted_of(&self, shown: &VerifierKey) -> Trusted {
+        let of_name = self
+            .seen
+            .iter()
+            .filter(|(_, key)| key.name() == shown.name());
+        let keys: Vec<&VerifierKey> = of_name.map(|(_, key)| key).collect();
+        match keys.first() {
+            None => Trusted::FirstSeen,
+            Some(_) if keys.contains(&shown) => Trusted::Pinned(shown.clone()),
+            Some(other) => Trusted::Pinned((*other).clone()),
+        }
+    }
+
     /// Compares a key with the one seen before.
     #[must_use]
     pub fn check(&self, place: &str, key: &VerifierKey) -> Pin {

@@ -1,9 +1,11 @@
 //! The commands: what each prints, and with which exit code the program leaves.
 
 mod at;
+mod bundle;
 mod csv;
 mod diff;
 mod doctor;
+mod export;
 mod log;
 mod log_line;
 mod out;
@@ -30,7 +32,7 @@ use crate::source::Source;
 use crate::source::place::Environment;
 
 /// What a command knows of the process it runs in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     /// The flags that every command takes.
     pub(crate) common: Common,
@@ -102,7 +104,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     }
 }
 
-fn obey(context: &Context, cli: Cli) -> Result<Exit, Failure> {
+fn obey(context: &Context, mut cli: Cli) -> Result<Exit, Failure> {
+    let mut context = context.clone();
+    let query = match &mut cli.command {
+        None => cli.query.as_mut(),
+        Some(Command::Show(args)) => Some(&mut args.query),
+        Some(Command::Log(args)) => args.query.as_mut(),
+        Some(Command::Diff(args)) => Some(&mut args.query),
+        Some(Command::Why(args)) => Some(&mut args.query),
+        Some(Command::Replay(args)) => Some(&mut args.query),
+        Some(_) => None,
+    };
+    if let Some(query) = query {
+        bundle::stand_in(&mut context.common, query)?;
+    }
+    let context = &context;
     match cli.command {
         None => look(context, cli.query, cli.output),
         Some(_) if cli.query.is_some() => Err(Failure::Usage {
@@ -118,6 +134,7 @@ fn obey(context: &Context, cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Why(args)) => why::run(context, &args),
         Some(Command::Replay(args)) => replay::run(context, &args),
         Some(Command::Verify(args)) => verify::run(context, &args),
+        Some(Command::Export(args)) => export::run(context, &args),
         Some(Command::LogLine(args)) => log_line::run(context, &args),
         Some(Command::Doctor) => doctor::run(context),
         Some(Command::Completions { shell }) => {

@@ -8,7 +8,7 @@ use ledger::verify::{Finding, FindingKind, KeyState, Recomputed, verify_all};
 use serde_json::json;
 use vocabulary::record::{IntegrityStatus, KeyTrust};
 
-use super::{Context, out, split_ref};
+use super::{Context, bundle, out, split_ref};
 use crate::app::line::shown;
 use crate::app::marks;
 use crate::args::{FactForm, Verify};
@@ -36,6 +36,9 @@ fn property(property: &'static str, result: &'static str, what: impl Into<String
 }
 
 pub(super) fn run(context: &Context, args: &Verify) -> Result<Exit, Failure> {
+    if let Some(file) = bundle::file_of(context, args.query.as_deref()) {
+        return bundle::verify(context, &file, args);
+    }
     let mut source = context.source()?;
     let mut properties = vec![property("store", NOTE, source.place())];
     let mut exit = Exit::Answered;

@@ -56,6 +56,14 @@ impl Keyring {
         }
     }
 
+    /// What to believe about a ledger that comes from no place of its own and shows this key.
+    pub(crate) fn trusted_of(&self, shown: Option<&VerifierKey>) -> Trusted {
+        match shown.filter(|_| !self.is_named()) {
+            Some(shown) => self.pins.trusted_of(shown),
+            None => self.trusted(""),
+        }
+    }
+
     /// Remembers a place's key when it has none yet, or when a person named it with `--key`. Never inside the store,
     /// whose writer could then change it.
     pub(crate) fn remember(

@@ -5,4 +5,4 @@ pub mod place;
 mod keys;
 mod open;
 
-pub(crate) use open::{Source, distance};
+pub(crate) use open::{Source, distance, read_bundle};

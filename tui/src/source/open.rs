@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use account::model::Account;
+use ledger::bundle::Bundle;
 use ledger::door::{Door, Tail};
 use ledger::note::VerifierKey;
 use ledger::reader::{Find, Reader};
@@ -17,6 +18,7 @@ use crate::failure::{self, Failure};
 /// What gives the bytes.
 enum Open {
     Folder(Folder),
+    Bundle(Box<Bundle>),
     Door(Door),
 }
 
@@ -56,6 +58,7 @@ impl Source {
                 }
                 Err(error) => return Err(failure::of_store(folder, &error)),
             },
+            Place::Bundle(file) => Open::Bundle(Box::new(read_bundle(file)?)),
             Place::Socket(socket) => Open::Door(Door::socket(socket)),
             Place::Tcp { address, token } => {
                 Open::Door(Door::tcp(address, token.as_deref().unwrap_or_default()))
@@ -68,7 +71,10 @@ impl Source {
                 .to_string(),
             other => other.to_string(),
         };
-        let trusted = keyring.trusted(&name);
+        let trusted = match &open {
+            Open::Bundle(bundle) => trusted_in(&keyring, bundle),
+            _ => keyring.trusted(&name),
+        };
         Ok(Source {
             chosen,
             open,
@@ -82,7 +88,16 @@ impl Source {
     pub(crate) fn reader(&self) -> &dyn Reader {
         match &self.open {
             Open::Folder(folder) => folder,
+            Open::Bundle(bundle) => &**bundle,
             Open::Door(door) => door,
+        }
+    }
+
+    /// The bundle, where it is one.
+    pub(crate) fn bundle(&self) -> Option<&Bundle> {
+        match &self.open {
+            Open::Bundle(bundle) => Some(bundle),
+            _ => None,
         }
     }
 
@@ -159,7 +174,10 @@ impl Source {
     /// nothing is wrong with it. What cannot be
     /// written is no failure: the key stays unpinned, and the account says so.
     pub(crate) fn pin(&mut self) -> Result<Option<String>, std::io::Error> {
-        if self.trusted != Trusted::FirstSeen && !self.keyring.is_named() {
+        // A file can come from anywhere: its place says nothing about whose key it is.
+        if self.bundle().is_some()
+            || (self.trusted != Trusted::FirstSeen && !self.keyring.is_named())
+        {
             return Ok(None);
         }
         let Ok(verifier) = Verifier::open(self.reader(), &self.trusted) else {
@@ -180,6 +198,20 @@ impl Source {
         let new = self.keyring.remember(&self.name, &key, store.as_deref())?;
         Ok(new.then(|| key.to_string()))
     }
+}
+
+/// Reads and opens a bundle; nothing of it is believed.
+pub(crate) fn read_bundle(file: &Path) -> Result<Bundle, Failure> {
+    let place = file.display().to_string();
+    let bytes = std::fs::read(file).map_err(|error| failure::of_file(file, &error))?;
+    Bundle::open(&place, bytes).map_err(|error| failure::of_bundle(&place, &error))
+}
+
+/// What to believe about a bundle: the named key, or one that was pinned under its ledger's name.
+fn trusted_in(keyring: &Keyring, bundle: &Bundle) -> Trusted {
+    let seen = Verifier::open(bundle, &Trusted::FirstSeen).ok();
+    let seen = seen.and_then(|verifier| verifier.ledger().key.clone());
+    keyring.trusted_of(seen.as_ref())
 }
 
 /// How many streams are looked at for a name that looks like the one asked for.

@@ -83,6 +83,8 @@ impl Environment {
 pub enum Place {
     /// A folder.
     Folder(PathBuf),
+    /// An exported bundle.
+    Bundle(PathBuf),
     /// A reader door on a Unix socket.
     Socket(PathBuf),
     /// A reader door on TCP: `host:port`, and the token to send.
@@ -97,7 +99,7 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Folder(path) => write!(f, "{}", path.display()),
+            Place::Folder(path) | Place::Bundle(path) => write!(f, "{}", path.display()),
             Place::Socket(path) => write!(f, "unix:{}", path.display()),
             Place::Tcp { address, .. } => write!(f, "http://{address}"),
         }
@@ -108,7 +110,9 @@ impl Place {
     /// The flags that name this place again, for commands that are shown to the user.
     pub fn flags(&self) -> String {
         match self {
-            Place::Folder(path) => format!("--store {}", quoted(&path.display().to_string())),
+            Place::Folder(path) | Place::Bundle(path) => {
+                format!("--store {}", quoted(&path.display().to_string()))
+            }
             Place::Socket(path) => format!("--collector {}", quoted(&path.display().to_string())),
             Place::Tcp { address, .. } => format!("--collector http://{address}"),
         }
@@ -150,7 +154,13 @@ pub fn choose(common: &Common, environment: &Environment) -> Result<Chosen, Fail
     };
     let absolute = |folder: PathBuf| std::path::absolute(&folder).unwrap_or(folder);
     if let Some(folder) = &common.store {
-        return Ok(chosen(Place::Folder(absolute(folder.clone())), "--store"));
+        let path = absolute(folder.clone());
+        let place = if path.is_file() {
+            Place::Bundle(path)
+        } else {
+            Place::Folder(path)
+        };
+        return Ok(chosen(place, "--store"));
     }
     if let Some(door) = &common.collector {
         return Ok(chosen(door_of(door, token)?, "--collector"));
