@@ -74,6 +74,7 @@ impl Reading {
             }
             Err(finding) => findings.push(finding),
         }
+        meanwhile.unread = meanwhile.unread.max(verifier.left_out(from, to));
         let last = named
             .iter()
             .filter_map(|(_, stream)| Some(stream.records.last()?.leaf.received_unix_ns));

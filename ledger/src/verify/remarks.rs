@@ -67,6 +67,9 @@ impl Verifier<'_> {
     /// The leaves cannot be read, or do not lead to the signed root.
     pub fn remarks(&mut self, from: u64, to: u64) -> Result<Option<Remarks>, Finding> {
         let to = to.min(self.state.size);
+        if self.reader.is_excerpt() {
+            self.scan();
+        }
         if let Some(scan) = self.scan.as_ref().filter(|scan| scan.scanned >= to) {
             return Ok(Some(scan.remarks.within(from, to)));
         }
@@ -77,6 +80,19 @@ impl Verifier<'_> {
             return Ok(None);
         }
         self.read_remarks(from, to).map(Some)
+    }
+
+    /// How many of the leaves `from..to` are left out of an excerpt, so that nothing is known of them.
+    #[must_use]
+    pub fn left_out(&self, from: u64, to: u64) -> u64 {
+        if !self.reader.is_excerpt() {
+            return 0;
+        }
+        let there = self
+            .reader
+            .control(from, to)
+            .map_or(0, |it| it.len() as u64);
+        to.saturating_sub(from).saturating_sub(there)
     }
 
     /// When the newest leaf that the signed checkpoint covers was written, by the collector's clock: Unix

@@ -120,10 +120,7 @@ fn of_check(bundle: &Bundle, checked: &BundleReport, lines: &mut Vec<Line>) -> E
     lines.push(digests);
     let key = checked.ledger.key.as_ref();
     lines.extend(key.map(|key| Line(NOTE, "key".to_owned(), key.to_string())));
-    let mut evidence = checked.evidence();
-    // Whether a session is over is said in its records: the account's line says it.
-    evidence.closed = evidence.streams;
-    let report = Report::judge(&evidence, None);
+    let report = Report::judge(&checked.evidence(), None);
     for line in &report.lines {
         let word = match line.state {
             PropertyState::Shown => PASS,

@@ -16,6 +16,12 @@ use crate::source::Source;
 pub(super) fn run(context: &Context, args: &Export) -> Result<Exit, Failure> {
     let (query, _) = split_ref(&args.query);
     let mut source = context.source()?;
+    if source.bundle().is_some() && args.format == ExportForm::Bundle {
+        return Err(Failure::Usage {
+            what: format!("{} is a bundle already", source.place()),
+            hint: "copy the file: a bundle is only whole as it is".to_owned(),
+        });
+    }
     let wanted = wanted(&source, query)?;
     let (bytes, exit) = match args.format {
         ExportForm::Json => (written(&wanted)?.into_bytes(), exit_of(&wanted)),

@@ -109,7 +109,7 @@ impl Source {
     /// Wakes up when something is sealed; `None` for a folder, which nobody announces anything of.
     pub(crate) fn tail(&self) -> Result<Option<Tail>, Failure> {
         match &self.open {
-            Open::Folder(_) => Ok(None),
+            Open::Folder(_) | Open::Bundle(_) => Ok(None),
             Open::Door(door) => {
                 let tail = door.tail().map_err(|error| failure::of_read(&error))?;
                 Ok(Some(tail))

@@ -39,7 +39,7 @@ fn code(output: &Output) -> i32 {
 fn every_help_text_is_the_contract() {
     let home = tempfile::tempdir().unwrap();
     for command in [
-        "", "show", "log", "diff", "why", "replay", "verify", "log-line",
+        "", "show", "log", "diff", "why", "replay", "verify", "export", "log-line",
     ] {
         let mut call = recount(home.path());
         if !command.is_empty() {

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on should stop with a message"
 )]
 
+mod bundles;
 mod cli;
 mod keys;
 mod screens;
