@@ -17,7 +17,7 @@ use crate::failure::{self, Failure};
 
 /// What gives the bytes.
 enum Open {
-    Folder(Folder),
+    Folder(Box<Folder>),
     Bundle(Box<Bundle>),
     Door(Door),
 }
@@ -48,7 +48,7 @@ impl Source {
         let keyring = Keyring::read(environment, common.key.as_deref())?;
         let open = match &chosen.place {
             Place::Folder(folder) => match Folder::open(folder) {
-                Ok(folder) => Open::Folder(folder),
+                Ok(folder) => Open::Folder(Box::new(folder)),
                 Err(locked @ StoreError::Locked { .. }) => {
                     // A collector is writing there: its door shows the same bytes.
                     let socket = door_of(folder, environment)
@@ -87,7 +87,7 @@ impl Source {
     /// What gives the bytes; none of them is believed before it is verified.
     pub(crate) fn reader(&self) -> &dyn Reader {
         match &self.open {
-            Open::Folder(folder) => folder,
+            Open::Folder(folder) => &**folder,
             Open::Bundle(bundle) => &**bundle,
             Open::Door(door) => door,
         }
