@@ -87,14 +87,10 @@ impl Writer {
         loop {
             let work = self.queue.take(TICK);
             self.look_at_disk()?;
-            let now_ns = (self.clock)();
-            let due = self
-                .book
-                .due(now_ns.saturating_sub(self.head_after_ns), HEADS_AT_ONCE);
             let outcome = match work {
-                Work::Batches(batches) => self.batches(batches, &due),
+                Work::Batches(batches) => self.batches(batches),
                 Work::Task(task) => self.task(task),
-                Work::Tick => self.batches(Vec::new(), &due),
+                Work::Tick => self.batches(Vec::new()),
                 Work::Close => return self.close(),
             };
             outcome?;
@@ -147,8 +143,8 @@ impl Writer {
         }
     }
 
-    /// Commits batches together and answers each. `Err` only after the ledger was stopped.
-    fn batches(&mut self, batches: Vec<Queued>, due: &[i64]) -> Result<(), Fatal> {
+    /// Commits batches and heads that are due together and answers each. `Err` only after the ledger was stopped.
+    fn batches(&mut self, batches: Vec<Queued>) -> Result<(), Fatal> {
         let batches = self.admit(batches)?;
         let now_ns = (self.clock)();
         let (leaves, commit) = (self.book.control.size(), self.book.commit);
@@ -156,6 +152,10 @@ impl Writer {
         if stage == DiskStage::Full {
             return Ok(());
         }
+        // Whoever asks what is due has to write it: nothing else is told again.
+        let due = self
+            .book
+            .due(now_ns.saturating_sub(self.head_after_ns), HEADS_AT_ONCE);
         let said = self
             .watch
             .due(now_ns, leaves, commit, self.book.records(), stage);
@@ -172,7 +172,7 @@ impl Writer {
                 receipts.push(book.write(connection, batch)?);
             }
             for n in due {
-                book.write_head(connection, *n)?;
+                book.write_head(connection, n)?;
             }
             book.write_gaps(connection, now_ns)?;
             for body in said {

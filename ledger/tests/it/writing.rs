@@ -214,6 +214,16 @@ fn a_stream_gets_a_head_when_it_has_waited_long_enough() {
 }
 
 #[test]
+fn a_head_that_is_due_when_the_ledger_closes_is_written_all_the_same() {
+    let place = Place::new();
+    let ledger = place.open();
+    append(&ledger, vec![part("a", 0, 4)]);
+    place.clock.advance(Duration::from_secs(60));
+    ledger.close().unwrap();
+    assert_eq!(place.read().status().unwrap().uncovered, 0);
+}
+
+#[test]
 fn a_session_end_closes_and_what_comes_later_is_late() {
     let place = Place::new();
     let ledger = place.open();
