@@ -27,6 +27,8 @@ mod epochs;
 #[cfg(feature = "store")]
 mod erasing;
 #[cfg(feature = "store")]
+mod faults;
+#[cfg(feature = "store")]
 mod golden;
 #[cfg(feature = "store")]
 mod leaves;

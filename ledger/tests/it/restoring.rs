@@ -83,7 +83,7 @@ fn a_restored_ledger_goes_on_under_a_new_name_and_the_old_one_stays_readable_bes
     assert_eq!(linked, (old.ledger, done.continues.claimed));
 
     // The old one: what it holds is readable, and it says itself that something is missing.
-    assert_eq!(previous(&place.dir()), [done.previous.clone()]);
+    assert_eq!(previous(&place.dir()), std::slice::from_ref(&done.previous));
     let older = Folder::open(&done.previous).unwrap();
     assert_eq!(
         older.find(&Find::Session("a".into())).unwrap()[0].records,
