@@ -79,7 +79,9 @@ impl Places {
 /// The soft and the hard limit of open files in `/proc/self/limits`. The system call that asks for them is one that a
 /// hardened unit forbids, and its wrapper counts on an answer.
 fn open_files(limits: &str) -> Option<(u64, u64)> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
     let mut numbers = line.split_whitespace();
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }

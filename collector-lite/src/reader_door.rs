@@ -13,7 +13,7 @@ mod views;
 
 use std::sync::Arc;
 
-use ::http::{HeaderName, HeaderValue, StatusCode, header};
+use ::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -21,7 +21,12 @@ use axum::response::Response;
 use axum::routing::get;
 use ledger::store::{Folder, Ledger};
 
+use tokio::sync::Semaphore;
+
 use crate::agent_door::door::AgentDoor;
+
+/// Readers that may follow live at once.
+const TAILS: usize = 64;
 
 /// What every answer is made from.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub(crate) struct ReaderDoor {
     ledger: Arc<Ledger>,
     folder: Arc<Folder>,
     agent: Arc<AgentDoor>,
+    /// One for each reader that may follow live.
+    tails: Arc<Semaphore>,
     /// Needed over TCP; a socket is guarded by its permissions.
     token: Option<String>,
 }
@@ -45,6 +52,7 @@ impl ReaderDoor {
             ledger,
             folder: Arc::new(folder),
             agent,
+            tails: Arc::new(Semaphore::new(TAILS)),
             token,
         }
     }
@@ -73,8 +81,22 @@ pub(crate) fn router(door: ReaderDoor) -> Router {
         .route("/v1/tail", get(tail::tail))
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(health::metrics))
+        .fallback(nothing_there)
+        .method_not_allowed_fallback(only_get)
         .layer(from_fn_with_state(Arc::clone(&door), guard))
         .with_state(door)
+}
+
+async fn nothing_there(uri: Uri) -> Response {
+    answer::not_found(&format!(
+        "{}; docs/collector.md lists what there is",
+        uri.path()
+    ))
+}
+
+async fn only_get() -> Response {
+    let what = "nothing can be changed through this door: it takes GET only";
+    answer::problem(StatusCode::METHOD_NOT_ALLOWED, what)
 }
 
 /// Asks for the token where there is one, and names the store in every answer.

@@ -120,6 +120,29 @@ pub struct LentRecord<'a> {
     pub body: LentBody<'a>,
 }
 
+impl LentRecord<'_> {
+    /// The record as one's own. What cannot be an envelope becomes bytes that no reader takes for one.
+    #[must_use]
+    pub fn to_stored(&self) -> StoredRecord {
+        let body = match &self.body {
+            LentBody::Whole { salt, envelope } => Some(StoredBody {
+                salt: **salt,
+                envelope: envelope.encode(),
+            }),
+            LentBody::Erased => None,
+            LentBody::Damaged(_) => Some(StoredBody {
+                salt: [0; 32],
+                envelope: Vec::new(),
+            }),
+        };
+        StoredRecord {
+            index: self.index,
+            leaf: *self.leaf,
+            body,
+        }
+    }
+}
+
 /// Salt and envelope of a record, lent for the length of a call.
 #[derive(Debug, Clone, Copy)]
 pub enum LentBody<'a> {

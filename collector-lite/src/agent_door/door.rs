@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use ledger::reader::StreamHint;
-use ledger::store::{AppendError, Batch, Fatal, Ledger, Receipt};
+use ledger::store::{AppendError, Batch, Fatal, Ledger, Receipt, StreamReceipt};
 use tokio::sync::{broadcast, oneshot};
 
 use super::answer::Partial;
@@ -21,8 +21,9 @@ use crate::intake::{Door, Export, Intake, Sent, refused_payload};
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Commits that a live reader may be behind before it misses some.
-const FOLLOWED: usize = 1024;
+/// Commits that a live reader may be behind before it misses some, and streams of one commit that it is told of.
+const FOLLOWED: usize = 256;
+const FOLLOWED_STREAMS: usize = 1024;
 
 /// A body is taken to have at most this many bytes until it shows otherwise, whatever it announces.
 const USUAL: usize = 1 << 20;
@@ -50,6 +51,24 @@ pub(crate) fn add(counter: &AtomicU64, count: u64) {
     counter.fetch_add(count, Ordering::Relaxed);
 }
 
+/// What those who follow live are told of one commit. The slowest of them decides how long it is held.
+#[derive(Debug)]
+pub(crate) struct Followed {
+    pub(crate) streams: Vec<StreamReceipt>,
+    /// Streams that got records, too, and are not named.
+    pub(crate) unsaid: usize,
+}
+
+impl Followed {
+    fn of(receipt: &Receipt) -> Self {
+        let named = receipt.streams.iter().take(FOLLOWED_STREAMS);
+        Self {
+            streams: named.cloned().collect(),
+            unsaid: receipt.streams.len().saturating_sub(FOLLOWED_STREAMS),
+        }
+    }
+}
+
 /// The agent door without its protocols.
 #[derive(Debug)]
 pub(crate) struct AgentDoor {
@@ -60,7 +79,7 @@ pub(crate) struct AgentDoor {
     rooms: Rooms,
     refused: RefusedLimit,
     /// What was committed, for those who follow it live.
-    committed: broadcast::Sender<Arc<Receipt>>,
+    committed: broadcast::Sender<Arc<Followed>>,
 }
 
 impl AgentDoor {
@@ -146,8 +165,8 @@ impl AgentDoor {
         self.ledger.close()
     }
 
-    /// Receipts of everything committed from now on.
-    pub(crate) fn follow(&self) -> broadcast::Receiver<Arc<Receipt>> {
+    /// Everything committed from now on.
+    pub(crate) fn follow(&self) -> broadcast::Receiver<Arc<Followed>> {
         self.committed.subscribe()
     }
 
@@ -169,7 +188,7 @@ impl AgentDoor {
                 add(&self.counters.duplicates, receipt.duplicates);
                 add(&self.counters.rejected_records, partial.rejected);
                 if self.committed.receiver_count() > 0 {
-                    let _ = self.committed.send(Arc::new(receipt.clone()));
+                    let _ = self.committed.send(Arc::new(Followed::of(receipt)));
                 }
             }
             Err(refusal) => {

@@ -2,14 +2,31 @@
 
 use std::sync::Arc;
 
+use ::http::request::Parts;
 use ::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{FromRequestParts, Query};
 use axum::response::{IntoResponse, Response};
 use ledger::door::wire::ErrorAnswer;
 use ledger::reader::ReadError;
 use ledger::store::Folder;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::ReaderDoor;
+
+/// The query of a request. What does not fit is told as JSON, as everything else is.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(asked)) => Ok(Self(asked)),
+            Err(error) => Err(bad_request(&error.body_text())),
+        }
+    }
+}
 
 /// Runs one read where it may block.
 pub(super) async fn read<T: Send + 'static>(

@@ -2,23 +2,26 @@
 
 use std::collections::HashMap;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use ledger::door::wire::{ControlAnswer, HintAnswer, RecordAnswer, StateAnswer, read_find};
 use ledger::leaf::StreamId;
 use ledger::note::Note;
-use ledger::reader::{Find, Log, ReadError, Reader};
+use ledger::reader::{Find, Log, ReadError, Reader, StoredRecord};
 use ledger::store::Folder;
 use serde::Deserialize;
 
 use super::Door;
-use super::answer::{bad_request, bytes, json, not_found, part, read};
+use super::answer::{Asked, bad_request, bytes, json, not_found, part, read};
 
 /// Leaves in one answer.
 const CONTROL_PART: u64 = 4096;
 
 /// Records in one answer.
 const RECORD_PART: u64 = 512;
+
+/// Bytes after which an answer takes no more records.
+const RECORD_BYTES: usize = 16 << 20;
 
 /// `from..to`; without an end, to the end of what is stored.
 #[derive(Debug, Deserialize)]
@@ -77,7 +80,7 @@ pub(super) async fn witnessed(State(door): Door) -> Response {
     }
 }
 
-pub(super) async fn control(State(door): Door, Query(range): Query<Range>) -> Response {
+pub(super) async fn control(State(door): Door, Asked(range): Asked<Range>) -> Response {
     let found = read(&door, move |folder| {
         let (from, to, next) = range.part(folder.state()?.size, CONTROL_PART);
         Ok((folder.control(from, to)?, next))
@@ -99,7 +102,7 @@ pub(super) struct TilePlace {
     n: u64,
 }
 
-pub(super) async fn tile(State(door): Door, Query(place): Query<TilePlace>) -> Response {
+pub(super) async fn tile(State(door): Door, Asked(place): Asked<TilePlace>) -> Response {
     let log = match place.stream.as_deref().map(str::parse::<StreamId>) {
         None => Log::Ledger,
         Some(Ok(stream)) => Log::Stream(stream),
@@ -114,7 +117,7 @@ pub(super) async fn tile(State(door): Door, Query(place): Query<TilePlace>) -> R
 
 pub(super) async fn streams(
     State(door): Door,
-    Query(query): Query<HashMap<String, String>>,
+    Asked(query): Asked<HashMap<String, String>>,
 ) -> Response {
     let Some(wanted) = read_find(&|name| query.get(name).cloned()) else {
         return bad_request(
@@ -144,7 +147,7 @@ pub(super) async fn stream(State(door): Door, Path(id): Path<String>) -> Respons
 pub(super) async fn records(
     State(door): Door,
     Path(id): Path<String>,
-    Query(range): Query<Range>,
+    Asked(range): Asked<Range>,
 ) -> Response {
     let stream: StreamId = match id.parse() {
         Ok(stream) => stream,
@@ -157,7 +160,7 @@ pub(super) async fn records(
             .first()
             .map_or(0, |hint| hint.records);
         let (from, to, _) = range.part(u64::MAX, RECORD_PART);
-        let records = folder.records(&stream, from, to)?;
+        let (records, to) = some_records(folder, &stream, from, to)?;
         let more = to < range.to.unwrap_or(u64::MAX) && (!records.is_empty() || to < known);
         Ok((records, more.then_some(to)))
     });
@@ -168,4 +171,26 @@ pub(super) async fn records(
         ),
         Err(response) => response,
     }
+}
+
+/// Records from `from` on, as many as one answer holds, and where the rest begins. One of them may be as large as the
+/// largest export.
+pub(super) fn some_records(
+    reader: &dyn Reader,
+    stream: &StreamId,
+    from: u64,
+    to: u64,
+) -> Result<(Vec<StoredRecord>, u64), ReadError> {
+    let (mut records, mut size) = (Vec::new(), 0);
+    let mut full = None;
+    reader.scan(stream, from, to, &mut |record| {
+        if size >= RECORD_BYTES {
+            full.get_or_insert(record.index);
+            return;
+        }
+        let stored = record.to_stored();
+        size += stored.body.as_ref().map_or(0, |body| body.envelope.len());
+        records.push(stored);
+    })?;
+    Ok((records, full.unwrap_or(to)))
 }

@@ -1,21 +1,26 @@
 //! Live tail: every record as it is sealed, as server-sent events.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use ::http::StatusCode;
+use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use ledger::door::wire::{HintAnswer, RecordAnswer};
+use ledger::leaf::StreamId;
 use ledger::reader::{Find, Reader, StreamHint};
-use ledger::store::Receipt;
 use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::answer::read;
-use super::{Door, ReaderDoor};
+use super::answer::{Asked, problem, read};
+use super::evidence::some_records;
+use super::{Door, ReaderDoor, TAILS};
+use crate::agent_door::door::Followed;
 
 /// What is followed; without either, everything.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,33 +49,52 @@ struct Sealed<'a> {
     record: RecordAnswer,
 }
 
+/// What one reader follows. It holds the events of one step at a time: a reader that stops reading is not read for.
 struct Tail {
     door: Arc<ReaderDoor>,
     filter: Filter,
-    receipts: Receiver<Arc<Receipt>>,
-    ready: std::collections::VecDeque<Event>,
+    sealed: Receiver<Arc<Followed>>,
+    /// Where the records lie that are still to be told.
+    due: VecDeque<Due>,
+    ready: VecDeque<Event>,
+    _place: OwnedSemaphorePermit,
 }
 
-pub(super) async fn tail(State(door): Door, Query(filter): Query<Filter>) -> Response {
-    let receipts = door.agent.follow();
+#[derive(Clone, Copy)]
+struct Due {
+    stream: StreamId,
+    from: u64,
+    to: u64,
+}
+
+pub(super) async fn tail(State(door): Door, Asked(filter): Asked<Filter>) -> Response {
+    let Ok(place) = Arc::clone(&door.tails).try_acquire_owned() else {
+        let what = format!("{TAILS} readers follow already");
+        return problem(StatusCode::SERVICE_UNAVAILABLE, &what);
+    };
+    let sealed = door.agent.follow();
     let tail = Tail {
         door,
         filter,
-        receipts,
+        sealed,
+        due: [].into(),
         ready: [].into(),
+        _place: place,
     };
     let events = stream::unfold(tail, |mut tail| async move {
         loop {
             if let Some(event) = tail.ready.pop_front() {
                 return Some((Ok::<_, Infallible>(event), tail));
             }
-            match tail.receipts.recv().await {
-                Ok(receipt) => tail.fetch(&receipt).await,
+            if let Some(due) = tail.due.pop_front() {
+                tail.fetch(due).await;
+                continue;
+            }
+            match tail.sealed.recv().await {
+                Ok(followed) => tail.take_up(&followed),
                 // What this reader missed is told, and can be read from the streams themselves.
                 Err(RecvError::Lagged(missed)) => {
-                    let data = serde_json::json!({ "missed_exports": missed }).to_string();
-                    tail.ready
-                        .push_back(Event::default().event("lagged").data(data));
+                    tail.say("lagged", &serde_json::json!({ "missed_exports": missed }));
                 }
                 Err(RecvError::Closed) => return None,
             }
@@ -82,30 +106,58 @@ pub(super) async fn tail(State(door): Door, Query(filter): Query<Filter>) -> Res
 }
 
 impl Tail {
-    async fn fetch(&mut self, receipt: &Receipt) {
-        for place in &receipt.streams {
-            let (stream, first, count) = (place.stream, place.first, place.count);
-            let filter = self.filter.clone();
-            let found = read(&self.door, move |folder| {
-                let hint = folder.find(&Find::Stream(stream))?.into_iter().next();
-                match hint.filter(|hint| filter.admits(hint)) {
-                    None => Ok(None),
-                    Some(hint) => Ok(Some((folder.records(&stream, first, first + count)?, hint))),
+    fn take_up(&mut self, followed: &Followed) {
+        self.due.extend(followed.streams.iter().map(|place| Due {
+            stream: place.stream,
+            from: place.first,
+            to: place.first.saturating_add(place.count),
+        }));
+        if followed.unsaid > 0 {
+            self.say(
+                "lagged",
+                &serde_json::json!({ "missed_streams": followed.unsaid }),
+            );
+        }
+    }
+
+    fn say(&mut self, event: &str, data: &serde_json::Value) {
+        let event = Event::default().event(event).data(data.to_string());
+        self.ready.push_back(event);
+    }
+
+    /// Reads as many of the records as one answer may hold.
+    async fn fetch(&mut self, due: Due) {
+        let filter = self.filter.clone();
+        let found = read(&self.door, move |folder| {
+            let hint = folder.find(&Find::Stream(due.stream))?.into_iter().next();
+            match hint.filter(|hint| filter.admits(hint)) {
+                None => Ok(None),
+                Some(hint) => {
+                    let part = some_records(folder, &due.stream, due.from, due.to)?;
+                    Ok(Some((part, hint)))
                 }
-            });
-            let Ok(Some((records, hint))) = found.await else {
-                continue;
+            }
+        });
+        let ((records, next), hint) = match found.await {
+            Ok(Some(found)) => found,
+            Ok(None) => return,
+            Err(_) => {
+                let missed = serde_json::json!({ "stream": due.stream.to_string(), "from": due.from, "to": due.to });
+                return self.say("lagged", &missed);
+            }
+        };
+        if next < due.to && !records.is_empty() {
+            self.due.push_front(Due { from: next, ..due });
+        }
+        let hint = HintAnswer::from(&hint);
+        for record in &records {
+            let sealed = Sealed {
+                stream: hint.stream.clone(),
+                label: &hint.label,
+                record: record.into(),
             };
-            let hint = HintAnswer::from(&hint);
-            for record in &records {
-                let sealed = Sealed {
-                    stream: hint.stream.clone(),
-                    label: &hint.label,
-                    record: record.into(),
-                };
-                if let Ok(event) = Event::default().event("record").json_data(&sealed) {
-                    self.ready.push_back(event);
-                }
+            if let Ok(event) = Event::default().event("record").json_data(&sealed) {
+                self.ready.push_back(event);
             }
         }
     }

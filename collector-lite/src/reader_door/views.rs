@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ::http::StatusCode;
 use account::model::Account;
 use account::{AccountError, Options};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use ledger::door::wire::{ControlAnswer, HintAnswer, RecordAnswer};
 use ledger::leaf::{ControlBody, ControlLeaf, Private, RequestBinding};
@@ -17,12 +17,16 @@ use serde::{Deserialize, Serialize};
 use vocabulary::record::CheckedBy;
 
 use super::Door;
-use super::answer::{bad_request, failed, json, not_found, problem, read};
+use super::answer::{Asked, bad_request, failed, json, not_found, problem, read};
+use super::evidence::some_records;
 
 /// Sessions in one answer, unless asked otherwise.
 const SESSIONS: usize = 100;
 
-/// Records in one answer, unless asked otherwise.
+/// Most sessions in one answer.
+const MOST_SESSIONS: usize = 1000;
+
+/// Records of each stream in one answer; the others are under `/v1/streams/{id}/records`.
 const RECORDS: u64 = 1000;
 
 #[derive(Debug, Deserialize)]
@@ -43,8 +47,8 @@ struct SessionView {
 }
 
 /// The sessions that received a record last, newest first.
-pub(super) async fn sessions(State(door): Door, Query(limit): Query<Limit>) -> Response {
-    let limit = limit.limit.unwrap_or(SESSIONS);
+pub(super) async fn sessions(State(door): Door, Asked(limit): Asked<Limit>) -> Response {
+    let limit = limit.limit.unwrap_or(SESSIONS).min(MOST_SESSIONS);
     match read(&door, move |folder| folder.find(&Find::Recent(limit))).await {
         Ok(hints) => {
             json(&serde_json::json!({ "checked_by": "nobody", "sessions": grouped(hints) }))
@@ -96,13 +100,13 @@ pub(super) struct Most {
 pub(super) async fn session_records(
     State(door): Door,
     Path(session): Path<String>,
-    Query(most): Query<Most>,
+    Asked(most): Asked<Most>,
 ) -> Response {
-    let most = most.most.unwrap_or(RECORDS);
+    let most = most.most.unwrap_or(RECORDS).min(RECORDS);
     let found = read(&door, move |folder| {
         let mut streams = Vec::new();
         for hint in folder.find(&Find::Session(session))? {
-            let records = folder.records(&hint.stream, 0, most)?;
+            let (records, _) = some_records(folder, &hint.stream, 0, most)?;
             let records: Vec<_> = records.iter().map(RecordAnswer::from).collect();
             streams
                 .push(serde_json::json!({ "stream": HintAnswer::from(&hint), "records": records }));

@@ -48,9 +48,13 @@ async fn add_checkpoint(
     let say = |status: StatusCode, what: &dyn std::fmt::Display| {
         (status, format!("{what}\n")).into_response()
     };
-    let body = match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_BODY)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(error)) => return say(StatusCode::PAYLOAD_TOO_LARGE, &error),
+    // Who is still writing when the connection closes sees a broken connection instead of the answer.
+    let body = match tokio::time::timeout(PATIENCE, to_bytes(body, 4 * MAX_BODY)).await {
+        Ok(Ok(body)) if body.len() <= MAX_BODY => body,
+        Ok(_) => {
+            let what = format!("a request has at most {MAX_BODY} bytes");
+            return say(StatusCode::PAYLOAD_TOO_LARGE, &what);
+        }
         Err(_) => return say(StatusCode::REQUEST_TIMEOUT, &"the body took too long"),
     };
     let request = match Request::parse(&body) {

@@ -100,12 +100,21 @@ pub(crate) fn records(store: &Path) -> Vec<StoredRecord> {
 
 /// The most memory that a process had resident, in kB.
 pub(crate) fn peak_kb(pid: u32) -> u64 {
+    status_kb(pid, "VmHWM:")
+}
+
+/// The memory that a process has resident, in kB.
+pub(crate) fn resident_kb(pid: u32) -> u64 {
+    status_kb(pid, "VmRSS:")
+}
+
+fn status_kb(pid: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let peak = status
+    let value = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .find_map(|line| line.strip_prefix(field))
         .unwrap();
-    peak.trim().trim_end_matches(" kB").parse().unwrap()
+    value.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// An answer over HTTP.

@@ -15,6 +15,7 @@ mod crowding;
 mod erasing;
 mod error_table;
 mod exact;
+mod following;
 mod grpc;
 mod help;
 mod reading;

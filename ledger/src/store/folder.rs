@@ -19,8 +19,7 @@ use crate::checkpoint::Checkpoint;
 use crate::leaf::StreamId;
 use crate::note::Note;
 use crate::reader::{
-    Find, LentBody, LentRecord, Log, ReadError, Reader, State, StoredBody, StoredControl,
-    StoredRecord, StreamHint,
+    Find, LentRecord, Log, ReadError, Reader, State, StoredControl, StoredRecord, StreamHint,
 };
 use crate::tile;
 use crate::verify::Finding;
@@ -406,23 +405,7 @@ impl Reader for Folder {
     ) -> Result<Vec<StoredRecord>, ReadError> {
         let mut records = Vec::new();
         self.scan(stream, from, to, &mut |record| {
-            let body = match record.body {
-                LentBody::Whole { salt, envelope } => Some(StoredBody {
-                    salt: *salt,
-                    envelope: envelope.encode(),
-                }),
-                LentBody::Erased => None,
-                // Bytes that no reader takes for an envelope.
-                LentBody::Damaged(_) => Some(StoredBody {
-                    salt: [0; 32],
-                    envelope: Vec::new(),
-                }),
-            };
-            records.push(StoredRecord {
-                index: record.index,
-                leaf: *record.leaf,
-                body,
-            });
+            records.push(record.to_stored())
         })?;
         Ok(records)
     }
