@@ -5,9 +5,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use unicode_width::UnicodeWidthChar as _;
 
 /// How many characters of one line are shown at most; the rest is counted.
 pub const LINE: usize = 4_096;
+
+/// So many marks in a row are drawn on one character at most; the rest is counted.
+pub const MARKS: usize = 8;
 
 /// Text that is safe to show: made by [`escape`] and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -42,13 +46,25 @@ impl AsRef<str> for Shown {
 /// Text of several lines: line feeds stay, tabs become spaces, everything else that hides or moves is named.
 #[must_use]
 pub fn escape(text: &str) -> Shown {
-    if text.len() <= LINE && text.chars().all(|c| c == '\n' || !is_hidden(c)) {
+    let plain = |c: char| c == '\n' || (!is_hidden(c) && !is_mark(c));
+    if text.len() <= LINE && text.chars().all(plain) {
         return Shown(text.to_owned());
     }
     let mut out = String::with_capacity(text.len() + 16);
     let mut column = 0;
     let mut cut = 0_usize;
+    let (mut marks, mut heaped) = (0, 0_usize);
     for c in text.chars() {
+        if is_mark(c) {
+            marks += 1;
+            if marks > MARKS {
+                heaped += 1;
+                continue;
+            }
+        } else {
+            marks = 0;
+            note_heap(&mut out, &mut heaped);
+        }
         if c == '\n' {
             note_cut(&mut out, &mut cut);
             out.push('\n');
@@ -59,6 +75,7 @@ pub fn escape(text: &str) -> Shown {
             column += put(&mut out, c, column);
         }
     }
+    note_heap(&mut out, &mut heaped);
     note_cut(&mut out, &mut cut);
     Shown(out)
 }
@@ -135,6 +152,18 @@ fn put(out: &mut String, c: char, column: usize) -> usize {
     }
 }
 
+fn note_heap(out: &mut String, heaped: &mut usize) {
+    if *heaped > 0 {
+        out.push_str(&format!("<{heaped} more marks>"));
+        *heaped = 0;
+    }
+}
+
+/// Whether a character is drawn on the one before it. Heaps of these reach into the lines around.
+fn is_mark(c: char) -> bool {
+    c >= '\u{300}' && !is_hidden(c) && c.width() == Some(0)
+}
+
 fn note_cut(out: &mut String, cut: &mut usize) {
     if *cut > 0 {
         out.push_str(&format!("<{cut} more characters>"));
@@ -190,6 +219,17 @@ mod tests {
         assert_eq!(escape("é 漢字 🙂\nx").as_str(), "é 漢字 🙂\nx");
         assert_eq!(escape("a\tb").as_str(), "a   b");
         assert_eq!(line("a\nb").as_str(), "a␊b");
+    }
+
+    #[test]
+    fn a_heap_of_marks_is_counted_and_a_few_stay() {
+        let heap = format!("a{}b", "\u{301}".repeat(100));
+        let shown = escape(&heap);
+        assert_eq!(
+            shown.as_str(),
+            format!("a{}<92 more marks>b", "\u{301}".repeat(8))
+        );
+        assert_eq!(escape("e\u{301}").as_str(), "e\u{301}");
     }
 
     #[test]

@@ -62,7 +62,8 @@ fn steps(account: &Account) -> String {
         let at = row
             .at
             .map_or_else(|| "unknown".to_owned(), |at| at.to_string());
-        let (kind, mark) = (rows::kind(account, row.item), rows::mark(account, row).word);
+        let kind = shown(rows::kind(account, row.item));
+        let mark = rows::mark(account, row).word;
         let _ = writeln!(
             text,
             "{shown_by:<9} {at:<27} {kind:<7} {mark:<7} {}",

@@ -105,7 +105,7 @@ fn row(account: &Account, index: &Rows, wanted: RecordRef) -> String {
     let _ = writeln!(
         text,
         "record     {wanted} {} {mark} {}",
-        rows::kind(account, row.item),
+        shown(rows::kind(account, row.item)),
         shown(&rows::what(account, row.item))
     );
     if let Item::Action(n) = row.item {

@@ -291,12 +291,14 @@ fn line(model: &Model, opened: &Opened, row: &Row, here: bool, refs: usize) -> L
     } else {
         " "
     };
+    // A sender may call its kinds what it likes; the columns stay where they are.
+    let kind = Line::of(Token::Plain, rows::kind(account, row.item)).cut(KIND - 1, model.look);
     Line::of(Token::Plain, if here { ">" } else { sign })
         .put(Token::Dim, short(row.shown_by.as_ref()))
         .column(refs + 2, 1)
         .put(Token::Dim, time(model, opened, row))
         .column(refs + 2 + TIME, 1)
-        .put(Token::Plain, rows::kind(account, row.item))
+        .join(kind)
         .column(refs + 2 + TIME + KIND, 1)
         .put(mark.token, mark.word)
         .column(refs + 2 + TIME + KIND + MARK, 1)

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::store::{Store, flip, store};
+use crate::store::{Store, flip, hostile_store, store};
 
 fn recount(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_recount"));
@@ -446,6 +446,62 @@ fn json_holds_nothing_that_a_terminal_would_act_on() {
     }
     let text = out(&ask(&store, &["show", "47892", "-o", "json"]));
     assert!(text.contains("\\u001b[31m\\u202eemail"));
+}
+
+#[test]
+fn nothing_that_a_sender_names_reaches_the_terminal_raw() {
+    let store = hostile_store();
+    let acts = |c: char| {
+        (c.is_control() && c != '\n')
+            || ('\u{200b}'..='\u{200f}').contains(&c)
+            || ('\u{202a}'..='\u{202e}').contains(&c)
+            || ('\u{2066}'..='\u{2069}').contains(&c)
+    };
+    for command in [
+        "show 666",
+        "show 666 -o md",
+        "show 666 -o json",
+        "show 666 --at 8",
+        "log 666",
+        "log 666 -o csv",
+        "log 666 -o json",
+        "log",
+        "log -o csv",
+        "diff 666",
+        "diff 666 --stat",
+        "diff 666 -o json",
+        "diff 666 nothing",
+        "why 666",
+        "why 666#6",
+        "why 666#5",
+        "why 666 -o json",
+        "replay 666",
+        "replay 666 --at 8",
+        "replay 666 -o json",
+        "verify 666",
+    ] {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let output = ask(&store, &arguments);
+        let said = out(&output) + &err(&output);
+        assert!(
+            !said.is_empty() && !said.contains(acts),
+            "{command}: {said:?}"
+        );
+    }
+    // What a sender names cannot look like a line of our own either.
+    let text = out(&ask(&store, &["show", "666"]));
+    let known = [
+        "request", "session", "asked", "result", "read", "changed", "scope", "problem", "why",
+        "who", "record", "unknown", "store",
+    ];
+    for line in text.lines() {
+        let first = line.split(' ').next().unwrap_or_default();
+        assert!(known.contains(&first), "{line:?}");
+    }
+    // And when the query itself is hostile.
+    let odd = ask(&store, &["show", "no\u{1b}[2J\u{202e}such"]);
+    assert_eq!(code(&odd), 1);
+    assert!(!err(&odd).contains(acts), "{:?}", err(&odd));
 }
 
 #[test]

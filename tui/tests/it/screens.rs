@@ -225,6 +225,53 @@ fn an_account_with_nothing_in_it_is_said_to_be_so() {
 }
 
 #[test]
+fn hostile_names_shift_no_column_of_the_timeline() {
+    let hostile = [
+        "http\u{1b}]0;owned\u{7}",
+        "\u{202e}evil",
+        "a\u{301}\u{301}\u{301}",
+        "漢字漢字漢字",
+        "👩\u{200d}👩\u{200d}👧",
+        "\u{9b}31m",
+        "line\nfeed",
+    ];
+    let account = changed(|account| {
+        for (action, name) in account
+            .actions
+            .items_mut()
+            .iter_mut()
+            .zip(hostile.iter().cycle())
+        {
+            action.kind = vocabulary::action::Kind::read(name);
+            action.operation = Some((*name).to_owned());
+            action.target.resource = Some(format!("file:{name}/{name}"));
+        }
+    });
+    for (columns, rows) in [(80, 24), (160, 45), (60, 20)] {
+        let mut model = showing(account.clone(), columns, rows);
+        press(&mut model, "2");
+        let buf = drawn(&model);
+        let cell = |x: u16, y: u16| buf[(x, y)].symbol();
+        let at = |y: u16, word: &str| {
+            (0..columns).find(|x| {
+                word.chars()
+                    .zip(*x..columns)
+                    .all(|(c, x)| cell(x, y) == c.to_string())
+            })
+        };
+        let heading = (0..rows)
+            .find(|y| at(*y, "STATE").is_some())
+            .expect("a heading");
+        let state = at(heading, "STATE").expect("its column");
+        let list = heading + 1..heading + 8;
+        for y in list.filter(|y| cell(0, *y) != " " || cell(1, *y) == "#") {
+            assert_eq!(cell(state - 1, y), " ", "{columns}: {}", text(&model));
+            assert_ne!(cell(state, y), " ", "{columns}: {}", text(&model));
+        }
+    }
+}
+
+#[test]
 fn hostile_text_is_visible_and_moves_nothing() {
     let account = changed(|account| {
         account.problems.items_mut()[0].what =

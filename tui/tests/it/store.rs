@@ -56,6 +56,15 @@ impl Store {
 /// A ledger with request 47892: a decision, a write with a diff, a denied send, and hostile text in the intent;
 /// and request 500, whose session has not ended.
 pub(crate) fn store() -> Store {
+    made(false)
+}
+
+/// The same, and request 666, in which everything that a sender names is hostile.
+pub(crate) fn hostile_store() -> Store {
+    made(true)
+}
+
+fn made(hostile: bool) -> Store {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("store");
     std::fs::create_dir(temp.path().join("home")).unwrap();
@@ -78,8 +87,62 @@ pub(crate) fn store() -> Store {
     let mut opened = renewal()[..2].to_vec();
     opened[0].1["recount.request.aliases"] = json!(["chat-500"]);
     seal(&ledger, &clock, "s-open-0001", "500", &opened, false);
+    if hostile {
+        seal(&ledger, &clock, "s-odd-00001", "666", &odd(), true);
+    }
     ledger.close().unwrap();
     Store { temp }
+}
+
+/// What a sender can put into every name: titles, clipboards, links, C1, bidirectional controls, line feeds.
+const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}]52;c;eA==\u{7}\u{1b}]8;;x\u{1b}\\\u{9b}31m\u{9d}0;x\u{9c}\u{202e}\u{2066}\u{200b}\r\n\u{7f}";
+
+/// A session in which everything that a sender names is hostile.
+fn odd() -> Vec<(&'static str, Value)> {
+    let text = json!({ "state": "present", "media_type": "text/plain", "inline": HOSTILE });
+    let resource = format!("file:out/{HOSTILE}");
+    vec![
+        (
+            "agent.session.start",
+            json!({ "recount.principal.kind": "person", "recount.principal.display": HOSTILE, "recount.request.aliases": [HOSTILE] }),
+        ),
+        ("agent.intent", json!({ "recount.intent": text })),
+        (
+            "agent.scope",
+            json!({ "recount.scope.version": HOSTILE, "recount.scope.entries": [format!("write file:{HOSTILE}")], "recount.scope.declared_by": HOSTILE }),
+        ),
+        (
+            "agent.authorization",
+            json!({ "recount.authorization.id": "az", "recount.authorization.policy": HOSTILE, "recount.authorization.permissions": [HOSTILE], "recount.authorization.granted_by": HOSTILE }),
+        ),
+        (
+            "agent.decision.log",
+            json!({ "recount.decision.id": "d", "recount.decision.question": HOSTILE, "recount.decision.rationale": HOSTILE, "recount.decision.chosen": [HOSTILE], "recount.discarded": [{ "option": HOSTILE, "reason": HOSTILE }] }),
+        ),
+        ("agent.reasoning", json!({ "recount.content": text })),
+        (
+            "agent.tool.invoke",
+            json!({ "recount.action.id": "a", "recount.action.kind": HOSTILE, "recount.action.access": "write", "recount.action.operation": HOSTILE, "recount.target": resource, "recount.decision.id": "d", "recount.authorization.id": "az" }),
+        ),
+        (
+            "agent.diff",
+            json!({ "recount.diff.id": "f", "recount.action.id": "a", "recount.resource": resource, "recount.before": { "state": "absent" }, "recount.after": text, "recount.effect": "committed" }),
+        ),
+        (
+            "agent.tool.result",
+            json!({ "recount.action.id": "a", "recount.outcome": "failure", "recount.effect": "committed", "recount.result": HOSTILE, "error.type": HOSTILE, "recount.error.message": HOSTILE }),
+        ),
+        (
+            "agent.verdict",
+            json!({ "recount.action.id": "a", "recount.verdict": "deny", "recount.rule": HOSTILE }),
+        ),
+        ("agent.log.line", json!({ "recount.content": text })),
+        (HOSTILE, json!({})),
+        (
+            "agent.session.end",
+            json!({ "recount.session.end_reason": "partial", "recount.session.summary": HOSTILE }),
+        ),
+    ]
 }
 
 fn renewal() -> Vec<(&'static str, Value)> {
