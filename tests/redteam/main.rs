@@ -9,7 +9,9 @@ mod attack;
 mod case;
 mod encoding;
 mod forge;
+mod incidents;
 mod key_holder;
+mod operations;
 mod producers;
 mod proof;
 mod scene;
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let attacks = attacks();
     let mut trials: Vec<_> = attacks.iter().flat_map(|attack| attack.trials()).collect();
+    trials.extend(incidents::trials(attacks));
     trials.extend(proof::trials());
     trials.extend(table::trials(attacks));
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -47,6 +50,7 @@ fn attacks() -> &'static [Attack] {
             key_holder::ATTACKS,
             producers::ATTACKS,
             encoding::ATTACKS,
+            operations::ATTACKS,
         ];
         families.concat()
     })

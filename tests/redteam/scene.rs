@@ -98,15 +98,24 @@ pub(crate) fn rotate(store: &Path, times: u64) -> Result<(), Failed> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     for round in 1..=times {
         let at = u64::try_from((now + Duration::from_secs(1000 * round)).as_nanos())?;
-        let ledger = Ledger::open(store, Options::new(Arc::new(move || at)))?;
+        let mut options = Options::new(Arc::new(move || at));
+        options.disk.reserve = Some(0);
+        let ledger = Ledger::open(store, options)?;
         ledger.close()?;
     }
     Ok(())
 }
 
+/// `recount-collector`. Stores are copied by the dozen here: no room is set aside in them for a full disk.
+pub(crate) fn collector() -> Result<Command, Failed> {
+    let mut command = Collector.command()?;
+    command.env("RECOUNT_DISK_RESERVE_BYTES", "0");
+    Ok(command)
+}
+
 /// `recount-collector serve` on a store, on free ports, without a reader door.
 pub(crate) fn serve_command(store: &Path, more: &[&str]) -> Result<Command, Failed> {
-    let mut command = Collector.command()?;
+    let mut command = collector()?;
     command
         .args(["serve", "--otlp-http", "127.0.0.1:0"])
         .arg("--store")

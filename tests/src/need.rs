@@ -14,18 +14,29 @@ pub enum Need {
     Python,
     /// Another user to become, and a mount namespace of one's own.
     Namespaces,
+    /// Making system calls of a running program fail.
+    Strace,
 }
 
 impl Need {
+    /// Whether a test that cannot run must fail instead of being ignored.
+    #[must_use]
+    pub fn required() -> bool {
+        std::env::var_os(REQUIRE_ALL).is_some_and(|value| value == "1")
+    }
+
     /// Why a test that has this need cannot run here.
-    fn missing(self) -> Option<&'static str> {
+    #[must_use]
+    pub fn missing(self) -> Option<&'static str> {
         let there = match self {
             Self::Python => python().is_file(),
             Self::Namespaces => works(Command::new("unshare").args(["-m", "true"])),
+            Self::Strace => works(Command::new("strace").args(["-o", "/dev/null", "true"])),
         };
         (!there).then_some(match self {
             Self::Python => "needs Python with OpenTelemetry: scripts/install-test-packages",
             Self::Namespaces => "needs root for a mount namespace",
+            Self::Strace => "needs strace, and to be allowed to trace",
         })
     }
 }
@@ -43,7 +54,7 @@ pub fn trial(name: &str, need: Option<Need>, test: fn() -> Result<(), Failed>) -
     let Some(why) = need.and_then(Need::missing) else {
         return Trial::test(name, test);
     };
-    if std::env::var_os(REQUIRE_ALL).is_some_and(|value| value == "1") {
+    if Need::required() {
         return Trial::test(name, move || Err(why.into()));
     }
     Trial::test(format!("{name} ({why})"), test).with_ignored_flag(true)

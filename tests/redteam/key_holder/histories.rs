@@ -3,7 +3,6 @@
 use ledger::leaf::{Cause, ControlBody, Private as _};
 use libtest_mimic::Failed;
 use tests::outcome::Outcome;
-use tests::program::Program::Collector;
 
 use crate::attack::When;
 use crate::case::Case;
@@ -53,7 +52,7 @@ pub(super) fn omit(case: &mut Case) -> Result<(), Failed> {
 pub(super) fn quiet_erasure(case: &mut Case) -> Result<(), Failed> {
     let store = case.store();
     let erase = |approval: bool| -> Result<Outcome, Failed> {
-        let mut command = Collector.command()?;
+        let mut command = scene::collector()?;
         command
             .args([
                 "erase", "47892", "--actor", "m", "--reason", "tidy", "--yes", "--reader", "none",
