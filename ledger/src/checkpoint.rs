@@ -108,8 +108,51 @@ impl Checkpoint {
     }
 }
 
+/// The notes in a file to which checkpoints were appended one after the other: each is a text, an empty line and
+/// signature lines, and an empty line follows. A file with one note gives that note.
+#[must_use]
+pub fn appended(bytes: &[u8]) -> Vec<&[u8]> {
+    const EMPTY: &[u8] = b"\n\n";
+    let mut notes = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let empty = |from: usize| {
+            let behind = rest.get(from..).unwrap_or_default();
+            behind
+                .windows(EMPTY.len())
+                .position(|two| two == EMPTY)
+                .map(|at| from + at)
+        };
+        // The first empty line is in the note, the second behind it.
+        let end = empty(0)
+            .and_then(|text| empty(text + EMPTY.len()))
+            .map(|at| at + 1);
+        let (note, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        notes.push(note);
+        rest = behind.strip_prefix(b"\n").unwrap_or(behind);
+    }
+    notes
+}
+
 /// Decimal without sign or leading zeros.
 pub(crate) fn parse_size(text: &str) -> Option<u64> {
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if plain { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appended_notes_are_found_one_by_one() {
+        let note =
+            |size: u8| format!("a\n{size}\nroot\n\n\u{2014} a x\n\u{2014} b y\n").into_bytes();
+        let (one, two) = (note(1), note(2));
+        let both = [&one[..], b"\n", &two, b"\n"].concat();
+        assert_eq!(appended(&both), [&one[..], &two]);
+        assert_eq!(appended(&one), [&one[..]]);
+        assert!(appended(b"").is_empty());
+        assert_eq!(appended(b"nonsense"), [b"nonsense"]);
+    }
 }

@@ -334,7 +334,7 @@ pub struct Verify {
     /// The whole ledger: every record, index and page
     #[arg(long, conflicts_with = "query")]
     pub all: bool,
-    /// Prove that the ledger still extends this checkpoint
+    /// Prove that the ledger still extends this checkpoint, or each of a file anchor's
     #[arg(long, value_name = "FILE")]
     pub known_checkpoint: Option<PathBuf>,
     /// The form

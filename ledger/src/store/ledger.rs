@@ -113,6 +113,7 @@ pub struct Ledger {
     key: VerifierKey,
     database: Identity,
     hold: Hold,
+    config: Hash,
     stage: Stage,
 }
 
@@ -249,6 +250,7 @@ impl Ledger {
             key,
             database,
             hold,
+            config,
             stage,
         })
     }
@@ -350,6 +352,12 @@ impl Ledger {
     #[must_use]
     pub fn key(&self) -> &VerifierKey {
         &self.key
+    }
+
+    /// SHA-256 of the settings that it was opened with.
+    #[must_use]
+    pub fn config(&self) -> Hash {
+        self.config
     }
 
     /// The folder.

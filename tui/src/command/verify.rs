@@ -351,7 +351,10 @@ fn known(source: &Source, file: &Path, properties: &mut Vec<Property>) -> Result
         hint: "give the file with the lines that recount-collector checkpoint printed".to_owned(),
     })?;
     let mut verifier = source.verifier()?;
-    let findings = verifier.known_checkpoint(&note);
+    let findings: Vec<Finding> = ledger::checkpoint::appended(&note)
+        .into_iter()
+        .flat_map(|note| verifier.known_checkpoint(note))
+        .collect();
     let now = verifier.ledger().checkpoint.map_or_else(
         || "nothing".to_owned(),
         |head| format!("size {}", head.size),
