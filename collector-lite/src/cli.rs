@@ -65,6 +65,9 @@ pub(crate) enum Command {
     Doctor,
     /// Every setting, its value and where it came from
     Config,
+    /// Anchors and witnesses: places outside that hold this ledger's checkpoints
+    #[command(subcommand)]
+    Anchor(AnchorCommand),
     /// Be a witness of other ledgers: cosign their checkpoints, and never two histories of one
     Witness(Witness),
 }
@@ -96,6 +99,9 @@ pub(crate) struct Doors {
     /// Memory for exports that are being received [default: 268435456]
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_in_flight_bytes: Option<String>,
+    /// How many of the configured witnesses must cosign a checkpoint [default: more than half]
+    #[arg(long, value_name = "N")]
+    pub(crate) witness_quorum: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -111,7 +117,7 @@ pub(crate) struct Serve {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// A checkpoint that was kept elsewhere: prove that the ledger still extends it
+    /// Checkpoints that were kept elsewhere, one or a file anchor's: prove that the ledger still extends them
     #[arg(long, value_name = "FILE")]
     pub(crate) known_checkpoint: Option<PathBuf>,
     /// The key that must have signed, as in ledger.pub
@@ -129,6 +135,16 @@ pub(crate) struct Adopt {
     /// Where the collector listens [default: http://127.0.0.1:4318]
     #[arg(long, value_name = "URL")]
     pub(crate) collector: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AnchorCommand {
+    /// What each holds, since when, and what fails
+    Status(Output),
+    /// Ask every one of them now, and wait
+    Now,
+    /// Sign again after a conflict, once it is known which history is the true one; the collector must be stopped
+    Release,
 }
 
 /// Without a subcommand: listen until stopped.
@@ -261,6 +277,7 @@ impl Cli {
                     (settings::EPOCH, doors.epoch.clone()),
                     (settings::MAX_BODY, doors.max_body_bytes.clone()),
                     (settings::MAX_IN_FLIGHT, doors.max_in_flight_bytes.clone()),
+                    (settings::WITNESS_QUORUM, doors.witness_quorum.clone()),
                     (settings::ORIGIN, serve.origin.origin.clone()),
                 ]);
             }

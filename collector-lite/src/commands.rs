@@ -4,6 +4,7 @@
 mod say;
 
 mod adopt;
+mod anchor;
 mod checkpoint;
 mod doctor;
 mod erase;
@@ -48,6 +49,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
             show_config(&raw, &settings);
             Ok(exit::DONE)
         }
+        Command::Anchor(command) => anchor::anchor(&settings, command),
         Command::Status(output) => status::status(&settings, output.output),
         Command::Verify(options) => verify::verify(&settings, options),
         Command::Reindex => maintain::make_index(&settings),
@@ -98,6 +100,15 @@ fn show_config(raw: &Raw, settings: &Settings) {
             key.name,
             format!("{value:?}"),
             given.origin
+        );
+    }
+    for (number, anchor) in settings.anchors.iter().enumerate() {
+        say!(
+            "{:<20} = {:<44} # every {} s, {}",
+            format!("anchor[{number}]"),
+            format!("{:?}", anchor.holder()),
+            anchor.every_s,
+            settings.anchors_origin
         );
     }
 }

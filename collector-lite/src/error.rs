@@ -78,6 +78,9 @@ pub(crate) enum Error {
     /// A witness's folder.
     #[error(transparent)]
     Shelf(#[from] ShelfError),
+    /// What is known of the anchors cannot be used.
+    #[error("anchors: {why}")]
+    Anchors { why: String },
     /// The ledger is not what was written.
     #[error("{what}")]
     NotIntact { what: String },
@@ -116,7 +119,7 @@ impl Error {
                 std::io::ErrorKind::PermissionDenied => exit::NOT_ALLOWED,
                 _ => exit::UNAVAILABLE,
             },
-            Self::Halted { .. } => exit::UNAVAILABLE,
+            Self::Halted { .. } | Self::Anchors { .. } => exit::UNAVAILABLE,
             Self::Usage { .. } => exit::USAGE,
             Self::NoMatch { .. } => exit::NO_MATCH,
             Self::NotIntact { .. } => exit::NOT_INTACT,
@@ -154,6 +157,10 @@ impl Error {
             }
             Self::Shelf(error) => shelf_hint(error),
             Self::Spool { .. } => "name the folder that the agent's SDK spooled to".to_owned(),
+            Self::Anchors { .. } => {
+                "mend or remove anchors.json in the store; without it the anchors are asked anew"
+                    .into()
+            }
             Self::NotIntact { .. } => {
                 "keep the store as it is: copy it before anything else is done to it".to_owned()
             }

@@ -3,6 +3,7 @@
 //! A library with a thin `main`, so that the demo and the tests can start it by re-executing their own binary:
 //! [`run_if_hidden`] at the top of their `main`, [`Hidden`] where they need one.
 
+mod anchor;
 mod cli;
 mod commands;
 mod error;

@@ -24,6 +24,7 @@ use ledger::store::{Folder, Ledger};
 use tokio::sync::Semaphore;
 
 use crate::agent_door::door::AgentDoor;
+use crate::anchor::lane::Shared;
 
 /// Readers that may follow live at once.
 const TAILS: usize = 64;
@@ -37,6 +38,7 @@ pub(crate) struct ReaderDoor {
     agent: Arc<AgentDoor>,
     /// One for each reader that may follow live.
     tails: Arc<Semaphore>,
+    anchors: Arc<Shared>,
     /// Needed over TCP; a socket is guarded by its permissions.
     token: Option<String>,
 }
@@ -46,6 +48,7 @@ impl ReaderDoor {
         ledger: Arc<Ledger>,
         folder: Folder,
         agent: Arc<AgentDoor>,
+        anchors: Arc<Shared>,
         token: Option<String>,
     ) -> Self {
         Self {
@@ -53,6 +56,7 @@ impl ReaderDoor {
             folder: Arc::new(folder),
             agent,
             tails: Arc::new(Semaphore::new(TAILS)),
+            anchors,
             token,
         }
     }
@@ -79,6 +83,7 @@ pub(crate) fn router(door: ReaderDoor) -> Router {
         .route("/v1/bindings/{request}", get(views::bindings))
         .route("/v1/account/{request}", get(views::account))
         .route("/v1/tail", get(tail::tail))
+        .route("/v1/anchors", get(health::anchors))
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(health::metrics))
         .fallback(nothing_there)

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::agent_door::door::AgentDoor;
 use crate::agent_door::{grpc, http};
+use crate::anchor::lane::{Anchors, Shared};
 use crate::clock;
 use crate::doorway::{self, Peer, Places};
 use crate::error::{Error, exit};
@@ -106,7 +107,9 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     ));
 
     // Before anything is taken: what earlier runs knew of traces.
-    let reader = open_reader(settings, &ledger, &door)?;
+    let anchors = Anchors::start(&ledger, &settings.anchors, settings.quorum())
+        .map_err(|why| Error::Anchors { why })?;
+    let reader = open_reader(settings, &ledger, &door, anchors.shared())?;
 
     let mut tasks = JoinSet::new();
     let mut ready = Ready {
@@ -177,7 +180,11 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
         );
         tasks.abort_all();
     }
-    let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
+    let closed = tokio::task::spawn_blocking(move || {
+        anchors.stop();
+        ledger.close()
+    })
+    .await;
     match closed {
         Ok(Ok(())) => {
             tracing::info!("stopped");
@@ -247,6 +254,7 @@ fn open_reader(
     settings: &Settings,
     ledger: &Arc<Ledger>,
     agent: &Arc<AgentDoor>,
+    anchors: Arc<Shared>,
 ) -> Result<Router, Error> {
     let token = match settings.reader {
         ReaderPlace::Tcp(_) => settings.reader_token.clone().map(|token| token.0),
@@ -258,6 +266,7 @@ fn open_reader(
         Arc::clone(ledger),
         folder,
         Arc::clone(agent),
+        anchors,
         token,
     )))
 }

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use ledger::store::{DiskLimits, Setting};
 
+use crate::anchor::spec::Spec;
 use crate::error::Error;
 
+mod anchors;
 mod place;
 
 pub(crate) use place::{Access, config_file};
@@ -67,6 +69,7 @@ keys! {
     DISK_SOFT = "disk_soft_bytes", "RECOUNT_DISK_SOFT_BYTES", "RECOUNT_DISK_SOFT_BYTES", "";
     DISK_HARD = "disk_hard_bytes", "RECOUNT_DISK_HARD_BYTES", "RECOUNT_DISK_HARD_BYTES", "";
     DISK_RESERVE = "disk_reserve_bytes", "RECOUNT_DISK_RESERVE_BYTES", "RECOUNT_DISK_RESERVE_BYTES", "";
+    WITNESS_QUORUM = "witness_quorum", "--witness-quorum", "RECOUNT_WITNESS_QUORUM", "";
     LOG = "log", "--log", "RECOUNT_LOG", "info";
 }
 
@@ -81,6 +84,8 @@ pub(crate) struct Given {
 #[derive(Debug, Clone)]
 pub(crate) struct Raw {
     values: Vec<(&'static str, Given)>,
+    /// Tables of the file that are no single value, with the file.
+    tables: Option<(PathBuf, toml::Table)>,
 }
 
 impl Raw {
@@ -129,7 +134,11 @@ impl Raw {
             };
             values.push((key.name, given));
         }
-        Ok(Self { values })
+        let tables = file.map(|(path, mut table)| {
+            table.retain(|name, _| TABLES.contains(&name));
+            (path.to_path_buf(), table)
+        });
+        Ok(Self { values, tables })
     }
 
     /// Every setting with the value it has.
@@ -173,10 +182,8 @@ fn read_file(path: &Path) -> Result<toml::Table, Error> {
             path: path.to_path_buf(),
             why: error.message().to_owned(),
         })?;
-    match table
-        .keys()
-        .find(|name| !KEYS.iter().any(|key| key.name == *name))
-    {
+    let known = |name: &str| KEYS.iter().any(|key| key.name == name) || TABLES.contains(&name);
+    match table.keys().find(|name| !known(name)) {
         Some(unknown) => Err(Error::Config {
             path: path.to_path_buf(),
             why: format!(
@@ -187,6 +194,9 @@ fn read_file(path: &Path) -> Result<toml::Table, Error> {
         None => Ok(table),
     }
 }
+
+/// What there may be several of: `[[anchor]]` and `[[witness]]`, only in the file.
+const TABLES: &[&str] = &["anchor", "witness"];
 
 trait Names {
     fn map_names(&self) -> String;
@@ -244,6 +254,11 @@ pub(crate) struct Settings {
     pub(crate) log: String,
     /// Every setting as it is in force, for the ledger to keep. Secrets are in files, which alone are named.
     pub(crate) effective: Vec<Setting>,
+    /// Anchors, then witnesses.
+    pub(crate) anchors: Vec<Spec>,
+    pub(crate) anchors_origin: Origin,
+    /// Witnesses that must cosign, where somebody said so.
+    pub(crate) witness_quorum: Option<usize>,
 }
 
 impl Settings {
@@ -271,7 +286,12 @@ impl Settings {
             ));
         }
         let origin = raw.get(ORIGIN).value;
+        let (anchors, anchors_origin) = anchors::read(raw)?;
+        let witness_quorum = anchors::quorum(&raw.get(WITNESS_QUORUM), &anchors)?;
         Ok(Self {
+            anchors,
+            anchors_origin,
+            witness_quorum,
             store,
             store_origin,
             otlp_grpc: agent_address(OTLP_GRPC, &raw.get(OTLP_GRPC))?,
@@ -292,6 +312,15 @@ impl Settings {
             log: raw.get(LOG).value,
             effective: raw.effective(),
         })
+    }
+}
+
+impl Settings {
+    /// How many witnesses must cosign: what was said, else more than half of them.
+    pub(crate) fn quorum(&self) -> usize {
+        let witnesses = self.anchors.iter().filter(|spec| spec.kind() == 4).count();
+        self.witness_quorum
+            .unwrap_or(witnesses / 2 + usize::from(witnesses > 0))
     }
 }
 

@@ -16,7 +16,11 @@ use crate::settings::Settings;
 /// Prints the status.
 pub(super) fn status(settings: &Settings, form: Form) -> Result<u8, Error> {
     let source = Source::open(settings)?;
-    let status = gather(settings, &source)?;
+    let mut status = gather(settings, &source)?;
+    drop(source);
+    if let Value::Object(status) = &mut status {
+        status.insert("anchors".to_owned(), super::anchor::told(settings)?);
+    }
     match form {
         Form::Json => say!("{status:#}"),
         Form::Text => print(&status),
@@ -129,6 +133,13 @@ fn print(status: &Value) {
             mib("free"),
             mib("total")
         );
+    }
+    for line in status
+        .get("anchors")
+        .map(super::anchor::summary)
+        .unwrap_or_default()
+    {
+        say!("{line}");
     }
     if status.get("same_user") == Some(&Value::Bool(true)) {
         say!(

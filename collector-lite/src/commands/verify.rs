@@ -2,16 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
+use ledger::checkpoint::appended;
+use ledger::leaf::{ControlBody, ControlLeaf, Private as _, Receipt};
 use ledger::note::VerifierKey;
+use ledger::reader::Reader;
 use ledger::store::{Continued, continued, previous};
 use ledger::verify::{Recomputed, Trusted, Verifier, verify_all};
 use serde_json::{Value, json};
+use vocabulary::time::Timestamp;
 
 use super::recover::missing;
 use super::source::Source;
 use crate::cli::{Form, Verify};
 use crate::error::{Error, exit};
 use crate::settings::Settings;
+
+/// Leaves in which receipts are looked for, and how many at a time.
+const LOOKED_AT: u64 = 65_536;
+const PAGE: u64 = 4096;
 
 /// Verifies the whole ledger. 0: whole; 3: something is wrong; 6: right as far as it is signed.
 pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error> {
@@ -20,10 +28,12 @@ pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error>
     let mut report = verify_all(source.reader(), &trusted, &mut |_| {})?;
     if let Some(file) = &options.known_checkpoint {
         let mut verifier = Verifier::open(source.reader(), &trusted)?;
-        report
-            .findings
-            .extend(verifier.known_checkpoint(&known(file)?));
+        let known = known(file)?;
+        for note in appended(&known) {
+            report.findings.extend(verifier.known_checkpoint(note));
+        }
     }
+    let anchored = last_anchored(source.reader(), &report)?;
     let code = match (report.findings.is_empty(), report.open) {
         (false, _) => exit::NOT_INTACT,
         (true, 0) => exit::DONE,
@@ -33,11 +43,11 @@ pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error>
     let older = previous(&settings.store);
     match options.output.output {
         Form::Text => {
-            print(settings, &report, options.key.is_some());
+            print(settings, &report, &anchored, options.key.is_some());
             print_older(continues.as_ref(), &older);
         }
         Form::Json => {
-            let mut json = as_json(&report, code);
+            let mut json = as_json(&report, &anchored, code);
             json["continues"] = continues.as_ref().map_or(Value::Null, older_json);
             json["previous"] = json!(older);
             say!("{json:#}");
@@ -68,7 +78,47 @@ fn known(file: &Path) -> Result<Vec<u8>, Error> {
     })
 }
 
-fn print(settings: &Settings, report: &Recomputed, pinned: bool) {
+/// The newest receipt of each holder, the one for the largest checkpoint first. Leaves are as good as the report says.
+fn last_anchored(reader: &dyn Reader, report: &Recomputed) -> Result<Vec<Value>, Error> {
+    if !report.findings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found: Vec<(u64, Value)> = Vec::new();
+    let mut holders = std::collections::BTreeSet::new();
+    let mut to = reader.state()?.size;
+    // Receipts are looked for from the end; holders that gave none in so many leaves are not told.
+    for _ in 0..LOOKED_AT / PAGE {
+        let from = to.saturating_sub(PAGE);
+        for stored in reader.control(from, to)?.iter().rev() {
+            let Ok(ControlLeaf {
+                unix_ns,
+                body: ControlBody::AnchorReceipt { head, .. },
+                ..
+            }) = ControlLeaf::decode(&stored.leaf)
+            else {
+                continue;
+            };
+            let private = stored.private.as_ref();
+            let receipt = private.and_then(|private| Receipt::decode(&private.body).ok());
+            if let Some(receipt) = receipt.filter(|receipt| holders.insert(receipt.holder.clone()))
+            {
+                let at = Timestamp::from_unix_ns(unix_ns).to_string();
+                found.push((
+                    head.size,
+                    json!({ "holder": receipt.holder, "size": head.size, "at": at }),
+                ));
+            }
+        }
+        to = from;
+        if to == 0 {
+            break;
+        }
+    }
+    found.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+    Ok(found.into_iter().map(|(_, value)| value).collect())
+}
+
+fn print(settings: &Settings, report: &Recomputed, anchored: &[Value], pinned: bool) {
     say!("store     {}", settings.store.display());
     say!("streams   {}", report.streams);
     say!(
@@ -82,6 +132,18 @@ fn print(settings: &Settings, report: &Recomputed, pinned: bool) {
             "erased    {} payloads, each with a leaf that says so",
             report.erased
         );
+    }
+    for anchor in anchored {
+        let text = |key: &str| anchor.get(key).and_then(Value::as_str).unwrap_or_default();
+        let size = anchor.get("size").and_then(Value::as_u64).unwrap_or(0);
+        say!(
+            "anchored  {size} leaves at {}, receipt sealed {}",
+            text("holder"),
+            text("at")
+        );
+    }
+    if anchored.is_empty() && report.findings.is_empty() {
+        say!("anchored  nowhere: nothing outside holds a checkpoint of this ledger");
     }
     for finding in &report.findings {
         say!("BROKEN    {}: {}", finding.place, finding.what);
@@ -134,7 +196,7 @@ fn older_json(continues: &Continued) -> Value {
     })
 }
 
-fn as_json(report: &Recomputed, code: u8) -> serde_json::Value {
+fn as_json(report: &Recomputed, anchored: &[Value], code: u8) -> serde_json::Value {
     let findings: Vec<_> = report
         .findings
         .iter()
@@ -148,6 +210,7 @@ fn as_json(report: &Recomputed, code: u8) -> serde_json::Value {
         "erased": report.erased,
         "open": report.open,
         "bytes": report.bytes,
+        "anchored": anchored,
         "findings": findings,
     })
 }

@@ -6,11 +6,16 @@ use std::sync::atomic::Ordering;
 use ::http::StatusCode;
 use axum::extract::State;
 use axum::response::Response;
-use ledger::reader::Reader;
-use ledger::store::space_of;
+use ledger::checkpoint::Checkpoint;
+use ledger::note::Note;
+use ledger::reader::{ReadError, Reader};
+use ledger::store::{Folder, space_of};
 
-use super::Door;
 use super::answer::{bytes, json, read};
+use super::{Door, ReaderDoor};
+use crate::anchor::board::Standing;
+use crate::anchor::told::Told;
+use crate::clock;
 
 pub(super) async fn healthz(State(door): Door) -> Response {
     if let Some(fatal) = door.ledger.fatal() {
@@ -23,8 +28,14 @@ pub(super) async fn healthz(State(door): Door) -> Response {
         Ok(state) => state,
         Err(response) => return response,
     };
+    let held = door.ledger.signing_held();
+    let standings = door.anchors.standings();
+    let told = told(&door, &standings, state.size, None);
     json(&serde_json::json!({
         "state": "recording",
+        "signing_held": held,
+        "last_anchored": told.last().map(|(holder, _, age_s)| serde_json::json!({ "holder": holder, "age_s": age_s })),
+        "anchors_failing": standings.iter().filter(|(_, standing)| standing.failing.is_some()).count(),
         "pid": std::process::id(),
         "store": door.ledger.dir(),
         "ledger": door.ledger.id().to_string(),
@@ -34,6 +45,43 @@ pub(super) async fn healthz(State(door): Door) -> Response {
         "waiting": door.ledger.waiting(),
         "disk": door.ledger.disk().name(),
     }))
+}
+
+fn told<'a>(
+    door: &'a ReaderDoor,
+    standings: &'a [(String, Standing)],
+    size: u64,
+    witnessed: Option<u64>,
+) -> Told<'a> {
+    Told {
+        standings,
+        size,
+        quorum: door.anchors.quorum(),
+        witnessed,
+        held: door.ledger.signing_held(),
+        now_ns: clock::now_ns(),
+    }
+}
+
+/// Size of the newest checkpoint that a quorum of witnesses cosigned.
+fn witnessed(folder: &Folder) -> Result<Option<u64>, ReadError> {
+    let note = folder.witnessed()?;
+    let note = note.as_deref().and_then(|note| Note::parse(note).ok());
+    let checkpoint = note.and_then(|note| Checkpoint::parse(note.text).ok());
+    Ok(checkpoint.map(|checkpoint| checkpoint.head.size))
+}
+
+pub(super) async fn anchors(State(door): Door) -> Response {
+    match read(&door, |folder| {
+        Ok((folder.state()?.size, witnessed(folder)?))
+    })
+    .await
+    {
+        Ok((size, witnessed)) => {
+            json(&told(&door, &door.anchors.standings(), size, witnessed).json())
+        }
+        Err(response) => response,
+    }
 }
 
 pub(super) async fn metrics(State(door): Door) -> Response {
@@ -135,5 +183,8 @@ pub(super) async fn metrics(State(door): Door) -> Response {
         "1 when the ledger stopped for good.",
         u64::from(door.ledger.fatal().is_some()),
     );
+    let witnessed = read(&door, witnessed).await.unwrap_or_default();
+    let standings = door.anchors.standings();
+    told(&door, &standings, state.size, witnessed).metrics(&mut text);
     bytes(text.into_bytes(), "text/plain; version=0.0.4")
 }

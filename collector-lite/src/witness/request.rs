@@ -74,13 +74,6 @@ impl<'a> Request<'a> {
 }
 
 /// The body that asks for a cosignature over `note`.
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "a collector asks for the first time in a later change"
-    )
-)]
 pub(crate) fn body(old: u64, proof: &[Hash], note: &[u8]) -> Vec<u8> {
     let mut body = format!("old {old}\n");
     for hash in proof {

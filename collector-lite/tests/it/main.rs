@@ -9,6 +9,7 @@
 mod harness;
 
 mod adopting;
+mod anchors;
 mod commands;
 mod crashing;
 mod crowding;
