@@ -6,6 +6,7 @@ mod flipped_bits;
 mod golden;
 mod home_lab;
 mod other_languages;
+mod outside;
 mod readers;
 mod sdk;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         golden::trials(),
         home_lab::trials(),
         other_languages::trials(),
+        outside::trials(),
         readers::trials(),
         sdk::trials(),
     ]

@@ -12,6 +12,10 @@ const REQUIRE_ALL: &str = "RECOUNT_REQUIRE_ALL";
 pub enum Need {
     /// Python with the stock OpenTelemetry SDK, as `scripts/install-test-packages` sets it up.
     Python,
+    /// An S3-compatible server that enforces Object Lock (moto), as `scripts/install-test-packages` sets it up.
+    ObjectStore,
+    /// The `openssl` program, as a time-stamping authority.
+    OpenSsl,
     /// Another user to become, and a mount namespace of one's own.
     Namespaces,
     /// Making system calls of a running program fail.
@@ -30,11 +34,17 @@ impl Need {
     pub fn missing(self) -> Option<&'static str> {
         let there = match self {
             Self::Python => python().is_file(),
+            Self::ObjectStore => {
+                works(Command::new(python()).args(["-c", "import moto.server, boto3"]))
+            }
+            Self::OpenSsl => works(Command::new("openssl").arg("version")),
             Self::Namespaces => works(Command::new("unshare").args(["-m", "true"])),
             Self::Strace => works(Command::new("strace").args(["-o", "/dev/null", "true"])),
         };
         (!there).then_some(match self {
             Self::Python => "needs Python with OpenTelemetry: scripts/install-test-packages",
+            Self::ObjectStore => "needs Python with moto: scripts/install-test-packages",
+            Self::OpenSsl => "needs the program openssl",
             Self::Namespaces => "needs root for a mount namespace",
             Self::Strace => "needs strace, and to be allowed to trace",
         })

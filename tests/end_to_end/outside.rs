@@ -1,0 +1,485 @@
+//! Anchors that other people's programs are: an object store that enforces its locks, and a time-stamping authority.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ledger::checkpoint::Checkpoint;
+use ledger::leaf::{ControlBody, ControlLeaf, Private, Receipt};
+use ledger::note::VerifierKey;
+use ledger::reader::Reader;
+use ledger::store::Folder;
+use libtest_mimic::{Failed, Trial};
+use serde_json::{Value, json};
+use tests::need::{Need, python, trial};
+use tests::outcome::Outcome;
+use tests::program::Program::Collector;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "a_locked_checkpoint_cannot_be_removed_and_a_rolled_back_ledger_meets_it",
+            Some(Need::ObjectStore),
+            object_lock,
+        ),
+        trial(
+            "a_time_stamp_holds_for_openssl_too_and_another_answer_is_refused",
+            Some(Need::OpenSsl),
+            time_stamp,
+        ),
+    ]
+}
+
+type Tried<T> = Result<T, Failed>;
+
+fn ensure(what: bool, why: impl Into<String>) -> Tried<()> {
+    if what { Ok(()) } else { Err(why.into().into()) }
+}
+
+/// A ledger with anchors, used without a running collector.
+struct Lab {
+    dir: tempfile::TempDir,
+}
+
+impl Lab {
+    fn new() -> Tried<Self> {
+        let lab = Self {
+            dir: tempfile::tempdir()?,
+        };
+        lab.configure("")?;
+        lab.collector(&["init"])?.ended(0)?;
+        Ok(lab)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn configure(&self, text: &str) -> Tried<()> {
+        Ok(std::fs::write(self.path("collector.toml"), text)?)
+    }
+
+    fn collector(&self, args: &[&str]) -> Tried<Outcome> {
+        let mut command = Collector.command()?;
+        command.args(args).arg("--store").arg(self.path("store"));
+        command
+            .arg("--config")
+            .arg(self.path("collector.toml"))
+            .args(["--log", "error"]);
+        Ok(Outcome::of(&mut command)?)
+    }
+
+    /// Asks the anchors once more, in a run of its own, and returns how they stand.
+    fn anchor(&self, code: i32) -> Tried<Value> {
+        self.collector(&["anchor", "now"])?.ended(code)?;
+        Ok(serde_json::from_str(
+            &self.collector(&["anchor", "status", "-o", "json"])?.out,
+        )?)
+    }
+
+    fn copy(&self, from: &str, to: &str) -> Tried<()> {
+        let done = Command::new("cp")
+            .arg("-a")
+            .arg(self.path(from))
+            .arg(self.path(to))
+            .status()?;
+        ensure(done.success(), "cp")
+    }
+
+    /// The newest receipt, with the head that it is for.
+    fn receipt(&self) -> Tried<(Receipt, ledger::leaf::TreeHead, u64)> {
+        let folder = Folder::open(&self.path("store"))?;
+        for stored in folder.control(0, u64::MAX)?.iter().rev() {
+            let leaf = ControlLeaf::decode(&stored.leaf)?;
+            if let (ControlBody::AnchorReceipt { head, .. }, Some(private)) =
+                (leaf.body, &stored.private)
+            {
+                return Ok((Receipt::decode(&private.body)?, head, leaf.index));
+            }
+        }
+        Err("no receipt".into())
+    }
+}
+
+/// A process that is killed when it is dropped.
+struct Server {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn start() -> Tried<(Self, Value)> {
+        let mut child = Command::new(python())
+            .arg(tests::root().join("tests/python/object_store.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
+            return Err("no pipes".into());
+        };
+        let mut server = Self {
+            child,
+            stdin,
+            stdout: BufReader::new(stdout),
+        };
+        let ready = server.line()?;
+        Ok((server, ready))
+    }
+
+    fn line(&mut self) -> Tried<Value> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line)?;
+        Ok(serde_json::from_str(&line).map_err(|error| format!("{line:?}: {error}"))?)
+    }
+
+    fn ask(&mut self, what: &Value) -> Tried<Value> {
+        writeln!(self.stdin, "{what}")?;
+        self.line()
+    }
+}
+
+/// redteam: K10, S10
+fn object_lock() -> Tried<()> {
+    let (mut server, ready) = Server::start()?;
+    let lab = Lab::new()?;
+    let text = |name: &str| ready[name].as_str().unwrap_or_default().to_owned();
+    let credentials = lab.path("credentials");
+    std::fs::write(
+        &credentials,
+        format!("{}\n{}\n", text("access"), text("secret")),
+    )?;
+    let config = |bucket: &str, credentials: &Path| {
+        format!(
+            "[[anchor]]\nkind = \"s3\"\nendpoint = \"{}\"\nbucket = \"{bucket}\"\ndays = 30\ncredentials = {credentials:?}\n",
+            text("endpoint")
+        )
+    };
+    lab.configure(&config("checkpoints", &credentials))?;
+    let told = lab.anchor(0)?;
+    ensure(told["anchors"][0]["error"].is_null(), told.to_string())?;
+
+    // What an attacker with the collector's own keys may try.
+    let listed = server.ask(&json!({ "do": "list" }))?;
+    let (key, version) = (
+        &listed["ok"]["versions"][0][0],
+        &listed["ok"]["versions"][0][1],
+    );
+    let named = key
+        .as_str()
+        .unwrap_or_default()
+        .rsplit('/')
+        .next()
+        .unwrap_or_default();
+    ensure(
+        named.len() == 20 && named.starts_with("000000"),
+        listed.to_string(),
+    )?;
+    for attack in [
+        json!({ "do": "delete", "key": key, "version": version }),
+        json!({ "do": "delete", "key": key, "version": version, "bypass": true }),
+        json!({ "do": "put", "key": key, "body": "forged" }),
+        json!({ "do": "shorten", "key": key, "version": version }),
+    ] {
+        let answer = server.ask(&attack)?;
+        ensure(
+            answer["refused"].is_string(),
+            format!("{attack} was answered {answer}"),
+        )?;
+    }
+    let (receipt, head, _) = lab.receipt()?;
+    let receipt = String::from_utf8(receipt.receipt)?;
+    let expected = format!(
+        "key {}\nversion {}\nmode COMPLIANCE\nuntil ",
+        key.as_str().unwrap_or_default(),
+        version.as_str().unwrap_or_default()
+    );
+    ensure(receipt.starts_with(&expected) && head.size > 0, receipt)?;
+
+    // A snapshot of the whole machine is put back.
+    lab.copy("store", "snapshot")?;
+    lab.anchor(0)?;
+    std::fs::remove_dir_all(lab.path("store"))?;
+    lab.copy("snapshot", "store")?;
+    let told = lab.anchor(3)?;
+    let why = told["signing_held"].as_str().unwrap_or_default();
+    ensure(why.contains("holds a checkpoint of"), told.to_string())?;
+
+    // Keys that do not fit, and a bucket that locks nothing, are told and hold nothing.
+    let other = Lab::new()?;
+    let wrong = other.path("wrong");
+    std::fs::write(&wrong, format!("{}\nwrong\n", text("access")))?;
+    other.configure(&config("checkpoints", &wrong))?;
+    let told = other.anchor(5)?;
+    ensure(
+        told["anchors"][0]["error"]
+            .as_str()
+            .is_some_and(|why| why.contains("SignatureDoesNotMatch")),
+        told.to_string(),
+    )?;
+    other.configure(&config("plain", &credentials))?;
+    let told = other.anchor(5)?;
+    ensure(told["signing_held"].is_null(), told.to_string())?;
+    let plain = told["anchors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|anchor| {
+            anchor["holder"]
+                .as_str()
+                .is_some_and(|holder| holder.contains("plain"))
+        });
+    ensure(
+        plain.is_some_and(|anchor| anchor["error"].is_string()),
+        told.to_string(),
+    )
+}
+
+/// A time-stamping authority: OpenSSL behind the smallest of web servers.
+struct Authority {
+    dir: PathBuf,
+    address: String,
+    /// Answers with what it answered last, whatever it is asked.
+    replay: Arc<AtomicBool>,
+}
+
+const OPENSSL: &str = "
+[req]
+distinguished_name = name
+prompt = no
+[name]
+CN = Time stamping of a test
+[ca]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign
+[signer]
+basicConstraints = CA:FALSE
+extendedKeyUsage = critical,timeStamping
+[tsa]
+default_tsa = here
+[here]
+dir = .
+serial = ./serial
+signer_cert = ./signer.pem
+signer_key = ./signer.key
+certs = ./ca.pem
+default_policy = 1.2.3.4.1
+digests = sha256
+signer_digest = sha256
+ess_cert_id_alg = sha256
+ess_cert_id_chain = no
+ordering = no
+tsa_name = no
+";
+
+fn openssl(dir: &Path, args: &[&str]) -> Tried<Outcome> {
+    Ok(Outcome::of(
+        Command::new("openssl").args(args).current_dir(dir),
+    )?)
+}
+
+impl Authority {
+    fn start(dir: &Path, key: &[&str]) -> Tried<Self> {
+        std::fs::create_dir_all(dir)?;
+        std::fs::write(dir.join("openssl.cnf"), OPENSSL)?;
+        std::fs::write(dir.join("serial"), "01\n")?;
+        for (name, cn, sections) in [
+            (
+                "ca",
+                "/CN=CA of a test",
+                &["-x509", "-extensions", "ca"][..],
+            ),
+            ("signer", "/CN=Signer of a test", &[]),
+        ] {
+            let file = format!("{name}.key");
+            let made = [&["genpkey", "-quiet"], key, &["-out", &file]].concat();
+            openssl(dir, &made)?.ended(0)?;
+            let out = if sections.is_empty() {
+                format!("{name}.csr")
+            } else {
+                format!("{name}.pem")
+            };
+            let request = [
+                "req",
+                "-new",
+                "-config",
+                "openssl.cnf",
+                "-key",
+                &file,
+                "-subj",
+                cn,
+                "-days",
+                "30",
+                "-out",
+                &out,
+            ];
+            openssl(dir, &[&request[..], sections].concat())?.ended(0)?;
+        }
+        openssl(
+            dir,
+            &[
+                "x509",
+                "-req",
+                "-in",
+                "signer.csr",
+                "-CA",
+                "ca.pem",
+                "-CAkey",
+                "ca.key",
+                "-CAcreateserial",
+                "-days",
+                "30",
+                "-extfile",
+                "openssl.cnf",
+                "-extensions",
+                "signer",
+                "-out",
+                "signer.pem",
+            ],
+        )?
+        .ended(0)?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?.to_string();
+        let replay = Arc::new(AtomicBool::new(false));
+        let (folder, again) = (dir.to_path_buf(), Arc::clone(&replay));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let _ = answer(stream, &folder, again.load(Ordering::SeqCst));
+            }
+        });
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            address,
+            replay,
+        })
+    }
+}
+
+fn answer(mut stream: TcpStream, dir: &Path, replay: bool) -> Tried<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let (mut line, mut length) = (String::new(), 0);
+    while reader.read_line(&mut line)? > 2 {
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse()?;
+        }
+        line.clear();
+    }
+    let mut query = vec![0; length];
+    reader.read_exact(&mut query)?;
+    if !replay {
+        std::fs::write(dir.join("query"), query)?;
+        let reply = [
+            "ts",
+            "-reply",
+            "-config",
+            "openssl.cnf",
+            "-section",
+            "here",
+            "-queryfile",
+            "query",
+            "-out",
+            "reply",
+        ];
+        openssl(dir, &reply)?.ended(0)?;
+    }
+    let body = std::fs::read(dir.join("reply"))?;
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/timestamp-reply\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), &body].concat())?;
+    Ok(())
+}
+
+/// redteam: K14, O10
+fn time_stamp() -> Tried<()> {
+    let rsa = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+    let curve = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    for key in [&rsa, &curve] {
+        let lab = Lab::new()?;
+        let authority = Authority::start(&lab.path("tsa"), key)?;
+        let config = |ca: &str| {
+            format!(
+                "[[anchor]]\nkind = \"rfc3161\"\nurl = \"http://{}\"\nca = {:?}\n",
+                authority.address,
+                authority.dir.join(ca)
+            )
+        };
+        lab.configure(&config("ca.pem"))?;
+        let told = lab.anchor(0)?;
+        ensure(told["anchors"][0]["error"].is_null(), told.to_string())?;
+        holds_for_openssl(&lab, &authority)?;
+
+        // An answer to an earlier question, and one by somebody whom the CA did not certify.
+        authority.replay.store(true, Ordering::SeqCst);
+        let told = lab.anchor(5)?;
+        let why = told["anchors"][0]["error"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        ensure(
+            why.contains("stamps something else") || why.contains("nonce"),
+            why,
+        )?;
+        authority.replay.store(false, Ordering::SeqCst);
+        Authority::start(&lab.path("other"), key)?;
+        lab.configure(&config("../other/ca.pem"))?;
+        let told = lab.anchor(5)?;
+        let why = told["anchors"][0]["error"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        ensure(why.contains("not certified by the configured CA"), why)?;
+        lab.configure(&config("ca.pem"))?;
+        lab.anchor(0)?;
+    }
+    Ok(())
+}
+
+fn holds_for_openssl(lab: &Lab, authority: &Authority) -> Tried<()> {
+    let (receipt, head, index) = lab.receipt()?;
+    ensure(
+        receipt.holder == format!("rfc3161:http://{}", authority.address),
+        receipt.holder.clone(),
+    )?;
+    // The text is made again from the leaf alone; the token carries the certificates that it needs.
+    let vkey = std::fs::read_to_string(lab.path("store").join("ledger.pub"))?;
+    let origin = VerifierKey::parse(vkey.trim())?.name().to_owned();
+    std::fs::write(
+        authority.dir.join("text"),
+        Checkpoint { origin, head }.text(),
+    )?;
+    std::fs::write(authority.dir.join("token"), &receipt.receipt)?;
+    let verify = [
+        "ts",
+        "-verify",
+        "-data",
+        "text",
+        "-in",
+        "token",
+        "-token_in",
+        "-CAfile",
+        "ca.pem",
+    ];
+    openssl(&authority.dir, &verify)?.ended(0)?;
+    // The beacon right behind it is the same token, in the open.
+    let folder = Folder::open(&lab.path("store"))?;
+    let stored = folder.control(index + 1, index + 2)?;
+    let beacon = stored.first().ok_or("no leaf behind the receipt")?;
+    match ControlLeaf::decode(&beacon.leaf)?.body {
+        ControlBody::Beacon { kind: 1, value } => ensure(value == receipt.receipt, "another token"),
+        other => Err(format!("not a beacon: {other:?}").into()),
+    }
+}
