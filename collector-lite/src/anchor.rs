@@ -20,6 +20,7 @@ mod witness;
 
 use std::path::Path;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use ledger::checkpoint::Checkpoint;
 use ledger::leaf::TreeHead;
 use ledger::note::VerifierKey;
@@ -128,6 +129,20 @@ pub(crate) fn build(spec: &Spec, store: &Path) -> Box<dyn Anchor> {
         Place::Witness { url, vkey, ca } => {
             Box::new(witness::Client::new(url, vkey, ca.as_deref(), timeout))
         }
+    }
+}
+
+/// The time that somebody outside put into a receipt, unchecked: Unix seconds; `None` where there is none.
+pub(crate) fn stated(kind: u8, receipt: &[u8]) -> Option<u64> {
+    match kind {
+        4 => {
+            let line = std::str::from_utf8(receipt).ok()?.lines().next()?;
+            let signature = STANDARD.decode(line.rsplit(' ').next()?).ok()?;
+            let time = signature.get(4..12)?;
+            Some(u64::from_be_bytes(time.try_into().ok()?))
+        }
+        5 => token::stated(receipt),
+        _ => None,
     }
 }
 

@@ -1,10 +1,12 @@
 //! Attacks by someone who holds keys: a thief of them, root on the collector's machine, its operator.
 
+mod anchors;
 mod epochs;
 mod histories;
 mod witness;
 
 use super::attack::{Attack, End, Tier, When};
+use anchors::{backdated_ledger, removed, repointed};
 use epochs::{
     backdated_leaf, chain_anew, current_epoch, cut_seals, forged_rotation, old_key,
     signature_confusion,
@@ -108,20 +110,20 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "delete or overwrite what an anchor holds",
         tier: Tier::A3,
         can: "the collector's credentials for the anchor",
-        by: "nothing yet",
-        when: &[],
-        residual: "anchors do not exist yet",
-        end: End::NotBuilt,
+        by: "the next visit: what was taken last is looked at, put back, told, and sealed as a conflict; a bucket with Object Lock refuses (`a_locked_checkpoint_cannot_be_removed_and_a_rolled_back_ledger_meets_it`)",
+        when: &[When::Anchor],
+        residual: "file and git, once the collector is stopped for good; GOVERNANCE and the bypass right; the end of the retention",
+        end: End::Detected(removed),
     },
     Attack {
         id: "K11",
         name: "point the anchors somewhere else",
         tier: Tier::A3,
         can: "the collector's settings",
-        by: "nothing yet",
-        when: &[],
-        residual: "anchors do not exist yet",
-        end: End::NotBuilt,
+        by: "a leaf names the old and the new destination, and the old one gets a last checkpoint that covers it; witnesses are pinned by key in the verifier's policy",
+        when: &[When::Anchor],
+        residual: "nobody looks at the old one; a changed program sends no last checkpoint: then the old one shows when it stopped",
+        end: End::Detected(repointed),
     },
     Attack {
         id: "K12",
@@ -148,9 +150,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "make a whole ledger afterwards, with old times",
         tier: Tier::A3,
         can: "everything of the collector, and its clock",
-        by: "nothing yet",
-        when: &[],
-        residual: "times are the collector's word until something outside bounds them",
-        end: End::NotBuilt,
+        by: "`verify`: a leaf with an old time holds a cosignature or a time stamp that is younger; a ledger without any is held by no witness, which a policy demands",
+        when: &[When::Verify],
+        residual: "without a beacon nothing says when at the earliest a record was written; witness and authority who collude",
+        end: End::Detected(backdated_ledger),
     },
 ];

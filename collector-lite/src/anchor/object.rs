@@ -185,6 +185,7 @@ impl Anchor for Object {
             ("if-none-match", "*"),
             ("content-type", "text/plain"),
             ("x-amz-checksum-sha256", checksum.as_str()),
+            ("x-amz-sdk-checksum-algorithm", "SHA256"),
             ("x-amz-object-lock-mode", mode.as_str()),
             ("x-amz-object-lock-retain-until-date", until.as_str()),
         ];

@@ -129,6 +129,12 @@ pub(crate) fn check(
     })
 }
 
+/// The time that a TimeStampToken states, unchecked: Unix seconds.
+pub(crate) fn stated(token: &[u8]) -> Option<u64> {
+    let token = Der(token).take(der::SEQUENCE)?;
+    seconds(Info::read(Signed::read(&token)?.info)?.time)
+}
+
 /// What TSTInfo says.
 struct Info<'a> {
     imprint: &'a [u8],

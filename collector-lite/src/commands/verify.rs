@@ -7,12 +7,13 @@ use ledger::leaf::{ControlBody, ControlLeaf, Private as _, Receipt};
 use ledger::note::VerifierKey;
 use ledger::reader::Reader;
 use ledger::store::{Continued, continued, previous};
-use ledger::verify::{Recomputed, Trusted, Verifier, verify_all};
+use ledger::verify::{Finding, FindingKind, Place, Recomputed, Trusted, Verifier, verify_all};
 use serde_json::{Value, json};
 use vocabulary::time::Timestamp;
 
 use super::recover::missing;
 use super::source::Source;
+use crate::anchor;
 use crate::cli::{Form, Verify};
 use crate::error::{Error, exit};
 use crate::settings::Settings;
@@ -20,6 +21,9 @@ use crate::settings::Settings;
 /// Leaves in which receipts are looked for, and how many at a time.
 const LOOKED_AT: u64 = 65_536;
 const PAGE: u64 = 4096;
+
+/// How far the collector's clock may be behind those outside: ten minutes, in nanoseconds.
+const CLOCKS_APART_NS: u64 = 600_000_000_000;
 
 /// Verifies the whole ledger. 0: whole; 3: something is wrong; 6: right as far as it is signed.
 pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error> {
@@ -33,7 +37,9 @@ pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error>
             report.findings.extend(verifier.known_checkpoint(note));
         }
     }
-    let anchored = last_anchored(source.reader(), &report)?;
+    let outside = Outside::read(source.reader(), &report)?;
+    report.findings.extend(outside.findings);
+    let anchored = outside.anchored;
     let code = match (report.findings.is_empty(), report.open) {
         (false, _) => exit::NOT_INTACT,
         (true, 0) => exit::DONE,
@@ -78,44 +84,70 @@ fn known(file: &Path) -> Result<Vec<u8>, Error> {
     })
 }
 
-/// The newest receipt of each holder, the one for the largest checkpoint first. Leaves are as good as the report says.
-fn last_anchored(reader: &dyn Reader, report: &Recomputed) -> Result<Vec<Value>, Error> {
-    if !report.findings.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut found: Vec<(u64, Value)> = Vec::new();
-    let mut holders = std::collections::BTreeSet::new();
-    let mut to = reader.state()?.size;
-    // Receipts are looked for from the end; holders that gave none in so many leaves are not told.
-    for _ in 0..LOOKED_AT / PAGE {
-        let from = to.saturating_sub(PAGE);
-        for stored in reader.control(from, to)?.iter().rev() {
-            let Ok(ControlLeaf {
-                unix_ns,
-                body: ControlBody::AnchorReceipt { head, .. },
-                ..
-            }) = ControlLeaf::decode(&stored.leaf)
-            else {
-                continue;
-            };
-            let private = stored.private.as_ref();
-            let receipt = private.and_then(|private| Receipt::decode(&private.body).ok());
-            if let Some(receipt) = receipt.filter(|receipt| holders.insert(receipt.holder.clone()))
-            {
-                let at = Timestamp::from_unix_ns(unix_ns).to_string();
-                found.push((
-                    head.size,
-                    json!({ "holder": receipt.holder, "size": head.size, "at": at }),
-                ));
+/// What receipts say: the newest of each holder, the one for the largest checkpoint first, and what contradicts a
+/// leaf's own time. Leaves are as good as the report says.
+#[derive(Default)]
+struct Outside {
+    anchored: Vec<Value>,
+    findings: Vec<Finding>,
+}
+
+impl Outside {
+    /// Looks at receipts and beacons from the end; those before so many leaves are not told.
+    fn read(reader: &dyn Reader, report: &Recomputed) -> Result<Self, Error> {
+        let mut outside = Self::default();
+        if !report.findings.is_empty() {
+            return Ok(outside);
+        }
+        let mut to = reader.state()?.size;
+        for _ in 0..LOOKED_AT / PAGE {
+            let from = to.saturating_sub(PAGE);
+            for stored in reader.control(from, to)?.iter().rev() {
+                if let Ok(leaf) = ControlLeaf::decode(&stored.leaf) {
+                    let private = stored.private.as_ref();
+                    outside.leaf(&leaf, private.and_then(|it| Receipt::decode(&it.body).ok()));
+                }
+            }
+            to = from;
+            if to == 0 {
+                break;
             }
         }
-        to = from;
-        if to == 0 {
-            break;
+        outside
+            .anchored
+            .sort_by_key(|anchor| std::cmp::Reverse(anchor.get("size").and_then(Value::as_u64)));
+        Ok(outside)
+    }
+
+    fn leaf(&mut self, leaf: &ControlLeaf, receipt: Option<Receipt>) {
+        let at = Timestamp::from_unix_ns(leaf.unix_ns);
+        let stated = match (&leaf.body, &receipt) {
+            (ControlBody::Beacon { kind: 1, value }, _) => anchor::stated(5, value),
+            (ControlBody::AnchorReceipt { kind, head, .. }, Some(receipt)) => {
+                let holder = receipt.holder.as_str();
+                let same =
+                    |anchor: &Value| anchor.get("holder").and_then(Value::as_str) == Some(holder);
+                if !self.anchored.iter().any(same) {
+                    let one = json!({ "holder": holder, "size": head.size, "at": at.to_string() });
+                    self.anchored.push(one);
+                }
+                anchor::stated(*kind, &receipt.receipt)
+            }
+            _ => None,
+        };
+        let stated_ns = stated.unwrap_or(0).saturating_mul(1_000_000_000);
+        if stated_ns > leaf.unix_ns.saturating_add(CLOCKS_APART_NS) {
+            let stated = Timestamp::from_unix_ns(stated_ns);
+            self.findings.push(Finding {
+                kind: FindingKind::Control,
+                place: Place::Control { from: leaf.index, to: leaf.index + 1 },
+                what: format!(
+                    "the leaf says that it is of {at} and holds what somebody outside stamped at {stated}: \
+                     the collector's clock was wrong, or the ledger was made afterwards"
+                ),
+            });
         }
     }
-    found.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
-    Ok(found.into_iter().map(|(_, value)| value).collect())
 }
 
 fn print(settings: &Settings, report: &Recomputed, anchored: &[Value], pinned: bool) {
