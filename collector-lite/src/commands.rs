@@ -93,6 +93,7 @@ fn show_config(raw: &Raw, settings: &Settings) {
         let given = raw.get(key);
         let value = match key.name {
             "store" => settings.store.display().to_string(),
+            "reader" => settings.reader.to_string(),
             _ => given.value,
         };
         say!(

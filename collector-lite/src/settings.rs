@@ -220,6 +220,16 @@ pub(crate) enum ReaderPlace {
     Closed,
 }
 
+impl fmt::Display for ReaderPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => write!(f, "{}", path.display()),
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Closed => f.write_str("none"),
+        }
+    }
+}
+
 /// What a reader over TCP has to present. Its `Debug` keeps it to itself, since settings are logged and hashed.
 #[derive(Clone)]
 pub(crate) struct Token(pub(crate) String);

@@ -29,10 +29,11 @@ const CLOCKS_APART_NS: u64 = 600_000_000_000;
 pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error> {
     let source = Source::open(settings)?;
     let trusted = trusted(options.key.as_deref())?;
+    // Before the long work: a file that cannot be read is told at once.
+    let known = options.known_checkpoint.as_deref().map(known).transpose()?;
     let mut report = verify_all(source.reader(), &trusted, &mut |_| {})?;
-    if let Some(file) = &options.known_checkpoint {
+    if let Some(known) = known {
         let mut verifier = Verifier::open(source.reader(), &trusted)?;
-        let known = known(file)?;
         for note in appended(&known) {
             report.findings.extend(verifier.known_checkpoint(note));
         }

@@ -182,6 +182,8 @@ fn every_setting_shows_where_it_came_from() {
         shown.contains(&format!("file {}", config.display())) && shown.contains("# default"),
         "{shown}"
     );
+    // What nobody set is shown as what it comes to.
+    assert!(shown.contains("/recount/reader.sock"), "{shown}");
     assert_eq!(
         lab.run(&["config", "--reader", "nonsense"]).status.code(),
         Some(2)
@@ -258,4 +260,13 @@ fn a_restored_ledger_is_refused_by_name_recovered_and_verified_beside_the_old_on
     let again = lab.run(&["recover", "--reason", "once more"]);
     assert_eq!(again.status.code(), Some(5));
     assert!(text(&again.stderr).contains("lacks nothing"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named_with_what_the_system_said() {
+    let lab = Lab::new();
+    let output = lab.run_on(std::path::Path::new("/proc/store"), &["init"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains("/proc/store: No such file"), "{said}");
 }

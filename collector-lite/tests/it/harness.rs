@@ -62,7 +62,15 @@ impl Lab {
 
     /// Runs another command of the collector on the store.
     pub(crate) fn run(&self, args: &[&str]) -> Output {
-        self.command_of(args).output().unwrap()
+        self.run_on(&self.store(), args)
+    }
+
+    /// Runs a command of the collector on another store.
+    pub(crate) fn run_on(&self, store: &Path, args: &[&str]) -> Output {
+        let mut command = Command::new(BINARY);
+        command.args(args).arg("--store").arg(store);
+        clean(&mut command);
+        command.output().unwrap()
     }
 
     /// Another command of the collector on the store, to be started.

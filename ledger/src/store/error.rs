@@ -121,7 +121,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The operating system failed otherwise.
-    #[error("cannot {doing} {}", path.display())]
+    #[error("cannot {doing} {}: {source}", path.display())]
     Io {
         /// The verb: `read`, `create`, ….
         doing: &'static str,
@@ -131,7 +131,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// SQLite failed otherwise.
-    #[error("the database failed while trying to {doing}")]
+    #[error("the database failed while trying to {doing}: {source}")]
     Sqlite {
         /// The verb: `open`, `commit`, ….
         doing: &'static str,
