@@ -1,9 +1,11 @@
 //! Attacks with bytes: encodings that mean two things, forged proofs and notes, hostile bundles.
 
+mod bundles;
 mod exports;
 mod proofs;
 
 use super::attack::{Attack, End, Tier, When};
+use bundles::{convenient_part, downgrade, hostile_archive, unsigned_copies};
 use exports::{ambiguous_json, ambiguous_protobuf, look_alike, moved_boundary};
 use proofs::{
     degenerate_proofs, false_signature_among_good, guess_content, hostile_notes, inner_node,
@@ -96,30 +98,30 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "a hostile bundle: paths that climb, links, duplicate names, bombs",
         tier: Tier::A1,
         can: "makes bundles",
-        by: "nothing yet",
-        when: &[],
-        residual: "bundles are not read yet",
-        end: End::NotBuilt,
+        by: "`recount verify BUNDLE`: one canonical archive; names from a list, no links, each once, in order, sizes bounded; malformed, exit 2",
+        when: &[When::Verify],
+        residual: "none: nothing is unpacked to disk",
+        end: End::Detected(hostile_archive),
     },
     Attack {
         id: "E10",
         name: "talk the verifier into less: no quorum, an unsigned bundle, a missing timestamp",
         tier: Tier::A1,
         can: "makes bundles and the policy inside them",
-        by: "nothing yet",
-        when: &[],
-        residual: "bundles are not read yet",
-        end: End::NotBuilt,
+        by: "`recount verify BUNDLE`: no signature, another key and a missing epoch line are failures, never warnings; the policy is the verifier's own, and one without a quorum line is refused",
+        when: &[When::Verify],
+        residual: "who gives no policy and no pinned key is told that the key is seen for the first time",
+        end: End::Detected(downgrade),
     },
     Attack {
         id: "E11",
         name: "let unsigned copies of signed values differ from them",
         tier: Tier::A1,
         can: "makes bundles",
-        by: "nothing yet",
-        when: &[],
-        residual: "bundles are not read yet",
-        end: End::NotBuilt,
+        by: "`recount verify BUNDLE`: the account is computed again from the records and compared; nothing is read from copies",
+        when: &[When::Verify],
+        residual: "none",
+        end: End::Detected(unsigned_copies),
     },
     Attack {
         id: "E12",
@@ -156,9 +158,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "export only the convenient part",
         tier: Tier::A3,
         can: "makes bundles",
-        by: "nothing yet",
+        by: "`recount verify BUNDLE` says that other streams and newer heads may be left out; with `--whole-log` it is known",
         when: &[],
-        residual: "bundles are not read yet",
-        end: End::NotBuilt,
+        residual: "a bundle without the whole log: compare its checkpoint with a kept one, and ask for the rest",
+        end: End::Reported(convenient_part),
     },
 ];

@@ -39,13 +39,15 @@ pub(crate) fn trials(attacks: &'static [Attack]) -> Vec<Trial> {
         let missing = attack.and_then(|attack| attack.missing());
         trial.with_ignored_flag(missing.is_some())
     });
-    let own: [(&str, fn() -> Result<(), Failed>); 2] = [
+    let own: [(&str, Test); 2] = [
         ("incident_nessie_2025_overload_loss", overload),
         ("incident_sqlite_wal_reset_race", wal_reset),
     ];
     let own = own.map(|(name, test)| Trial::test(name, test));
     repeated.chain(own).collect()
 }
+
+type Test = fn() -> Result<(), Failed>;
 
 fn again(play: Play) -> Result<(), Failed> {
     play(&mut Case::new()?)

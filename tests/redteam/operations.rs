@@ -5,7 +5,7 @@ mod service;
 
 use super::attack::{Attack, End, Tier, When};
 use disk::{failed_sync, full_disk, two_failures};
-use service::{crash_before_signing, incomplete_erasure, second_collector, upgrade};
+use service::{crash_before_signing, incomplete_erasure, restore, second_collector, upgrade};
 
 pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
@@ -43,10 +43,10 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "a restore from a backup, in good faith",
         tier: Tier::Accident,
         can: "puts an old copy back",
-        by: "nothing yet",
-        when: &[],
-        residual: "the collector refuses the old copy (S09) and cannot go on from it",
-        end: End::NotBuilt,
+        by: "the collector refuses the old copy and says `recover`, which goes on under a new name; `verify` says what the new ledger continues and what the old one lacks",
+        when: &[When::Verify],
+        residual: "what was acknowledged after the backup and is nowhere else: its absence stays visible",
+        end: End::Detected(restore),
     },
     Attack {
         id: "O05",

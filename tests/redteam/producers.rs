@@ -1,14 +1,16 @@
 //! Attacks by agents and on the way to the collector: other names, replays, silence, floods, lies, accidents.
 
+mod clocks;
 mod floods;
 mod names;
 mod numbers;
 mod silence;
 
 use super::attack::{Attack, End, Tier, When};
+use clocks::clock_step;
 use floods::{flood, oversize, queue_overflow};
 use names::{chosen_ids, hostile_text, lying_clock};
-use numbers::{lost_answer, replay, restarted_numbers, suppress};
+use numbers::{changed_bytes, lost_answer, replay, restarted_numbers, suppress};
 use silence::{dangling, killed_collector, never_starts};
 
 pub(crate) const ATTACKS: &[Attack] = &[
@@ -47,18 +49,18 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "replay a number with other bytes",
         tier: Tier::A0,
         can: "sends exports",
-        by: "nothing yet",
-        when: &[],
-        residual: "the first bytes stay; that others came is not recorded",
-        end: End::NotBuilt,
+        by: "the answer at ingest counts a conflict; the first bytes stay, and a conflict leaf holds the digests of both",
+        when: &[When::Ingest],
+        residual: "none for numbered senders",
+        end: End::Detected(changed_bytes),
     },
     Attack {
         id: "P05",
         name: "leave out records",
         tier: Tier::A0,
         can: "decides what its SDK sends",
-        by: "the account: the hole in the producer's numbers",
-        when: &[When::Verify],
+        by: "a gap leaf at the close of the session; the account: the numbers that never came",
+        when: &[When::Ingest, When::Verify],
         residual: "plain OpenTelemetry has no numbers: gap detection none, and the account says so",
         end: End::Detected(suppress),
     },
@@ -117,10 +119,10 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "set the collector's clock back or forward",
         tier: Tier::A2,
         can: "sets the machine's clock",
-        by: "nothing yet",
-        when: &[],
-        residual: "times never go back; a step is not recorded",
-        end: End::NotBuilt,
+        by: "the collector compares wall clock with time since boot: a clock_step leaf says by how much; times of the log never go back",
+        when: &[When::Ingest],
+        residual: "a clock that is set while no collector runs shows only between startup leaves",
+        end: End::Detected(clock_step),
     },
     Attack {
         id: "P12",

@@ -139,17 +139,30 @@ pub(crate) fn text(key: &str, value: &str) -> String {
     format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#)
 }
 
+/// The attribute that numbers an SDK's record.
+pub(crate) fn number(n: u64) -> String {
+    format!(r#",{{"key":"recount.seq","value":{{"intValue":"{n}"}}}}"#)
+}
+
+/// Records of one run of an SDK as an OTLP/JSON export.
+pub(crate) fn run(run: &str, records: &[String]) -> String {
+    let producer = [text("recount.producer", "p"), text("recount.run", run)];
+    wrapped(&format!(",{}", producer.join(",")), records)
+}
+
 /// An SDK's numbered records of one run as an OTLP/JSON export; `mark` makes their bytes different from others'.
-pub(crate) fn numbered(session: &str, run: &str, numbers: &[u64], mark: &str) -> String {
+pub(crate) fn numbered(session: &str, of: &str, numbers: &[u64], mark: &str) -> String {
     let records: Vec<String> = numbers
         .iter()
         .map(|n| {
-            let number = format!(r#",{{"key":"recount.seq","value":{{"intValue":"{n}"}}}}"#);
-            record(session, *n, &format!("{number},{}", text("mark", mark)))
+            record(
+                session,
+                *n,
+                &format!("{},{}", number(*n), text("mark", mark)),
+            )
         })
         .collect();
-    let producer = [text("recount.producer", "p"), text("recount.run", run)];
-    wrapped(&format!(",{}", producer.join(",")), &records)
+    run(of, &records)
 }
 
 /// An SDK recorder of an agent that sends to this collector and spools below this folder.

@@ -6,4 +6,5 @@ mod first_release;
 mod module_headers;
 mod named_paths;
 mod no_demo_in_the_product;
+mod threat_model;
 mod tree;

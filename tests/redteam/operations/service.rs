@@ -114,3 +114,35 @@ pub(super) fn upgrade(case: &mut Case) -> Result<(), Failed> {
     case.caught(When::Verify);
     Ok(())
 }
+
+pub(super) fn restore(case: &mut Case) -> Result<(), Failed> {
+    let early = case.base().early();
+    case.attack(|dir| scene::replace(&early, dir, &["ledger.db"]))?;
+    case.start_refuses("behind acked")?;
+    let mut recover = scene::collector()?;
+    recover
+        .args([
+            "recover",
+            "--reason",
+            "the disk died",
+            "--actor",
+            "ops",
+            "--reader",
+            "none",
+        ])
+        .arg("--store")
+        .arg(case.store());
+    Outcome::of(&mut recover)?.ended(0)?;
+    let mut collector = case.start()?;
+    scene::sealed(&collector, &scene::export("s-a", 290..293))?;
+    collector.stop()?;
+    let mut verify = scene::collector()?;
+    verify
+        .args(["verify", "--reader", "none", "--store"])
+        .arg(case.store());
+    let said = Outcome::of(&mut verify)?.ended(0)?;
+    if said.out.contains("continues") && said.out.contains("the disk died") {
+        return Ok(());
+    }
+    Err(said.out.into())
+}

@@ -92,7 +92,13 @@ pub(super) fn hostile_text(case: &mut Case) -> Result<(), Failed> {
         text("session.id", "loud"),
         text("recount.request.id", "loud"),
     );
-    case.attack(|_| scene::sealed(&collector, &scene::wrapped("", &[record.clone()])).map(drop))?;
+    case.attack(|_| {
+        scene::sealed(
+            &collector,
+            &scene::wrapped("", std::slice::from_ref(&record)),
+        )
+        .map(drop)
+    })?;
     collector.stop()?;
     for args in [
         &["show", "loud"][..],

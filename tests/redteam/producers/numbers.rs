@@ -1,12 +1,13 @@
 //! What the numbers of a producer's records show: replays, holes, new runs.
 
+use ledger::leaf::{ConflictNote, ControlBody, Private as _};
 use libtest_mimic::Failed;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::attack::When;
 use crate::case::{Case, has_problem};
-use crate::scene::{self, numbered};
+use crate::scene::{self, number, numbered};
 
 pub(super) fn replay(case: &mut Case) -> Result<(), Failed> {
     let mut collector = case.start()?;
@@ -31,6 +32,28 @@ pub(super) fn replay(case: &mut Case) -> Result<(), Failed> {
     Ok(())
 }
 
+pub(super) fn changed_bytes(case: &mut Case) -> Result<(), Failed> {
+    let mut collector = case.start()?;
+    scene::sealed(&collector, &numbered("told", "r", &[0, 1, 2], "first"))?;
+    case.attack(|_| scene::post(&collector, &numbered("told", "r", &[1], "second")))?;
+    collector.stop()?;
+    let conflict = scene::leaves(&case.store())?
+        .into_iter()
+        .find_map(|(body, private)| {
+            matches!(body, ControlBody::Conflict { kind: 1, .. }).then_some(private)
+        });
+    let note = ConflictNote::decode(&conflict.ok_or("no conflict leaf")?)?;
+    let items = scene::items(&case.store(), "told")?;
+    let second = items
+        .iter()
+        .any(|item| item.windows(6).any(|window| window == b"second"));
+    if items.len() != 3 || second || note.first == note.second {
+        return Err(format!("{} records, {note:?}", items.len()).into());
+    }
+    case.caught(When::Ingest);
+    Ok(())
+}
+
 pub(super) fn suppress(case: &mut Case) -> Result<(), Failed> {
     let mut collector = case.start()?;
     let mut numbers = vec![0, 1, 2, 3, 4];
@@ -38,8 +61,21 @@ pub(super) fn suppress(case: &mut Case) -> Result<(), Failed> {
         numbers.remove(2);
         Ok(())
     })?;
-    scene::sealed(&collector, &numbered("quiet", "r", &numbers, ""))?;
+    let end = format!(
+        r#"{{"eventName":"agent.session.end",{}"#,
+        &scene::record("quiet", 5, &number(5))[1..]
+    );
+    let export = numbered("quiet", "r", &numbers, "");
+    scene::sealed(&collector, &export)?;
+    scene::sealed(&collector, &scene::run("r", &[end]))?;
     collector.stop()?;
+    let gaps = scene::leaves(&case.store())?;
+    if gaps
+        .iter()
+        .any(|(body, _)| matches!(body, ControlBody::Gap { .. }))
+    {
+        case.caught(When::Ingest);
+    }
     let account = case.account("quiet")?;
     let integrity = &account["integrity"];
     let told = integrity["not_proven"].to_string() + &integrity["gaps"].to_string();
