@@ -1,6 +1,8 @@
 //! Kills, two at once, and taken ports: nothing acknowledged is lost, nothing is done silently.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -80,6 +82,38 @@ fn a_second_collector_on_the_same_ledger_refuses() {
     assert_eq!(second.status.code(), Some(5), "{said}");
     assert!(
         said.contains("in use by another process") && said.contains("hint:"),
+        "{said}"
+    );
+}
+
+/// redteam: S18
+#[test]
+fn a_store_that_is_taken_away_ends_the_collector_at_once_with_its_reason() {
+    let lab = Lab::new();
+    assert!(lab.run(&["init"]).status.success());
+    let mut child = lab
+        .command()
+        .args(["--reader", "none"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut ready = BufReader::new(child.stdout.take().unwrap());
+    ready.read_line(&mut line).unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+    std::fs::remove_file(lab.store().join("ledger.db")).unwrap();
+    let body = logs_json(&[&record_json("one", &[("session.id", "s")])]);
+    let url = format!("http://{}/v1/logs", ready["otlp_http"].as_str().unwrap());
+    let answer = ureq::post(&url)
+        .header(JSON.0, JSON.1)
+        .send(body.as_bytes());
+    assert!(answer.is_err(), "{answer:?}");
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(5), "{said}");
+    assert!(
+        said.contains("ledger.db was removed or replaced") && said.contains("hint:"),
         "{said}"
     );
 }
