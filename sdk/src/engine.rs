@@ -186,6 +186,7 @@ impl Engine {
         attributes.write_removed(ends.buffer());
         let body = attributes.encoded();
         let seq = self.spool.append(how, ends.buffer(), body, now.mono_ns)?;
+        place.count();
         if self.sync {
             let _ = self.spool.flush();
         }

@@ -4,6 +4,8 @@
 //! monotonic time, sequence, and the chain last, so that its 32 bytes are the
 //! last 32 of the item. They are zero in the spool and filled in when sent.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use sha2::{Digest, Sha256};
 use vocabulary::{attribute, wire};
 
@@ -20,6 +22,17 @@ pub(crate) struct Place<'a> {
     pub(crate) prefix: &'a [u8],
     pub(crate) trace_id: [u8; 16],
     pub(crate) span_id: Option<[u8; 8]>,
+    /// Counts what the session's own calls wrote; none for what is written about it afterwards.
+    pub(crate) counted: Option<&'a AtomicU64>,
+}
+
+impl Place<'_> {
+    /// Takes note that a record was written here.
+    pub(crate) fn count(&self) {
+        if let Some(counted) = self.counted {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Writes everything in front of the attributes.

@@ -37,6 +37,7 @@ pub(crate) struct Shared {
     scope_version: AtomicU32,
     ended: AtomicBool,
     losses: AtomicU64,
+    records: AtomicU64,
     told: Mutex<HashSet<Digest>>,
 }
 
@@ -61,6 +62,7 @@ impl Shared {
             scope_version: AtomicU32::new(0),
             ended: AtomicBool::new(false),
             losses: AtomicU64::new(0),
+            records: AtomicU64::new(0),
             told: Mutex::default(),
         }
     }
@@ -70,6 +72,7 @@ impl Shared {
             prefix: &self.prefix,
             trace_id: self.trace_id,
             span_id,
+            counted: Some(&self.records),
         }
     }
 }
@@ -425,6 +428,8 @@ impl Session {
         attributes
             .str(attribute::SESSION_END_REASON, how.reason.as_str())
             .text_if(attribute::SESSION_SUMMARY, how.summary.as_deref());
+        let records = self.shared.records.load(Ordering::Relaxed) + 1;
+        attributes.int(attribute::SESSION_RECORDS, int(records));
         let losses = self.losses();
         if losses > 0 {
             attributes.int(attribute::LOSS_COUNT, int(losses));

@@ -210,6 +210,7 @@ impl Shipper {
             prefix: &self.prefix,
             trace_id: self.trace_id,
             span_id: None,
+            counted: None,
         }
     }
 }

@@ -56,6 +56,7 @@ impl Memory {
         let at = item.len() - CHAIN;
         item[at..].copy_from_slice(&link);
         kept.1.push(item);
+        place.count();
     }
 
     pub(crate) fn refuses(&self) -> bool {

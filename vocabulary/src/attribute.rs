@@ -75,6 +75,8 @@ keys! {
     SESSION_END_REASON = "recount.session.end_reason";
     /// What the session says it achieved.
     SESSION_SUMMARY = "recount.session.summary";
+    /// How many records the session's own calls wrote, its end included.
+    SESSION_RECORDS = "recount.session.records";
     /// Why a session was resumed or abandoned, in words.
     SESSION_NOTE = "recount.session.note";
     /// Other names of the request.

@@ -202,11 +202,17 @@ fn requests(label: &str, members: &[&Read<'_>], surroundings: &Surroundings<'_>)
 
 /// The end of the session closes its stream; a span that happens to be called so does not.
 fn close(signal: Signal, members: &[&Read<'_>]) -> Option<Close> {
-    let ended = |read: &&Read<'_>| Event::from_name(&read.item.name) == Some(Event::SessionEnd);
-    let ended = signal == Signal::Logs && members.iter().any(ended);
-    ended.then_some(Close {
+    let ended = |read: &&&Read<'_>| Event::from_name(&read.item.name) == Some(Event::SessionEnd);
+    let end = members
+        .iter()
+        .rfind(ended)
+        .filter(|_| signal == Signal::Logs)?;
+    let declared = end.item.attributes.int(attribute::SESSION_RECORDS);
+    Some(Close {
         reason: 1,
-        declared: u64::MAX,
+        declared: declared
+            .and_then(|records| u64::try_from(records).ok())
+            .unwrap_or(u64::MAX),
     })
 }
 

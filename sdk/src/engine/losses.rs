@@ -64,6 +64,7 @@ impl Engine {
                 prefix: &lost.prefix,
                 trace_id: lost.trace_id,
                 span_id: None,
+                counted: None,
             };
             let mut attributes = Attributes::new();
             attributes

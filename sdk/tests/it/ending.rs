@@ -237,3 +237,32 @@ fn what_may_have_had_an_effect_and_does_not_say_so_is_unknown() {
     assert_eq!(recorded.action("told").effect(), Some("none"));
     session.end_blocking(EndReason::Failed);
 }
+
+#[tokio::test]
+async fn a_session_says_at_its_end_how_many_records_it_wrote() {
+    let recorder = Recorder::testing();
+    let session = recorder.session("1").start().await;
+    session.decide("which?").chose(["a"]).record();
+    let other = recorder.session("2").start().await;
+    session.tool("one").begin().await.unwrap().end_success();
+    other.end(EndReason::Completed).await;
+    session.end(EndReason::Completed).await;
+    let recorded = Recorded::of(&recorder);
+    let counts: Vec<(usize, i64)> = recorded
+        .of_event(recount::vocabulary::Event::SessionEnd)
+        .into_iter()
+        .map(|end| {
+            let id = end.str("session.id");
+            let own = recorded
+                .records()
+                .iter()
+                .filter(|record| record.str("session.id") == id);
+            (own.count(), end.int("recount.session.records").unwrap())
+        })
+        .collect();
+    assert!(
+        counts.iter().all(|(own, said)| *own as i64 == *said),
+        "{counts:?}"
+    );
+    assert_eq!(counts.len(), 2);
+}

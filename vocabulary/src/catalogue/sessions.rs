@@ -105,6 +105,11 @@ pub(super) const ENTRIES: &[Entry] = &[
                 Kind::Text,
                 "What the session says it achieved; stated.",
             ),
+            optional(
+                a::SESSION_RECORDS,
+                Kind::Int,
+                "How many records the session's own calls wrote, this one included.",
+            ),
         ],
     },
     Entry {
