@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::settings::{self, Key};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, and intact; 1 nothing matched; 2 wrong usage or setting; 3 not intact; 4 not allowed; \
-                          5 store, port or collector unavailable; 6 intact, but not all of it is signed or readable";
+                          5 store, port or collector unavailable; 6 intact, but not all of it is signed or readable; 7 the policy demands more";
 
 /// Records what agents report: listens for OpenTelemetry, seals every record into a ledger, and lets people read it.
 #[derive(Debug, Parser)]
@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Compact,
     /// Put a ledger aside that lacks what it had acknowledged or signed, and go on under a new name that links to it
     Recover(Recover),
+    /// Print what this ledger is recognised by: its key, 24 words, a QR code
+    Key(KeyForm),
     /// Print the signed checkpoint, to mail or commit somewhere else
     Checkpoint,
     /// Bring in the spool of an agent that is gone
@@ -120,11 +122,24 @@ pub(crate) struct Verify {
     /// Checkpoints that were kept elsewhere, one or a file anchor's: prove that the ledger still extends them
     #[arg(long, value_name = "FILE")]
     pub(crate) known_checkpoint: Option<PathBuf>,
-    /// The key that must have signed, as in ledger.pub
-    #[arg(long, value_name = "VKEY")]
+    /// Demand what this policy says: logs, witnesses, quorum, properties
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// The key that must have signed: as in ledger.pub, or the 24 words that init printed
+    #[arg(long, value_name = "VKEY|WORDS")]
     pub(crate) key: Option<String>,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyForm {
+    /// Only the 24 words
+    #[arg(long, conflicts_with = "qr")]
+    pub(crate) words: bool,
+    /// Only the QR code: key and words
+    #[arg(long)]
+    pub(crate) qr: bool,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,9 @@ mod anchor;
 mod checkpoint;
 mod doctor;
 mod erase;
+mod key;
 mod maintain;
+mod outside;
 mod recover;
 mod source;
 mod status;
@@ -55,6 +57,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
         Command::Reindex => maintain::make_index(&settings),
         Command::Compact => maintain::make_compact(&settings),
         Command::Recover(options) => recover::go_on(&settings.store, options),
+        Command::Key(form) => key::key(&settings, form),
         Command::Checkpoint => checkpoint::checkpoint(&settings),
         Command::Erase(options) => erase::erase(&settings, options),
         Command::Doctor => doctor::doctor(&settings),
@@ -79,8 +82,8 @@ fn create(store: &Path, origin: Option<&str>) -> Result<u8, Error> {
         created.origin,
         created.dir.display()
     );
-    say!("key     {}", created.key);
-    say!("Keep the key somewhere else: with it anyone can check what this ledger says.");
+    key::show(&created.key, &created.fingerprint);
+    say!("Keep key and words somewhere else: with them anyone can check what this ledger says.");
     say!(
         "Next:   recount-collector serve --store {}",
         created.dir.display()

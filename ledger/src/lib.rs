@@ -26,6 +26,11 @@ pub mod tile;
 pub mod reader;
 pub mod verify;
 
+#[cfg(feature = "words")]
+mod words;
+#[cfg(feature = "words")]
+pub use words::NotAKey;
+
 #[cfg(feature = "bundle")]
 pub mod bundle;
 #[cfg(feature = "door")]

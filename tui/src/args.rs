@@ -337,6 +337,12 @@ pub struct Verify {
     /// Prove that the ledger still extends this checkpoint, or each of a file anchor's
     #[arg(long, value_name = "FILE")]
     pub known_checkpoint: Option<PathBuf>,
+    /// Demand what this policy says: logs, witnesses, quorum, properties
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Make the whole index again from the sealed bytes and compare
+    #[arg(long)]
+    pub view: bool,
     /// The form
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
     pub output: FactForm,

@@ -12,6 +12,7 @@ const COMMANDS: &[&str] = &[
     "serve",
     "status",
     "verify",
+    "key",
     "reindex",
     "compact",
     "recover",

@@ -44,6 +44,7 @@ pub fn verify_all(
         bytes: 0,
         heads: 0,
         epochs,
+        gap_leaves: verifier.gap_leaves(),
         anchors,
         findings: Vec::new(),
     };

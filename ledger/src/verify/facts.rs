@@ -141,6 +141,8 @@ pub struct Recomputed {
     pub heads: u64,
     /// The chain of epoch keys; `None` if there is no genesis leaf to begin it.
     pub epochs: Option<Epochs>,
+    /// Gap leaves: numbers of producers that never came.
+    pub gap_leaves: u64,
     /// Receipts of anchors under the checkpoint.
     pub anchors: Vec<AnchorSeen>,
     /// What is wrong, ledger first, then stream by stream.

@@ -246,14 +246,11 @@ impl<'r> Verifier<'r> {
 
     /// Compares genesis and the first epoch seal with words that were printed when the ledger was created.
     fn check_fingerprint(&mut self, words: &Fingerprint, findings: &mut Findings) {
-        let first = match self.first_seal() {
-            Ok(first) => first,
+        let found = match self.fingerprint() {
+            Ok(Some(found)) => found,
+            Ok(None) => return,
             Err(finding) => return findings.extend(vec![finding]),
         };
-        let (Some(ledger), Some(key)) = (self.ledger.ledger, &self.ledger.key) else {
-            return;
-        };
-        let found = Fingerprint::of(&ledger, key.bytes(), &first.unwrap_or_default());
         if found == *words {
             self.ledger.key_state = KeyState::Pinned;
             self.ledger.epochs_pinned = true;
@@ -263,30 +260,36 @@ impl<'r> Verifier<'r> {
         findings.add(FindingKind::KeyChanged, Place::Ledger, what);
     }
 
+    /// What the ledger is recognised by, from proven leaves; `None` if it names no key or id.
+    ///
+    /// # Errors
+    /// What is wrong with the leaves that it is computed from.
+    pub fn fingerprint(&mut self) -> Result<Option<Fingerprint>, Finding> {
+        let first = self.first_seal()?.unwrap_or_default();
+        let key = self.ledger.key.as_ref().zip(self.ledger.ledger);
+        Ok(key.map(|(key, ledger)| Fingerprint::of(&ledger, key.bytes(), &first)))
+    }
+
     /// The key that the seal of epoch 0 names. It lies right behind genesis, but for ledgers that are older than
     /// epochs.
     fn first_seal(&mut self) -> Result<Option<[u8; 32]>, Finding> {
         for index in 1..3.min(self.state.size) {
-            // Every seal goes along with an excerpt, other leaves may not.
-            if self.reader.is_excerpt()
-                && self
-                    .reader
-                    .control(index, index + 1)
-                    .is_ok_and(|leaves| leaves.is_empty())
-            {
-                continue;
-            }
+            let proven = self.prove(index)?;
             if let ControlBody::EpochSeal {
                 epoch: 0, next_key, ..
-            } = self.prove(index)?.leaf.body
+            } = proven.leaf.body
+                && proven.signed
             {
                 return Ok(Some(next_key));
             }
         }
+        let (known, scanned) = (self.ledger.findings.len(), self.scan.is_some());
         let (epochs, _) = self.control_facts();
-        // Whoever asks for a scan later gets it with everything that is known by then.
-        self.scan = None;
-        self.ledger.findings.clear();
+        if !scanned {
+            // Whoever asks for a scan later gets it with everything that is known by then.
+            self.scan = None;
+            self.ledger.findings.truncate(known);
+        }
         Ok(epochs.and_then(|it| it.first).map(|first| first.next_key))
     }
 

@@ -9,6 +9,7 @@ use std::fmt;
 
 mod evidence;
 mod judge;
+mod render;
 
 pub use evidence::{AnchorSeen, Bound, Evidence, IndexCheck, Producers, Reach};
 
@@ -192,7 +193,7 @@ impl Report {
         } else if self.policy.as_ref().is_some_and(|it| !it.unmet.is_empty()) {
             Verdict::PolicyUnmet
         } else if state(Property::Integrity) != Shown
-            || state(Property::Completeness) != Shown
+            || state(Property::Completeness) == NotShown
             || state(Property::ProducerGaps) == NotShown
         {
             Verdict::Incomplete

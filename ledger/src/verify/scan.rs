@@ -98,6 +98,12 @@ impl Verifier<'_> {
         }
     }
 
+    /// How many gap leaves the ledger log holds.
+    pub(super) fn gap_leaves(&self) -> u64 {
+        let scan = self.scan.as_ref();
+        scan.map_or(0, |scan| scan.remarks.gaps.len() as u64)
+    }
+
     /// The chain of epoch keys and the receipts of anchors, from every leaf of the ledger log.
     pub fn control_facts(&mut self) -> (Option<Epochs>, Vec<AnchorSeen>) {
         self.scan();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use account::model::Account;
 use ledger::bundle::{self, Bundle, BundleReport, Verdict};
 use ledger::note::NoteError;
+use ledger::policy::Policy;
 use ledger::verify::Trusted;
 use ledger::verify::report::{PropertyState, Report};
 use serde_json::json;
@@ -86,7 +87,12 @@ pub(super) fn verify(context: &Context, file: &Path, args: &Verify) -> Result<Ex
     let checked = bundle::check(opened, &source.trusted, known.as_deref());
     let checked = checked.map_err(|error| failure::of_read(&error))?;
     let mut lines = vec![Line(NOTE, "bundle".to_owned(), said(opened))];
-    let mut exit = of_check(opened, &checked, &mut lines);
+    let policy = args
+        .policy
+        .as_deref()
+        .map(super::verify::read_policy)
+        .transpose()?;
+    let mut exit = of_check(opened, &checked, policy.as_ref(), &mut lines);
     exit = worse(exit, of_account(opened, &checked, &mut lines));
     print(file, args.output, exit, &lines)?;
     Ok(exit)
@@ -105,7 +111,12 @@ fn said(bundle: &Bundle) -> String {
 }
 
 /// What the evidence shows, property by property.
-fn of_check(bundle: &Bundle, checked: &BundleReport, lines: &mut Vec<Line>) -> Exit {
+fn of_check(
+    bundle: &Bundle,
+    checked: &BundleReport,
+    policy: Option<&Policy>,
+    lines: &mut Vec<Line>,
+) -> Exit {
     let wrong = bundle.wrong_digests();
     let digests = if wrong.is_empty() {
         Line(
@@ -120,7 +131,7 @@ fn of_check(bundle: &Bundle, checked: &BundleReport, lines: &mut Vec<Line>) -> E
     lines.push(digests);
     let key = checked.ledger.key.as_ref();
     lines.extend(key.map(|key| Line(NOTE, "key".to_owned(), key.to_string())));
-    let report = Report::judge(&checked.evidence(), None);
+    let report = Report::judge(&checked.evidence(), policy);
     for line in &report.lines {
         let word = match line.state {
             PropertyState::Shown => PASS,
@@ -163,11 +174,20 @@ fn of_check(bundle: &Bundle, checked: &BundleReport, lines: &mut Vec<Line>) -> E
             .iter()
             .map(|what| Line(NOTE, "not-proven".to_owned(), what.clone())),
     );
-    match checked.verdict() {
+    let exit = match checked.verdict() {
         Verdict::Intact => Exit::Answered,
         Verdict::Incomplete => Exit::Incomplete,
         Verdict::Broken => Exit::NotIntact,
+    };
+    let unmet = report.policy.map(|policy| policy.unmet).unwrap_or_default();
+    let demanded = unmet
+        .iter()
+        .map(|what| Line(FAIL, "policy".to_owned(), what.clone()));
+    lines.extend(demanded);
+    if unmet.is_empty() {
+        return exit;
     }
+    worse(exit, Exit::PolicyNotMet)
 }
 
 /// Computes the account again, compares it with the one that came along, and says how it stands.

@@ -17,7 +17,7 @@ const FILE: &str = "known_keys";
 pub(crate) struct Keyring {
     file: Option<PathBuf>,
     pins: Pins,
-    named: Option<VerifierKey>,
+    named: Option<Trusted>,
 }
 
 impl Keyring {
@@ -51,7 +51,7 @@ impl Keyring {
     /// What to believe about a place.
     pub(crate) fn trusted(&self, place: &str) -> Trusted {
         match &self.named {
-            Some(key) => Trusted::Pinned(key.clone()),
+            Some(named) => named.clone(),
             None => self.pins.trusted(place),
         }
     }
@@ -79,8 +79,9 @@ impl Keyring {
             return Ok(false);
         }
         let new = match &self.named {
-            Some(named) if named == key => self.pins.replace(place, key.clone()),
-            Some(_) => false,
+            Some(Trusted::Pinned(named)) if named != key => false,
+            // Words were compared with the ledger before anything is remembered.
+            Some(_) => self.pins.replace(place, key.clone()),
             None => self.pins.remember(place, key.clone()),
         };
         if !new {
@@ -107,19 +108,21 @@ impl Keyring {
     }
 }
 
-/// A key as `--key` takes it: the key itself, or a file that holds it.
-fn named_key(text: &str) -> Result<VerifierKey, Failure> {
-    let given = if text.contains('+') && !Path::new(text).exists() {
+/// What `--key` takes: the key itself, the words that `init` printed, or a file that holds one of them.
+fn named_key(text: &str) -> Result<Trusted, Failure> {
+    let is_itself = text.contains('+') || text.trim().contains(char::is_whitespace);
+    let given = if is_itself && !Path::new(text).exists() {
         text.to_owned()
     } else {
         std::fs::read_to_string(text).map_err(|error| Failure::Usage {
             what: format!("--key {text}: {error}"),
-            hint: "give the key, or the ledger.pub that the collector wrote".to_owned(),
+            hint: "give the key, its 24 words, or the ledger.pub that the collector wrote"
+                .to_owned(),
         })?
     };
-    VerifierKey::parse(given.trim()).map_err(|error| Failure::Usage {
+    Trusted::named(&given).map_err(|error| Failure::Usage {
         what: format!("--key {text}: {error}"),
-        hint: "a key looks like NAME+8 HEX DIGITS+BASE64, as in ledger.pub".to_owned(),
+        hint: "a key looks like NAME+8 HEX DIGITS+BASE64, as in ledger.pub, or is 24 words as recount-collector key --words prints them".to_owned(),
     })
 }
 

@@ -8,6 +8,7 @@
 mod bundles;
 mod cli;
 mod keys;
+mod policy;
 mod screens;
 mod stage;
 mod store;

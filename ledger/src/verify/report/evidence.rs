@@ -1,10 +1,11 @@
 //! What a report is computed from: counts and findings, gathered while something was checked.
 #![forbid(unsafe_code)]
 
+use crate::checkpoint::Checkpoint;
 use crate::leaf::TreeHead;
-use crate::note::VerifierKey;
+use crate::note::{Note, VerifierKey};
 use crate::verify::epochs::Epochs;
-use crate::verify::{Finding, KeyState, Recomputed, VerifiedLedger, VerifiedStream};
+use crate::verify::{Finding, KeyState, Recomputed, VerifiedLedger, VerifiedStream, Verifier};
 
 /// How much was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,6 +91,8 @@ pub struct Evidence {
     pub streams: u64,
     /// Streams whose newest signed head is a close that covers all their records.
     pub closed: u64,
+    /// Sessions that neither ended nor were abandoned; `None` where only the closes of streams are known.
+    pub unfinished: Option<u64>,
     /// Streams of which it is not known that no newer signed head exists.
     pub unsure: u64,
     /// Records read.
@@ -114,6 +117,10 @@ pub struct Evidence {
     pub not_after: Option<Bound>,
     /// Whether the index was compared.
     pub index: IndexCheck,
+    /// Numbers of producers that a gap leaf says never came.
+    pub gap_leaves: u64,
+    /// Whether every leaf of the ledger log was read, so that no stream and no binding can be hidden.
+    pub all_leaves: bool,
     /// What else is not proven, by whoever gathered this.
     pub residual: Vec<String>,
 }
@@ -131,6 +138,7 @@ impl Evidence {
             leaves: ledger.size,
             streams: 0,
             closed: 0,
+            unfinished: None,
             unsure: 0,
             records: 0,
             open: 0,
@@ -143,6 +151,8 @@ impl Evidence {
             not_before: None,
             not_after: None,
             index: IndexCheck::NotChecked("nothing was looked up".to_owned()),
+            gap_leaves: 0,
+            all_leaves: false,
             residual: Vec::new(),
         }
     }
@@ -161,7 +171,32 @@ impl Evidence {
             epochs: whole.epochs.clone(),
             anchors: whole.anchors.clone(),
             index: IndexCheck::Compared,
+            gap_leaves: whole.gap_leaves,
+            all_leaves: true,
             ..Self::of_ledger(&whole.ledger)
+        }
+    }
+
+    /// Adds what every leaf of the ledger log says, read and proven by the verifier; before any stream is added.
+    pub fn add_leaves(&mut self, verifier: &mut Verifier<'_>) {
+        let (epochs, anchors) = verifier.control_facts();
+        self.epochs = epochs;
+        self.anchors = anchors;
+        self.all_leaves = true;
+        self.findings.clone_from(&verifier.ledger().findings);
+    }
+
+    /// Adds a checkpoint that was kept elsewhere and that the ledger was found to extend; its name is for the report.
+    ///
+    /// It pins the past as far as it reaches: if it covers the first epoch seal, the start of the chain is known.
+    pub fn add_known(&mut self, note: &[u8], name: &str) {
+        if self.extends.iter().all(|known| known != name) {
+            self.extends.push(name.to_owned());
+        }
+        let known = Note::parse(note).and_then(|note| Checkpoint::parse(note.text));
+        if let (Ok(known), Some(epochs)) = (known, &mut self.epochs) {
+            let first = epochs.first.map(|first| first.index);
+            epochs.pinned |= first.is_some_and(|first| first < known.head.size);
         }
     }
 

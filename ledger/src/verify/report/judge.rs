@@ -129,6 +129,10 @@ fn completeness(evidence: &Evidence) -> Line {
         let what = "there is no signed head to be complete up to";
         return line(Property::Completeness, PropertyState::NotChecked, what);
     }
+    if evidence.reach == Reach::Part && evidence.streams == 0 {
+        let what = "no stream was asked for: the ledger log alone was checked";
+        return line(Property::Completeness, PropertyState::NotChecked, what);
+    }
     let running = evidence.streams.saturating_sub(evidence.closed);
     let whole = format!(
         "{} read from 0 to n-1, {} closed, {running} not",
@@ -136,7 +140,8 @@ fn completeness(evidence: &Evidence) -> Line {
         evidence.closed
     );
     // A ledger is never finished; what was asked for by name can be.
-    let open = evidence.reach == Reach::Part && running > 0;
+    let unfinished = evidence.unfinished.unwrap_or(running);
+    let open = evidence.reach == Reach::Part && unfinished > 0;
     if evidence.open > 0 {
         let what = format!(
             "{whole}; no signed head covers the last {} yet",
@@ -144,12 +149,11 @@ fn completeness(evidence: &Evidence) -> Line {
         );
         return line(Property::Completeness, PropertyState::NotShown, what);
     }
-    let state = if open {
-        PropertyState::NotShown
-    } else {
-        PropertyState::Shown
-    };
-    line(Property::Completeness, state, whole)
+    if open {
+        let what = format!("{whole}; what is there is intact, and it is not over");
+        return line(Property::Completeness, PropertyState::NotShown, what);
+    }
+    line(Property::Completeness, PropertyState::Shown, whole)
 }
 
 fn producer_signatures(evidence: &Evidence) -> Line {
@@ -179,6 +183,13 @@ fn producer_signatures(evidence: &Evidence) -> Line {
 
 fn producer_gaps(evidence: &Evidence) -> Line {
     let property = Property::ProducerGaps;
+    if evidence.gap_leaves > 0 && evidence.producers.is_none() {
+        let what = format!(
+            "{} in the ledger log: numbers that never came",
+            count(evidence.gap_leaves, "gap leaf").replace("leafs", "leaves")
+        );
+        return line(property, PropertyState::NotShown, what);
+    }
     let Some(producers) = &evidence.producers else {
         let what = "the records' own numbers were not looked at";
         return line(property, PropertyState::NotChecked, what);
@@ -420,7 +431,7 @@ fn residual(evidence: &Evidence, report: &Report) -> Vec<String> {
         "that whoever holds the identity key today did not write the past anew",
     );
     say(
-        evidence.reach == Reach::Part,
+        evidence.reach == Reach::Part && !evidence.all_leaves,
         "that no other stream names this request or session: only reading the whole ledger shows that",
     );
     say(
