@@ -11,8 +11,9 @@ use crate::gather::Part;
 use crate::model::Standing;
 use crate::reading::Reading;
 
-/// So many leaves after a head still belong to its commit.
-const AFTER: u64 = 64;
+/// So many leaves after a head are looked at: the collector says a gap a while after the stream was closed, since a
+/// sender's connections may overtake each other.
+const AFTER: u64 = 512;
 
 /// What is refused within this time after the last record may still have been sent with it. Nanoseconds.
 const AFTER_NS: u64 = 1_000_000_000;

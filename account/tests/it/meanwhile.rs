@@ -166,6 +166,27 @@ fn a_gap_that_the_ledger_noted_makes_the_record_incomplete() {
 }
 
 #[test]
+fn a_gap_that_a_real_ledger_noted_is_told_once() {
+    let mut world = World::new();
+    world.numbered = true;
+    let mut sender = sender();
+    sender.tell(&world, "agent.session.start", json!({}));
+    sender.skip().skip();
+    let end = json!({ "recount.session.end_reason": "completed" });
+    sender.tell(&world, "agent.session.end", end);
+    world.seal(&mut sender, true);
+    let account = world.account("47892");
+    assert_eq!(account.integrity.status, IntegrityStatus::Incomplete);
+    let gaps: Vec<_> = account
+        .integrity
+        .gaps
+        .iter()
+        .map(|gap| (gap.from, gap.to, gap.why.contains("ledger leaf")))
+        .collect();
+    assert_eq!(gaps, [(1, Some(2), true)]);
+}
+
+#[test]
 fn a_noted_gap_that_was_filled_later_is_none() {
     let account = noted(0);
     assert_eq!(account.integrity.status, IntegrityStatus::Intact);

@@ -11,8 +11,8 @@ use ledger::envelope::{
     SessionRule, Signal,
 };
 use ledger::store::{
-    Batch, Close, Folder, InitOptions, Ledger, Named, Prepared, Record, StreamBatch, StreamKey,
-    init,
+    Batch, Close, Folder, InitOptions, Ledger, Named, Prepared, Record, Run, StreamBatch,
+    StreamKey, init,
 };
 use ledger::verify::Trusted;
 use serde_json::{Value, json};
@@ -29,6 +29,8 @@ pub(crate) struct World {
     told: Arc<AtomicU64>,
     /// Flags of the leaves of what is sealed.
     pub(crate) flags: u32,
+    /// Whether the numbers of records are told to the ledger, as a collector does.
+    pub(crate) numbered: bool,
 }
 
 /// What one sender sends for one session.
@@ -42,6 +44,8 @@ pub(crate) struct Sender {
     pub(crate) signal: Signal,
     items: Vec<Value>,
     seq: u64,
+    /// Numbers of the items that wait.
+    sequence: Vec<u64>,
 }
 
 impl World {
@@ -71,6 +75,7 @@ impl World {
             clock,
             told,
             flags: 0,
+            numbered: false,
         }
     }
 
@@ -108,6 +113,7 @@ impl World {
             .map(|item| item.to_string().into_bytes())
             .collect();
         self.append(sender, Encoding::Json, resource.as_bytes(), &items, close);
+        sender.sequence.clear();
     }
 
     /// Seals bytes as they are.
@@ -163,7 +169,12 @@ impl World {
                 claim: String::new(),
             },
             records: Prepared::new(&records).unwrap(),
-            run: None,
+            run: self.numbered.then(|| Run {
+                producer: format!("p-{}", sender.label),
+                run: format!("r-{}", sender.label),
+                sequence: sender.sequence.clone(),
+                lost: Vec::new(),
+            }),
             requests: requests.collect(),
             links: vec![],
             close: close.then_some(Close {
@@ -217,6 +228,7 @@ impl Sender {
             signal: Signal::Logs,
             items: Vec::new(),
             seq: 0,
+            sequence: Vec::new(),
         }
     }
 
@@ -226,6 +238,7 @@ impl Sender {
         if let Some(request) = &self.request {
             all["recount.request.id"] = json!(request);
         }
+        self.sequence.push(self.seq);
         self.seq += 1;
         all.as_object_mut()
             .unwrap()

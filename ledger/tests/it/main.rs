@@ -14,6 +14,8 @@ mod memory;
 mod notes;
 mod otlp;
 mod policy;
+#[cfg(feature = "door")]
+mod tail;
 mod trees;
 mod vectors;
 mod verify;
