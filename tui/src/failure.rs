@@ -64,7 +64,7 @@ pub enum Failure {
         near: Vec<String>,
     },
     /// Several things match; a guess could answer about the wrong one.
-    #[error("{query:?} matches {} things: {}", matches.len(), matches.join(", "))]
+    #[error("{query:?} matches {} things: {}", matches.len(), some(matches))]
     Ambiguous {
         /// What was asked for.
         query: String,
@@ -125,6 +125,17 @@ pub enum Failure {
     /// The terminal refused.
     #[error("the terminal cannot be used: {0}")]
     Terminal(io::Error),
+}
+
+/// So many names are listed; the rest is counted.
+const LISTED: usize = 8;
+
+/// The first of many names.
+fn some(names: &[String]) -> String {
+    match names.len().checked_sub(LISTED) {
+        Some(more @ 1..) => format!("{} and {more} more", names[..LISTED].join(", ")),
+        _ => names.join(", "),
+    }
 }
 
 /// A message with the place it is about, unless it names it already.
@@ -223,6 +234,11 @@ pub(crate) fn of_store(folder: &Path, error: &StoreError) -> Failure {
             what,
             hint: "nothing was changed: keep the folder as it is, and compare it with a backup"
                 .to_owned(),
+        },
+        _ if folder.is_file() => Failure::Unavailable {
+            what: format!("{place} is a file; a ledger is a folder"),
+            place,
+            hint: "name the folder that holds ledger.db with --store DIR".to_owned(),
         },
         _ => Failure::Unavailable {
             place,

@@ -25,6 +25,7 @@ use account::model::Account;
 use clap::{CommandFactory as _, Parser as _};
 use vocabulary::record::IntegrityStatus;
 
+use crate::app::clock::Clock;
 use crate::app::line::shown;
 use crate::args::{AccountForm, Cli, Command, Common};
 use crate::failure::{Exit, Failure, Told};
@@ -54,6 +55,14 @@ impl Context {
             ));
         }
         Ok(source)
+    }
+
+    /// The time zone asked for; a name that nobody knows is an error of every command, whether it needs it or not.
+    pub(crate) fn clock(&self) -> Result<Clock, Failure> {
+        Clock::named(&self.common.tz).map_err(|error| Failure::Usage {
+            what: format!("--tz {}: {error}", self.common.tz),
+            hint: "write utc, local, or a name such as Europe/Berlin".to_owned(),
+        })
     }
 
     /// Says something on stderr, unless the user wants quiet.
@@ -106,6 +115,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
 
 fn obey(context: &Context, mut cli: Cli) -> Result<Exit, Failure> {
     let mut context = context.clone();
+    context.clock()?;
     let query = match &mut cli.command {
         None => cli.query.as_mut(),
         Some(Command::Show(args)) => Some(&mut args.query),

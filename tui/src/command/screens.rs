@@ -1,7 +1,6 @@
 //! The screens: opens the place, and does the core's slow work on the worker.
 
 use super::{Context, exit_of, sessions};
-use crate::app::clock::Clock;
 use crate::app::look::{Look, Theme};
 use crate::app::{Effect, Listed, Model, Msg, Notice, Opened, SessionRow};
 use crate::args::{ThemeName, When};
@@ -15,10 +14,7 @@ use ledger::reader::Find;
 
 pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Failure> {
     let mut source = context.source()?;
-    let clock = Clock::named(&context.common.tz).map_err(|error| Failure::Usage {
-        what: format!("--tz {}: {error}", context.common.tz),
-        hint: "write utc, local, or a name such as Europe/Berlin".to_owned(),
-    })?;
+    let clock = context.clock()?;
     let look = look(context);
     if look.theme != Theme::Mono {
         // Our theme already decided; the terminal library must not decide again.

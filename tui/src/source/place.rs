@@ -243,6 +243,9 @@ fn door_of(text: &str, token: Option<String>) -> Result<Place, Failure> {
         };
         return Ok(Place::Tcp { address, token });
     }
+    if text.contains("://") {
+        return Err(refused("neither a socket nor an address"));
+    }
     if text.contains('/') || std::path::Path::new(text).exists() {
         return Ok(Place::Socket(text.into()));
     }
@@ -335,7 +338,13 @@ mod tests {
         };
         assert_eq!(door_of("http://127.0.0.1:4319/", None).unwrap(), tcp);
         assert_eq!(door_of("127.0.0.1:4319", None).unwrap(), tcp);
-        for wrong in ["https://a:1", "collector", "http://", "http://u@h:1"] {
+        for wrong in [
+            "https://a:1",
+            "ftp://a:1",
+            "collector",
+            "http://",
+            "http://u@h:1",
+        ] {
             assert_eq!(
                 door_of(wrong, None).unwrap_err().exit(),
                 crate::failure::Exit::Usage,

@@ -550,6 +550,43 @@ fn what_is_not_there_is_named_and_what_is_near_is_suggested() {
 }
 
 #[test]
+fn what_no_command_can_use_is_said_by_every_command() {
+    let store = hostile_store();
+    let file = store.dir().join("ledger.db");
+    for (arguments, exit, said) in [
+        (&["show", "666", "--tz", "Mars"][..], 2, "error: --tz Mars"),
+        (&["log", "--tz", "Mars"], 2, "error: --tz Mars"),
+        (
+            &["log", "--since", "someday"],
+            2,
+            "error: \"someday\" is not a time",
+        ),
+        (&["log", "--verdict", "maybe"], 2, "error: --verdict maybe"),
+    ] {
+        let output = ask(&store, arguments);
+        assert_eq!(code(&output), exit, "{arguments:?}: {}", out(&output));
+        assert!(
+            err(&output).starts_with(said),
+            "{arguments:?}: {}",
+            err(&output)
+        );
+        assert!(err(&output).contains("\nhint: "), "{}", err(&output));
+    }
+    let mut call = recount(&store.home());
+    let output = call
+        .args(["show", "666", "--store"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 5);
+    assert!(
+        err(&output).contains("is a file; a ledger is a folder"),
+        "{}",
+        err(&output)
+    );
+}
+
+#[test]
 fn completions_and_the_manual_are_made_from_the_same_table() {
     let home = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish"] {
