@@ -5,11 +5,11 @@
 
 use ledger::envelope::{Encoding, Envelope, Signal};
 use ledger::otlp::{Item, Resource};
+use ledger::producer;
 use ledger::verify::{VerifiedRecord, VerifiedStream};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use vocabulary::attribute::{CHAIN, RUN, SEQ};
-use vocabulary::wire::PRODUCER_CHAIN_TAG;
 
 /// One record's place in its run's chain.
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +36,14 @@ impl Link {
         Some(Self { value, item })
     }
 
+    /// The link itself.
+    pub(crate) fn value(&self) -> &[u8; 32] {
+        &self.value
+    }
+
     /// Whether this is the link number `number` after `before`.
     pub(crate) fn follows(&self, before: &Self, number: u64) -> bool {
-        next(&before.value, number, &self.item) == self.value
+        producer::link(&before.value, number, &self.item) == self.value
     }
 }
 
@@ -60,20 +65,6 @@ fn follows(later: &Links, earlier: &Links) -> bool {
     })
 }
 
-/// `SHA-256(pad32(tag) ‖ P_{i-1} ‖ u64be(i) ‖ SHA-256(item))`, as `docs/records.md` says.
-fn next(before: &[u8; 32], number: u64, item: &[u8; 32]) -> [u8; 32] {
-    let mut tag = [0; 32];
-    for (to, from) in tag.iter_mut().zip(PRODUCER_CHAIN_TAG.bytes()) {
-        *to = from;
-    }
-    let hasher = Sha256::new().chain_update(tag).chain_update(before);
-    hasher
-        .chain_update(number.to_be_bytes())
-        .chain_update(item)
-        .finalize()
-        .into()
-}
-
 fn links(stream: &VerifiedStream) -> Links {
     let mut links = Links::new();
     for envelope in stream.records.iter().filter_map(VerifiedRecord::envelope) {
@@ -93,17 +84,4 @@ fn links(stream: &VerifiedStream) -> Links {
         }
     }
     links
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next;
-
-    #[test]
-    fn a_link_covers_the_one_before_its_number_and_its_item() {
-        let link = next(&[1; 32], 7, &[2; 32]);
-        assert_ne!(link, next(&[3; 32], 7, &[2; 32]));
-        assert_ne!(link, next(&[1; 32], 8, &[2; 32]));
-        assert_ne!(link, next(&[1; 32], 7, &[3; 32]));
-    }
 }

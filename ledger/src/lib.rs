@@ -20,6 +20,7 @@ pub mod cosignature;
 pub mod fingerprint;
 pub mod note;
 pub mod policy;
+pub mod producer;
 pub mod proof;
 pub mod tile;
 

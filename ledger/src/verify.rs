@@ -33,6 +33,7 @@ pub use facts::{
 };
 pub use finding::{Finding, FindingKind, Place};
 pub use ledger::{Trusted, Verifier};
+pub use nodes::{Extension, extension};
 pub use pin::{NotAPin, Pin, Pins};
 pub use remarks::{REMARKS, Remarks};
 

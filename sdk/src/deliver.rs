@@ -21,7 +21,11 @@ pub(crate) enum Answer {
     /// All of it is kept; the receipt if the collector gives one.
     Kept { receipt: Option<String> },
     /// All but some records, which must not be sent again.
-    KeptExcept { rejected: u64, why: String },
+    KeptExcept {
+        rejected: u64,
+        why: String,
+        receipt: Option<String>,
+    },
     /// Not now; after how long at the earliest.
     Later {
         after: Option<Duration>,
@@ -32,11 +36,18 @@ pub(crate) enum Answer {
 }
 
 /// Sends exports to one endpoint, over one kept connection.
-#[derive(Debug)]
 pub(crate) struct Exporter {
     agent: ureq::Agent,
     url: String,
     gzip: bool,
+    /// The value of `authorization`.
+    authorization: Option<String>,
+}
+
+impl std::fmt::Debug for Exporter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Exporter({})", self.url)
+    }
 }
 
 impl Exporter {
@@ -57,16 +68,27 @@ impl Exporter {
             agent: config.build().new_agent(),
             url,
             gzip: settings.gzip,
+            authorization: settings
+                .token
+                .as_ref()
+                .map(|token| format!("Bearer {}", token.0)),
         })
     }
 
-    /// Sends one `ExportLogsServiceRequest` and reads the answer.
-    pub(crate) fn send(&self, body: &[u8], delivery: Delivery) -> Answer {
+    /// Sends one `ExportLogsServiceRequest` and reads the answer. `seen` asks for
+    /// a receipt that proves that the ledger log goes on from that size.
+    pub(crate) fn send(&self, body: &[u8], delivery: Delivery, seen: Option<u64>) -> Answer {
         let mut request = self
             .agent
             .post(&self.url)
             .header("content-type", "application/x-protobuf")
             .header(wire::DELIVERY_HEADER, delivery.as_str());
+        if let Some(size) = seen {
+            request = request.header(wire::SEEN_HEADER, size.to_string());
+        }
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
         let packed = self.packed(body);
         if packed.is_some() {
             request = request.header("content-encoding", "gzip");
@@ -111,7 +133,11 @@ fn read_answer(answer: ureq::http::Response<ureq::Body>) -> Answer {
         .read_to_end(&mut body);
     match status {
         200..=299 => match read.map(|_| partial_success(&body)) {
-            Ok(Some((rejected, why))) if rejected > 0 => Answer::KeptExcept { rejected, why },
+            Ok(Some((rejected, why))) if rejected > 0 => Answer::KeptExcept {
+                rejected,
+                why,
+                receipt,
+            },
             Ok(_) => Answer::Kept { receipt },
             Err(error) => Answer::Later {
                 after: None,

@@ -147,6 +147,18 @@ impl Engine {
         kept
     }
 
+    /// Writes one record where there is room for it; gives its number. One that
+    /// is not written is no loss: it says nothing that is not said elsewhere.
+    pub(crate) fn append_if_room(
+        &self,
+        event: Event,
+        place: &Place<'_>,
+        attributes: &Attributes,
+    ) -> Option<u64> {
+        let kept = self.write(event.name(), place, attributes, How::Spool);
+        kept.ok()
+    }
+
     /// Writes one record and waits for its acknowledgement, at most so long.
     /// When it cannot be written the record is not counted as lost: the
     /// caller is told.

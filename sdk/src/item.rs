@@ -80,15 +80,8 @@ impl Chain {
 
     /// The link of an item whose chain bytes are still zero.
     pub(crate) fn extend(&mut self, item: &[u8]) -> [u8; CHAIN] {
-        let mut tag = [0; 32];
-        tag[..wire::PRODUCER_CHAIN_TAG.len()].copy_from_slice(wire::PRODUCER_CHAIN_TAG.as_bytes());
-        let link = Sha256::new()
-            .chain_update(tag)
-            .chain_update(self.last)
-            .chain_update(self.next.to_be_bytes())
-            .chain_update(Sha256::digest(item))
-            .finalize();
-        self.last = link.into();
+        let item = Sha256::digest(item).into();
+        self.last = ledger::producer::link(&self.last, self.next, &item);
         self.next += 1;
         self.last
     }

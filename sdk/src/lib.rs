@@ -60,8 +60,10 @@ mod engine;
 mod error;
 mod item;
 mod random;
+mod seen;
 mod settings;
 mod ship;
+mod sign;
 mod spool;
 mod wait;
 

@@ -44,6 +44,16 @@ pub(crate) struct Inherited {
     pub(crate) trace_id: Option<[u8; 16]>,
 }
 
+/// A credential; shown by nothing.
+#[derive(Clone)]
+pub(crate) struct Token(pub(crate) String);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
+    }
+}
+
 /// Everything a recorder can be told. Times are bounds, not goals.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -52,6 +62,10 @@ pub(crate) struct Settings {
     pub(crate) plaintext: bool,
     /// A PEM file with the authorities that a collector's certificate may come from.
     pub(crate) authorities: Option<PathBuf>,
+    /// What the collector knows this agent by.
+    pub(crate) token: Option<Token>,
+    /// The file of the key that this agent signs with.
+    pub(crate) agent_key: Option<PathBuf>,
     pub(crate) folder: Option<PathBuf>,
     pub(crate) strict_wait: Duration,
     pub(crate) export_timeout: Duration,
@@ -69,6 +83,8 @@ impl Default for Settings {
             endpoint: DEFAULT_ENDPOINT.to_owned(),
             plaintext: false,
             authorities: None,
+            token: None,
+            agent_key: None,
             folder: None,
             strict_wait: Duration::from_secs(5),
             export_timeout: Duration::from_secs(10),
@@ -92,6 +108,8 @@ impl Settings {
         {
             settings.endpoint = endpoint;
         }
+        settings.token = variable("RECOUNT_TOKEN").map(Token);
+        settings.agent_key = variable("RECOUNT_AGENT_KEY").map(PathBuf::from);
         settings.folder = variable("RECOUNT_SPOOL").map(PathBuf::from);
         if let Some(seconds) = variable("RECOUNT_STRICT_WAIT") {
             settings.strict_wait = seconds
@@ -130,6 +148,12 @@ impl Settings {
 
     /// Refuses what would only fail later, and without a caller to tell.
     pub(crate) fn check(&self) -> Result<(), SetupError> {
+        if let Some(Token(token)) = &self.token
+            && !token.bytes().all(|byte| byte.is_ascii_graphic())
+        {
+            let why = "a token is printable characters without spaces";
+            return Err(wrong("RECOUNT_TOKEN", "(not shown)", why));
+        }
         let endpoint = &self.endpoint;
         let refused = |why| Err(wrong("RECOUNT_COLLECTOR", endpoint, why));
         let Some((scheme, rest)) = endpoint.split_once("://") else {

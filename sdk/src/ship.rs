@@ -9,6 +9,8 @@ use vocabulary::record::Delivery;
 use crate::deliver::{Answer, Exporter};
 use crate::engine::Engine;
 use crate::item::Place;
+use crate::seen::Seen;
+use crate::sign::Pen;
 use crate::spool::{Batch, Line, left_behind};
 
 /// Records and bytes of one export.
@@ -27,6 +29,12 @@ pub(crate) struct Shipper {
     /// Under which session losses are recorded that belong to none.
     pub(crate) prefix: Vec<u8>,
     pub(crate) trace_id: [u8; 16],
+    /// Signs what is sent, where the agent has a key.
+    pen: Option<Pen>,
+    /// What was seen of the collector's ledger.
+    seen: Seen,
+    /// Whether it was told that the collector cannot be believed.
+    told: bool,
     left: Vec<Line>,
     searched: Option<Instant>,
     pause: Duration,
@@ -46,8 +54,17 @@ enum Sent {
 }
 
 impl Shipper {
-    pub(crate) fn new(exporter: Exporter, prefix: Vec<u8>, trace_id: [u8; 16]) -> Self {
+    pub(crate) fn new(
+        exporter: Exporter,
+        prefix: Vec<u8>,
+        trace_id: [u8; 16],
+        pen: Option<Pen>,
+        seen: Seen,
+    ) -> Self {
         Self {
+            pen,
+            seen,
+            told: false,
             exporter,
             prefix,
             trace_id,
@@ -69,7 +86,7 @@ impl Shipper {
             // Taken before the spool is read: who begins to wait during an
             // attempt that fails gets another one at once.
             engine.take_hurry();
-            let sent = match own.batch(BATCH_RECORDS, BATCH_BYTES) {
+            let sent = match self.own_batch(engine, own) {
                 Some(batch) => self.send(engine, own, &batch, Whose::Own),
                 None if engine.is_closing() => return,
                 None => match self.send_left(engine) {
@@ -96,8 +113,19 @@ impl Shipper {
         }
     }
 
+    /// The next records of our own, with the signatures over them.
+    fn own_batch(&mut self, engine: &Engine, own: &Line) -> Option<Batch> {
+        let batch = own.batch(BATCH_RECORDS, BATCH_BYTES, 0)?;
+        let signed = self.pen.as_mut().and_then(|pen| pen.sign(engine, &batch));
+        match signed {
+            // Numbers that others took meanwhile lie between the two and come along.
+            Some(through) => own.batch(BATCH_RECORDS, BATCH_BYTES, through),
+            None => Some(batch),
+        }
+    }
+
     /// Sends a batch of our own line, or of one that was left, in order.
-    fn send(&self, engine: &Engine, line: &mut Line, batch: &Batch, whose: Whose) -> Sent {
+    fn send(&mut self, engine: &Engine, line: &mut Line, batch: &Batch, whose: Whose) -> Sent {
         let all = 0..batch.len();
         let mut ranges = vec![all];
         while let Some(mut range) = ranges.pop() {
@@ -118,14 +146,24 @@ impl Shipper {
             } else {
                 Delivery::Spooled
             };
-            let receipt = match self.exporter.send(&batch.export(range.clone()), delivery) {
+            let asked = self.seen.asks();
+            let export = batch.export(range.clone());
+            let answer = self.exporter.send(&export, delivery, asked);
+            if let Answer::Kept { receipt } | Answer::KeptExcept { receipt, .. } = &answer
+                && let Err(why) = self.seen.take(asked, receipt.as_deref())
+            {
+                self.disbelieve(engine, why);
+                return Sent::Later(None);
+            }
+            let receipt = match answer {
                 Answer::Kept { receipt } => receipt,
-                Answer::KeptExcept { rejected, why } => {
+                Answer::KeptExcept { rejected, why, .. } => {
                     let why = format!("of records {first} to {end}: {why}");
                     engine.lose(&self.place(), rejected, "refused", &why);
                     None
                 }
                 Answer::Later { after, why } => {
+                    self.seen.interrupted();
                     engine.failed(why);
                     return Sent::Later(after);
                 }
@@ -167,13 +205,25 @@ impl Shipper {
             let why = format!("{damage} bytes of a spool were lost when its host went down");
             engine.lose(&self.place(), 1, "crash", &why);
         }
-        let Some(batch) = line.batch(BATCH_RECORDS, BATCH_BYTES) else {
+        let Some(batch) = line.batch(BATCH_RECORDS, BATCH_BYTES, 0) else {
             line.delete();
             return Some(Sent::All);
         };
         let sent = self.send(engine, &mut line, &batch, Whose::Left);
         self.left.push(line);
         Some(sent)
+    }
+
+    /// The collector acknowledged records and cannot show that it kept what it
+    /// acknowledged before: nothing it says counts, and the spool keeps all.
+    /// That acknowledged records may be gone is told once, as a loss of unknown
+    /// size, to whichever collector is believed again.
+    fn disbelieve(&mut self, engine: &Engine, why: String) {
+        self.seen.interrupted();
+        if !std::mem::replace(&mut self.told, true) {
+            engine.lose(&self.place(), 0, "receipt_not_honoured", &why);
+        }
+        engine.failed(why);
     }
 
     /// Keeps an export of one record that nobody takes; says where.

@@ -24,6 +24,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("sdk_keeps_context_or_says_so", keeps_context),
         Trial::test("sdk_tells_what_it_could_not_keep", tells_losses),
         Trial::test("sdk_tells_what_it_removed", tells_removals),
+        Trial::test("sdk_signs_and_the_account_checks", signs),
+        Trial::test(
+            "sdk_notices_a_ledger_that_was_rolled_back",
+            notices_rollback,
+        ),
     ]
 }
 
@@ -375,4 +380,106 @@ fn tells_removals() -> Result<(), Failed> {
     let wanted = format!("{} bytes in 1 place: not in the record", secret.len());
     same("removed", removed, vec![wanted])?;
     same("the secret", account.to_string().contains(&secret), false)
+}
+
+fn signs() -> Result<(), Failed> {
+    let world = World::new()?;
+    let key = world.folder.path().join("key");
+    let recorder = world.recorder()?.new_agent_key(key)?.build()?;
+    let session = recorder.session("47892").start_blocking();
+    session.tool("send").begin_blocking()?.end_success();
+    session.end_blocking(EndReason::Completed);
+    same("unsent", recorder.close_blocking(LONG).0, 0)?;
+    // Another agent, without the key, writes its own request and pretends to have signed.
+    let forger = world.recorder()?.build()?;
+    let session = forger.session("50001").start_blocking();
+    let mut forged = recount::Attributes::new();
+    forged
+        .bytes("recount.signature", &[7; 64])
+        .bytes("recount.signature.key", &[3; 32])
+        .int("recount.signature.seq", 0);
+    session.record(recount::Event::SessionCheckpoint, &forged);
+    session.end_blocking(EndReason::Completed);
+    same("unsent", forger.close_blocking(LONG).0, 0)?;
+    let (home, store) = (world.folder.path().to_owned(), world.store.clone());
+    world.collector.stop()?;
+
+    let account = show(&home, &store, "47892")?.ended(0)?.json()?;
+    same("problems", problems(&account), BTreeSet::new())?;
+    let open = account["integrity"]["not_proven"].to_string();
+    let signed = open.contains("who holds the agent's key");
+    same("signed, by a key of nobody known", signed, true)?;
+    same("unsigned", open.contains("no record is signed"), false)?;
+    let account = show(&home, &store, "50001")?.ended(0)?.json()?;
+    same(
+        "problems",
+        problems(&account),
+        BTreeSet::from(["identity_claimed"]),
+    )?;
+    let open = account["integrity"]["not_proven"].to_string();
+    same("unsigned", open.contains("no record is signed"), true)
+}
+
+/// The whole folder of the store is put back to an earlier day, keys and all: nothing in it can show that.
+fn notices_rollback() -> Result<(), Failed> {
+    let mut world = World::new()?;
+    let copy = world.folder.path().join("copy");
+    let run = |world: &World, request: &str| -> Result<u64, Failed> {
+        let recorder = world
+            .recorder()?
+            .strict_wait(Duration::from_secs(2))
+            .build()?;
+        let session = recorder.session(request).start_blocking();
+        let begun = session.tool("send").begin_blocking();
+        let said = begun.map(recount::Action::end_success);
+        session.end_blocking(EndReason::Completed);
+        let unsent = recorder.close_blocking(Duration::from_secs(2)).0;
+        match said {
+            Ok(()) => same("unsent", unsent, 0)?,
+            Err(refused) => {
+                let told = refused.to_string();
+                let says = told.contains("does not prove") && told.contains("delete ");
+                same(&told, says, true)?;
+            }
+        }
+        Ok(unsent)
+    };
+    same("first run", run(&world, "1")?, 0)?;
+    world.collector.kill()?;
+    copy_folder(&world.store, &copy)?;
+    world.collector.kill_and_start_again(Duration::ZERO)?;
+    same("second run, after a crash", run(&world, "2")?, 0)?;
+
+    world.collector.kill()?;
+    std::fs::remove_dir_all(&world.store)?;
+    copy_folder(&copy, &world.store)?;
+    world.collector.kill_and_start_again(Duration::ZERO)?;
+    same("kept in the spool", run(&world, "3")? > 0, true)?;
+
+    // Its keeper says that it was meant: the next run ships what the one before kept.
+    for entry in std::fs::read_dir(world.folder.path().join("spool"))? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("seen-") {
+            std::fs::remove_file(path)?;
+        }
+    }
+    same("fourth run", run(&world, "4")?, 0)?;
+    let account = world.account("3", 0)?;
+    let action = rows(&account, "actions")[0];
+    same("refused", action["outcome"].as_str(), Some("not_executed"))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<(), Failed> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let (path, target) = (entry?.path(), to);
+        let target = target.join(path.file_name().ok_or("a name")?);
+        if path.is_dir() {
+            copy_folder(&path, &target)?;
+        } else {
+            std::fs::copy(&path, &target)?;
+        }
+    }
+    Ok(())
 }

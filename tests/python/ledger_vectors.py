@@ -411,12 +411,28 @@ def check_proof(v):
     same("root of the proof", root_from_inclusion(hashes[index], index, v["size"], proof).hex(), v["root"])
 
 
+def check_producers(v):
+    last = bytes(32)
+    for number, case in enumerate(v["links"]):
+        item = sha(bytes.fromhex(case["item"]))
+        last = sha(pad32("recount/producer/v1"), last, uint(64, number), item)
+        same("link", last.hex(), case["link"])
+    seed = bytes.fromhex(v["seed"])
+    same("agent key", public(seed).hex(), v["key"])
+    for case in v["signatures"]:
+        message = pad32("recount/producer-sig/v1") + bytes.fromhex(v["producer"]) + bytes.fromhex(v["run"])
+        message += uint(64, v["number"]) + last + opaque(16, case["session"].encode())
+        same("producer signature message", message.hex(), case["message"])
+        same("producer signature", sign(seed, message).hex(), case["signature"])
+
+
 CHECKS = {
     "trees.json": check_trees,
     "record_leaves.json": check_record_leaves,
     "control_leaves.json": check_control_leaves,
     "envelopes.json": check_envelopes,
     "notes.json": check_notes,
+    "producers.json": check_producers,
 }
 
 

@@ -73,6 +73,12 @@ keys! {
     SESSION_KEY = "recount.session.key";
     /// Why the session ended.
     SESSION_END_REASON = "recount.session.end_reason";
+    /// 64 bytes: an Ed25519 signature over a link of the producer chain.
+    SIGNATURE = "recount.signature";
+    /// 32 bytes: the public key that it is by.
+    SIGNATURE_KEY = "recount.signature.key";
+    /// Number of the record of this session whose link is signed.
+    SIGNATURE_SEQ = "recount.signature.seq";
     /// What the session says it achieved.
     SESSION_SUMMARY = "recount.session.summary";
     /// How many records the session's own calls wrote, its end included.

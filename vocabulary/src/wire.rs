@@ -7,6 +7,10 @@ pub const DELIVERY_HEADER: &str = "recount-delivery";
 /// Response header: the receipt as JSON.
 pub const RECEIPT_HEADER: &str = "recount-receipt";
 
+/// Request header: the size of the ledger log that the producer last had a
+/// receipt for. The receipt then shows in `seen` that the log goes on from it.
+pub const SEEN_HEADER: &str = "recount-seen";
+
 /// Response header: the verdict of a policy, where one is on.
 pub const VERDICT_HEADER: &str = "recount-verdict";
 

@@ -8,6 +8,7 @@ mod action;
 mod change;
 mod decision;
 mod session;
+pub(crate) mod signed;
 mod span;
 
 use std::collections::HashMap;
@@ -42,6 +43,8 @@ pub(crate) struct Fold {
     pub(crate) removals: Vec<Removal>,
     /// Things worth a problem that no other row holds.
     pub(crate) notes: Vec<Note>,
+    /// What agents signed.
+    pub(crate) signatures: signed::Signatures,
     /// What `agent.session.start` and others said about names of the request.
     pub(crate) names: Vec<Named>,
     act_of: HashMap<(SessionRef, bool, String), usize>,

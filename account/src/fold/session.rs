@@ -112,10 +112,15 @@ impl Fold {
             });
         }
         let own = !super::claims(told);
+        if own {
+            self.signed(told);
+        }
         let Some(run) = self.run(told.at.stream.session) else {
             return;
         };
-        if told.leaf.flags & ledger::leaf::flag::LATE != 0 {
+        // A signature says nothing new of the session; it may follow its end.
+        let signs = told.item.attributes.get(key::SIGNATURE).is_some();
+        if told.leaf.flags & ledger::leaf::flag::LATE != 0 && !signs {
             run.late.push(told.at);
         }
         if own {

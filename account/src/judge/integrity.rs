@@ -237,6 +237,12 @@ fn not_proven(evidence: &Evidence<'_>, fold: &Fold) -> Vec<String> {
         alone,
         "that the recorder was out of the agent's reach: the agent recorded itself".to_owned(),
     );
+    list.extend(crate::fold::signed::not_proven(&fold.signatures));
+    let mut add = |when: bool, text: String| {
+        if when {
+            list.push(text);
+        }
+    };
     let first_seen = evidence.ledger.key_state == KeyState::FirstSeen;
     add(
         first_seen,

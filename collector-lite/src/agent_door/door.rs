@@ -1,13 +1,14 @@
 //! What both protocols of the agent door share: take an export, append it, answer once it is durable.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use ledger::reader::StreamHint;
-use ledger::store::{AppendError, Batch, Fatal, Ledger, Receipt, StreamReceipt};
+use ledger::store::{AppendError, Batch, Fatal, Folder, Ledger, Receipt, StreamReceipt};
+use ledger::verify::{Extension, extension};
 use tokio::sync::{broadcast, oneshot};
 
 use super::answer::Partial;
@@ -16,6 +17,7 @@ use super::refusal::Refusal;
 use super::refused::RefusedLimit;
 use super::room::{Room, Rooms};
 use crate::clock;
+use crate::error::Error;
 use crate::intake::{Door, Export, Intake, Sent, refused_payload};
 
 /// How long a body may take to arrive.
@@ -78,6 +80,8 @@ pub(crate) struct AgentDoor {
     pub(crate) max_body: usize,
     rooms: Rooms,
     refused: RefusedLimit,
+    /// A view of the ledger for proofs, opened when one is first asked for.
+    shown: Mutex<Option<Folder>>,
     /// What was committed, for those who follow it live.
     committed: broadcast::Sender<Arc<Followed>>,
 }
@@ -93,6 +97,7 @@ impl AgentDoor {
             max_body,
             rooms: Rooms::new(max_in_flight.max(least)),
             refused: RefusedLimit::default(),
+            shown: Mutex::default(),
             committed: broadcast::channel(FOLLOWED).0,
         }
     }
@@ -168,6 +173,28 @@ impl AgentDoor {
     /// Everything committed from now on.
     pub(crate) fn follow(&self) -> broadcast::Receiver<Arc<Followed>> {
         self.committed.subscribe()
+    }
+
+    /// Proves that the ledger log goes on from an earlier size, to a sender that had a receipt for it; nothing where it
+    /// does not, or the store cannot be read now.
+    pub(crate) fn goes_on_from(&self, size: u64) -> Option<Extension> {
+        tokio::task::block_in_place(|| self.prove(size))
+            .inspect_err(|error| tracing::warn!(%error, "no proof for a sender's receipt"))
+            .ok()
+            .flatten()
+    }
+
+    fn prove(&self, old: u64) -> Result<Option<Extension>, Error> {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = match &mut *shown {
+            Some(folder) => folder,
+            none => none.insert(self.ledger.reader()?),
+        };
+        let size = folder.size()?;
+        if old > size {
+            return Ok(None);
+        }
+        Ok(Some(extension(folder, old, size)?))
     }
 
     /// Takes one export: back only once it is durable, or refused.

@@ -212,7 +212,7 @@ fn answered(
 ) -> Response {
     match outcome {
         Ok((receipt, partial)) => {
-            let receipt = HeaderValue::from_str(&receipt::json(&receipt)).ok();
+            let receipt = HeaderValue::from_str(&receipt::json(&receipt, None)).ok();
             succeeded(
                 answer::success(Encoding::Protobuf, service, &partial),
                 receipt,

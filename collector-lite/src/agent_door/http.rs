@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use ledger::envelope::{Delivery, Encoding, Signal};
 use ledger::store::Receipt;
+use ledger::verify::Extension;
 use vocabulary::wire;
 
 use super::answer::{self, Partial, Service};
@@ -147,7 +148,12 @@ async fn export(
         }
     };
     match taken(door, signal, encoding, compression, peer, headers, body).await {
-        Ok((receipt, partial)) => accepted(encoding, service, &receipt, &partial),
+        Ok((receipt, partial)) => {
+            let seen = text(headers, &HeaderName::from_static(wire::SEEN_HEADER));
+            let seen = seen.and_then(|size| size.parse().ok());
+            let seen = seen.and_then(|size| door.goes_on_from(size));
+            accepted(encoding, service, &receipt, seen.as_ref(), &partial)
+        }
         Err(refusal) => refused(encoding, &refusal),
     }
 }
@@ -236,6 +242,7 @@ fn accepted(
     encoding: Encoding,
     service: Service,
     receipt: &Receipt,
+    seen: Option<&Extension>,
     partial: &Partial,
 ) -> Response {
     let mut response = reply(
@@ -243,7 +250,7 @@ fn accepted(
         encoding,
         answer::success(encoding, service, partial),
     );
-    if let Ok(value) = HeaderValue::from_str(&receipt::json(receipt)) {
+    if let Ok(value) = HeaderValue::from_str(&receipt::json(receipt, seen)) {
         response
             .headers_mut()
             .insert(HeaderName::from_static(wire::RECEIPT_HEADER), value);

@@ -1,13 +1,16 @@
 //! What a sender gets to keep: where its records are sealed, as one line of JSON.
 
 use ledger::store::Receipt;
+use ledger::verify::Extension;
 
 /// Streams named in one receipt; an export with more says how many there were.
 const NAMED_STREAMS: usize = 16;
 
 /// `{"commit":7,"ledger_size":12,"ledger_root":"…","streams":[{"stream":"…","first":0,"count":3,"root":"…"}]}`,
 /// with roots and ids in hexadecimal.
-pub(crate) fn json(receipt: &Receipt) -> String {
+///
+/// `seen`, for a sender that asked: that the ledger log goes on from what it had a receipt for.
+pub(crate) fn json(receipt: &Receipt, seen: Option<&Extension>) -> String {
     let streams: Vec<_> = receipt
         .streams
         .iter()
@@ -28,6 +31,12 @@ pub(crate) fn json(receipt: &Receipt) -> String {
         "streams": streams,
     });
     if let Some(object) = json.as_object_mut() {
+        if let Some(seen) = seen {
+            let proof: Vec<String> = seen.proof.iter().map(|hash| hex(hash)).collect();
+            let seen =
+                serde_json::json!({"size": seen.size, "root": hex(&seen.root), "proof": proof});
+            object.insert("seen".into(), seen);
+        }
         if receipt.streams.len() > NAMED_STREAMS {
             object.insert("streams_total".into(), receipt.streams.len().into());
         }

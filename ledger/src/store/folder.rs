@@ -132,6 +132,14 @@ impl Folder {
         &self.paths.dir
     }
 
+    /// Leaves in the ledger log.
+    ///
+    /// # Errors
+    /// As the folder fails.
+    pub fn size(&self) -> Result<u64, ReadError> {
+        self.with(|connection| Ok(tables::state(connection)?.size))
+    }
+
     /// How the ledger stands.
     ///
     /// # Errors

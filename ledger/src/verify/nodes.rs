@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::reader::{Log, ReadError, Reader};
 use crate::tile::WIDTH;
-use crate::tree::{Hash, NodeSource, hash_leaf, hash_node};
+use crate::tree::{self, Hash, NodeSource, hash_leaf, hash_node};
 
 /// Unverified node hashes: a proof made of them is checked against a signed root.
 pub(super) struct Nodes<'r> {
@@ -58,6 +58,31 @@ impl<'r> Nodes<'r> {
         }
         Ok(hashes)
     }
+}
+
+/// What shows that the ledger log of one size goes on from an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extension {
+    /// Size of the later log.
+    pub size: u64,
+    /// Its root.
+    pub root: Hash,
+    /// The consistency proof of RFC 6962; for [`crate::tree::verify_consistency`].
+    pub proof: Vec<Hash>,
+}
+
+/// Makes the proof that the ledger log of `size` leaves goes on from that of `old` leaves, for one who keeps the root
+/// of the earlier one. Made of stored nodes that nothing here verifies: whoever receives it does.
+///
+/// # Errors
+/// As the store fails; `old` beyond `size` gives the empty proof, which shows nothing.
+pub fn extension(reader: &dyn Reader, old: u64, size: u64) -> Result<Extension, ReadError> {
+    let mut nodes = Nodes::new(reader, size);
+    Ok(Extension {
+        size,
+        root: tree::root_of(&mut nodes, size)?,
+        proof: tree::consistency(&mut nodes, old, size)?,
+    })
 }
 
 impl NodeSource for Nodes<'_> {

@@ -18,11 +18,13 @@ use ledger::leaf::{
     SessionLink, StreamId, StreamOpening, TreeHead, control_commitment,
 };
 use ledger::note::SignerKey;
+use ledger::producer::{self, AgentKey, Signed};
 use ledger::proof::LeafProof;
 use ledger::segment::{Builder, Segment};
 use ledger::tile;
 use ledger::tree::{self, Hash, hash_leaf};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors")
@@ -132,6 +134,35 @@ fn record_leaves_are_frozen() {
             "leaves": leaves,
             "stream": {"ledger_id": ledger.to_string(), "nonce": hex(nonce),
                        "stream_id": StreamId::derive(&ledger, &nonce).to_string()},
+        }),
+    );
+}
+
+#[test]
+fn producer_chain_and_signatures_are_frozen() {
+    let key = AgentKey::new(&[0x42; 32]);
+    let items: [&[u8]; 3] = [b"first item", b"second item", b""];
+    let mut before = [0; 32];
+    let links = (0..).zip(items).map(|(number, item)| {
+        before = producer::link(&before, number, &Sha256::digest(item).into());
+        json!({"item": hex(item), "link": hex(before)})
+    });
+    let links: Vec<Value> = links.collect();
+    let signatures = ["s-1", "", "s\u{e9}ance"].map(|session| {
+        let signed = Signed {
+            producer: [0x11; 16],
+            run: [0x22; 16],
+            number: 2,
+            link: before,
+            session,
+        };
+        json!({"session": session, "message": hex(signed.message()), "signature": hex(key.sign(&signed))})
+    });
+    frozen(
+        "producers.json",
+        &json!({
+            "links": links, "seed": "42".repeat(32), "key": hex(key.public()), "number": 2,
+            "producer": hex([0x11; 16]), "run": hex([0x22; 16]), "signatures": signatures,
         }),
     );
 }

@@ -17,8 +17,10 @@ use crate::encode::int;
 use crate::engine::Engine;
 use crate::error::SetupError;
 use crate::item::Origin;
-use crate::settings::{DurabilityRule, Settings};
+use crate::seen::Seen;
+use crate::settings::{DurabilityRule, Settings, Token};
 use crate::ship::Shipper;
+use crate::sign::{self, Pen};
 use crate::spool::{Identity, Plan, Spool};
 
 /// Sets up a [`Recorder`] in code.
@@ -51,6 +53,33 @@ impl RecorderBuilder {
     pub fn authorities(mut self, pem: impl Into<PathBuf>) -> Self {
         self.settings.authorities = Some(pem.into());
         self
+    }
+
+    /// The token that `recount-collector enroll` gave for this agent: with it
+    /// the collector knows the producer, instead of keeping what it says of
+    /// itself as a claim. In no record and no log.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.settings.token = Some(Token(token.into()));
+        self
+    }
+
+    /// The file of the key that this agent signs its records with, one
+    /// signature per export and session: `docs/ledger-format.md` §15.
+    pub fn agent_key(mut self, file: impl Into<PathBuf>) -> Self {
+        self.settings.agent_key = Some(file.into());
+        self
+    }
+
+    /// As [`RecorderBuilder::agent_key`]; a new key is written first where
+    /// the file is not there, with mode 0600.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn new_agent_key(self, file: impl Into<PathBuf>) -> std::io::Result<Self> {
+        let file = file.into();
+        sign::create(&file)?;
+        Ok(self.agent_key(file))
     }
 
     /// The spool's folder; made with mode 0700 when it is not there. Several
@@ -163,7 +192,16 @@ impl RecorderBuilder {
             source,
         })?;
         let exporter = Exporter::new(settings)?;
+        let pen = match &settings.agent_key {
+            Some(path) => Some(Pen::new(
+                sign::read(path)?,
+                *producer.as_bytes(),
+                *run.as_bytes(),
+            )),
+            None => None,
+        };
         let own = spool.line();
+        let seen = Seen::new(&folder, &settings.endpoint);
         let engine = Arc::new(Engine::new(
             spool,
             settings.endpoint.clone(),
@@ -182,7 +220,7 @@ impl RecorderBuilder {
             core: Arc::new(core),
         };
         let nobody = recorder.shared(format!("unattributed:{run}").parse().ok());
-        let shipper = Shipper::new(exporter, nobody.prefix.clone(), nobody.trace_id);
+        let shipper = Shipper::new(exporter, nobody.prefix.clone(), nobody.trace_id, pen, seen);
         engine
             .start(move |engine| shipper.run(engine, own))
             .map_err(SetupError::Thread)?;

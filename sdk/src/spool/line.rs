@@ -47,9 +47,9 @@ impl Line {
         }
     }
 
-    /// The next records, at most so many and so many bytes, but at least one;
-    /// `None` when there is nothing to send.
-    pub(crate) fn batch(&self, records: usize, bytes: usize) -> Option<Batch> {
+    /// The next records, at most so many and so many bytes, but at least one
+    /// and all in front of `through`; `None` when there is nothing to send.
+    pub(crate) fn batch(&self, records: usize, bytes: usize, through: u64) -> Option<Batch> {
         let segments: Vec<_> = lock(&self.segments).iter().cloned().collect();
         let origin = Arc::clone(&segments.first()?.identity.origin);
         let mut chain = self.chain;
@@ -63,7 +63,7 @@ impl Line {
             for frame in segment.frames(segment.acked()) {
                 let full =
                     batch.parts.len() >= records || batch.bytes.len() + frame.item.len() > bytes;
-                if full && !batch.parts.is_empty() {
+                if full && !batch.parts.is_empty() && chain.next >= through {
                     break 'all;
                 }
                 let from = batch.bytes.len();
@@ -153,6 +153,14 @@ impl Batch {
             }
         }
         range.len()
+    }
+
+    /// The records from a number on, as they are sent.
+    pub(crate) fn since(&self, number: u64) -> impl Iterator<Item = (u64, &[u8], &[u8; CHAIN])> {
+        (self.first..)
+            .zip(&self.parts)
+            .skip_while(move |(seq, _)| *seq < number)
+            .map(|(seq, part)| (seq, &self.bytes[part.item.clone()], &part.chain.last))
     }
 
     /// One item, as it is sent.

@@ -31,6 +31,7 @@ pub(crate) enum Reply {
 #[derive(Debug, Clone)]
 pub(crate) struct Export {
     pub(crate) delivery: String,
+    pub(crate) authorization: String,
     pub(crate) resource: Vec<u8>,
     pub(crate) items: Vec<Vec<u8>>,
 }
@@ -181,6 +182,7 @@ fn check_chain<'a>(items: impl Iterator<Item = &'a Vec<u8>>) {
 fn serve(stream: &TcpStream, state: &Mutex<State>) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let (mut length, mut delivery, mut line) = (0, String::new(), String::new());
+    let mut authorization = String::new();
     loop {
         line.clear();
         if reader.read_line(&mut line).ok()? == 0 {
@@ -195,6 +197,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) -> Option<()> {
         };
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.parse().ok()?,
+            "authorization" => value.clone_into(&mut authorization),
             "recount-delivery" => value.clone_into(&mut delivery),
             _ => {}
         }
@@ -205,6 +208,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) -> Option<()> {
     let items: Vec<Vec<u8>> = slices.iter().map(|slice| slice.item.to_vec()).collect();
     let export = Export {
         delivery,
+        authorization,
         resource: slices[0].resource.to_vec(),
         items,
     };

@@ -13,6 +13,7 @@ mod context;
 mod delivery;
 mod ending;
 mod records;
+mod signing;
 mod survival;
 #[cfg(feature = "tls")]
 mod tls;

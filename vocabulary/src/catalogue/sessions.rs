@@ -77,11 +77,26 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         event: Event::SessionCheckpoint,
-        when: "A running session says where it stands.",
+        when: "A session says where it stands: in words, or by its agent's signature over all that the run has recorded so far.",
         senders: Senders::Owner,
         fields: &[
             optional(a::SESSION_SUMMARY, Kind::Text, "What was achieved so far."),
             NOTE,
+            optional(
+                a::SIGNATURE,
+                Kind::Bytes(64),
+                "Ed25519 signature over a link of the producer chain: `docs/ledger-format.md` §15.",
+            ),
+            optional(
+                a::SIGNATURE_KEY,
+                Kind::Bytes(32),
+                "The public key it is by.",
+            ),
+            optional(
+                a::SIGNATURE_SEQ,
+                Kind::Int,
+                "Number of the record, in this session and this run, whose link is signed.",
+            ),
         ],
     },
     Entry {
