@@ -55,6 +55,12 @@ fn key_id(name: &str, kind: u8, key: &[u8]) -> [u8; 4] {
     [digest[0], digest[1], digest[2], digest[3]]
 }
 
+/// Whether the encoded coordinate is below 2^255 - 19: each point has one encoding then.
+fn is_canonical(key: &[u8; 32]) -> bool {
+    let [first, middle @ .., last] = key;
+    *first < 0xed || middle.iter().any(|byte| *byte != 0xff) || last & 0x7f != 0x7f
+}
+
 /// A public key with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifierKey {
@@ -77,6 +83,9 @@ impl VerifierKey {
             .map_err(|_| NoteError::Key("not a point of the curve"))?;
         if key.is_weak() {
             return Err(NoteError::Key("a point of small order"));
+        }
+        if !is_canonical(key.as_bytes()) {
+            return Err(NoteError::Key("not the one encoding of its point"));
         }
         Ok(Self {
             name: name.to_owned(),

@@ -9,7 +9,7 @@ use super::random::Random;
 use super::world::{World, verdict};
 
 /// Worlds that are made in the test command; each gives one bundle and a mutant of every kind.
-const WORLDS: u64 = 24;
+const WORLDS: u64 = 16;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![python::trial(

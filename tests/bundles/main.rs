@@ -10,7 +10,6 @@
 )]
 
 mod agreement;
-mod attacks;
 mod bits;
 #[path = "../../ledger/tests/it/memory.rs"]
 #[expect(dead_code, reason = "the ledger's own tests use the rest")]
@@ -25,7 +24,7 @@ use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let trials: Vec<Trial> = [agreement::trials(), attacks::trials(), bits::trials()]
+    let trials: Vec<Trial> = [agreement::trials(), bits::trials()]
         .into_iter()
         .flatten()
         .collect();

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Checks a recount bundle with nothing but docs/ledger-format.md and the standard library.
 
-Usage: python3 -I verify_bundle.py [--key KEY] [--known-checkpoint FILE] [--policy FILE] BUNDLE
+Usage: python3 -I verify_bundle.py [--key KEY] [--known-checkpoint FILE] BUNDLE
        python3 -I verify_bundle.py --stdin       one check after the other, for tests
 
-One line per property. Exit codes: 0 intact, 2 not a bundle, 3 not intact, 6 incomplete, 7 policy not met.
-Not checked here: the account (it is derived; recount computes it again) and RFC 3161 tokens.
+One line per property. Exit codes: 0 intact, 2 not a bundle, 3 not intact, 6 incomplete.
+Not checked here: policies (exit 7), the account (it is derived; recount computes it again) and RFC 3161 tokens.
 """
 
 import base64
@@ -514,10 +514,9 @@ class Control:
 # --- the check
 
 class Check:
-    def __init__(self, files, vkey=None, known=None, policy=None):
+    def __init__(self, files, vkey=None, known=None):
         self.files, self.lines, self.wrong, self.open = files, [], [], []
-        self.vkey, self.known, self.policy = vkey, known, policy
-        self.unmet = []
+        self.vkey, self.known = vkey, known
 
     def say(self, result, name, what):
         self.lines.append(f"{result} {name:<11} {what}")
@@ -540,7 +539,7 @@ class Check:
         if not wrong:
             self.say("PASS", "digests", f"{len(self.files) - 1} files are what SHA256SUMS says")
         self.check()
-        return 3 if self.wrong else 7 if self.unmet else 6 if self.open else 0
+        return 3 if self.wrong else 6 if self.open else 0
 
     def read(self):
         if sha(self.files["README.txt"]).hex() != README:
@@ -774,11 +773,11 @@ def check_record(index, leaf, body):
     return True
 
 
-def verify(data, vkey=None, known=None, policy=None):
+def verify(data, vkey=None, known=None):
     """Exit code and lines."""
     check = None
     try:
-        check = Check(unpack(data), vkey, known, policy)
+        check = Check(unpack(data), vkey, known)
         return check.run(), check.lines
     except NotABundle as error:
         return 2, (check.lines if check else []) + [f"FAIL bundle      not a bundle: {error}"]
@@ -825,7 +824,7 @@ def main(arguments):
         with open(options["--known-checkpoint"], "rb") as file:
             known = file.read()
     code, lines = verify(data, vkey, known)
-    verdict = {0: "intact", 2: "not a bundle", 3: "not intact", 6: "incomplete", 7: "policy not met"}[code]
+    verdict = {0: "intact", 2: "not a bundle", 3: "not intact", 6: "incomplete"}[code]
     for line in lines:
         # Names come from agents: nothing that a terminal would obey gets through.
         print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
