@@ -3,6 +3,7 @@
 //! The file is bookkeeping, not evidence: receipts are leaves. Without it, the anchors are asked anew.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -122,9 +123,9 @@ impl Board {
         });
         for spec in specs {
             let holder = spec.holder();
-            if !standings.contains_key(&holder) {
-                come.push((spec.kind(), holder.clone()));
-                standings.insert(holder, Standing::new(spec.clone(), now_ns));
+            if let Entry::Vacant(vacant) = standings.entry(holder) {
+                come.push((spec.kind(), vacant.key().clone()));
+                vacant.insert(Standing::new(spec.clone(), now_ns));
             }
         }
         let board = Self {
