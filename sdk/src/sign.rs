@@ -103,6 +103,7 @@ impl Pen {
             prefix: &prefix,
             trace_id: what.trace_id,
             span_id: None,
+            counted: None,
         };
         let mut attributes = Attributes::new();
         attributes
