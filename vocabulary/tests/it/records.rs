@@ -68,7 +68,7 @@ The SDK removes credentials before it encodes, and leaves `[removed:<rule>]` in 
 
 `P_i = SHA-256(pad32(\"recount/producer/v1\") ‖ P_{i-1} ‖ u64be(i) ‖ SHA-256(item))`, `P_{-1}` being 32 zero bytes, `i` being `recount.seq`, and `item` the LogRecord message as sent with the 32 bytes of the value of `recount.chain` set to zero. `recount.chain` is the last attribute of the item. The chain shows origin and omission, never inclusion.
 
-An agent that has a key signs: each export carries, for each session in it, an `agent.session.checkpoint` with the signature over the link of that session's last record in front of it. What follows the last signature of a run is not signed. `docs/ledger-format.md` §15 has the bytes.
+An agent that has a key signs: each export carries, for each session in it, an `agent.session.checkpoint` with the signature over the link of that session's last record in front of it. What follows the last signature of a run is not signed. Signatures are not among the records that the end of a session counts. `docs/ledger-format.md` §15 has the bytes.
 
 ### Scope entries
 
