@@ -7,8 +7,9 @@ use crate::leaf::{RECORD_LEAF, Salt, StreamId};
 use crate::tree::Hash;
 use crate::verify::Finding;
 
-/// Why something stored could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why something stored could not be read. Its JSON is what a reader door answers, so that the far end has the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ReadError {
     /// There is nothing there.
     #[error("no ledger at {place}")]

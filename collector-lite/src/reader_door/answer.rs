@@ -6,7 +6,6 @@ use ::http::request::Parts;
 use ::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::extract::{FromRequestParts, Query};
 use axum::response::{IntoResponse, Response};
-use ledger::door::wire::ErrorAnswer;
 use ledger::reader::ReadError;
 use ledger::store::Folder;
 use serde::Serialize;
@@ -79,7 +78,7 @@ pub(super) fn bad_request(what: &str) -> Response {
 
 /// Why the store could not be read, in a form from which the far end makes the same error again.
 pub(super) fn failed(error: ReadError) -> Response {
-    let mut response = json(&ErrorAnswer::from(error));
+    let mut response = json(&error);
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response
 }

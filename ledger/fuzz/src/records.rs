@@ -1,6 +1,6 @@
 //! Targets for records: what arrives, how it is stored, how a door hands it out.
 
-use ledger::door::wire::{ControlAnswer, ErrorAnswer, HintAnswer, RecordAnswer, StateAnswer};
+use ledger::door::wire::{ControlAnswer, HintAnswer, RecordAnswer, StateAnswer};
 use ledger::envelope::{CollectorPart, Encoding, Envelope, Signal};
 use ledger::leaf::{ControlLeaf, Private, RecordLeaf, StreamOpening};
 use ledger::otlp::{Item, Resource, Scope, slice_export};
@@ -83,7 +83,8 @@ pub(crate) fn door(bytes: &[u8]) {
     if let Some(hint) = read::<HintAnswer>(bytes).and_then(HintAnswer::read) {
         assert_eq!(HintAnswer::from(&hint).read(), Some(hint));
     }
-    if let Some(error) = read::<ErrorAnswer>(bytes) {
-        let _ = ReadError::from(error).to_string();
+    if let Some(error) = read::<ReadError>(bytes) {
+        let again = serde_json::to_vec(&error).unwrap();
+        assert_eq!(read(&again), Some(error));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 
 use super::connection::{Address, Answer, Connection};
-use super::wire::{self, ControlAnswer, ErrorAnswer, HintAnswer, RecordAnswer, StateAnswer};
+use super::wire::{self, ControlAnswer, HintAnswer, RecordAnswer, StateAnswer};
 use crate::leaf::StreamId;
 use crate::reader::{Find, Log, ReadError, Reader, State, StoredControl, StoredRecord, StreamHint};
 
@@ -140,8 +140,8 @@ impl Door {
             200 => Ok(Some(answer)),
             404 => Ok(None),
             401 | 403 => Err(self.refused()),
-            status => Err(match serde_json::from_slice::<ErrorAnswer>(&answer.body) {
-                Ok(error) => error.into(),
+            status => Err(match serde_json::from_slice::<ReadError>(&answer.body) {
+                Ok(error) => error,
                 Err(_) => ReadError::Unavailable {
                     place: self.place.clone(),
                     why: format!("it answers {status}"),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::acked::Acked;
 use crate::leaf::StreamId;
 use crate::reader::{
-    Find, ReadError, State, StoredBody, StoredControl, StoredPrivate, StoredRecord, StreamHint,
+    Find, State, StoredBody, StoredControl, StoredPrivate, StoredRecord, StreamHint,
 };
 
 fn put(bytes: &[u8]) -> String {
@@ -218,71 +218,6 @@ impl HintAnswer {
             link_indexes: self.link_indexes,
             closed: self.closed,
         })
-    }
-}
-
-/// Why the store behind the door could not be read.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the fields are those of `ReadError`")]
-pub enum ErrorAnswer {
-    /// [`ReadError::Missing`]
-    Missing { place: String },
-    /// [`ReadError::NotAllowed`]
-    NotAllowed { place: String, why: String },
-    /// [`ReadError::Unavailable`]
-    Unavailable { place: String, why: String },
-    /// [`ReadError::Newer`]
-    Newer {
-        place: String,
-        found: i64,
-        known: i64,
-    },
-    /// [`ReadError::Foreign`]
-    Foreign { place: String, what: String },
-    /// [`ReadError::Damaged`]
-    Damaged { place: String, what: String },
-}
-
-impl From<ReadError> for ErrorAnswer {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Missing { place } => Self::Missing { place },
-            ReadError::NotAllowed { place, why } => Self::NotAllowed { place, why },
-            ReadError::Unavailable { place, why } => Self::Unavailable { place, why },
-            ReadError::Newer {
-                place,
-                found,
-                known,
-            } => Self::Newer {
-                place,
-                found,
-                known,
-            },
-            ReadError::Foreign { place, what } => Self::Foreign { place, what },
-            ReadError::Damaged { place, what } => Self::Damaged { place, what },
-        }
-    }
-}
-
-impl From<ErrorAnswer> for ReadError {
-    fn from(error: ErrorAnswer) -> Self {
-        match error {
-            ErrorAnswer::Missing { place } => Self::Missing { place },
-            ErrorAnswer::NotAllowed { place, why } => Self::NotAllowed { place, why },
-            ErrorAnswer::Unavailable { place, why } => Self::Unavailable { place, why },
-            ErrorAnswer::Newer {
-                place,
-                found,
-                known,
-            } => Self::Newer {
-                place,
-                found,
-                known,
-            },
-            ErrorAnswer::Foreign { place, what } => Self::Foreign { place, what },
-            ErrorAnswer::Damaged { place, what } => Self::Damaged { place, what },
-        }
     }
 }
 
