@@ -235,11 +235,6 @@ pub(crate) fn of_store(folder: &Path, error: &StoreError) -> Failure {
             hint: "nothing was changed: keep the folder as it is, and compare it with a backup"
                 .to_owned(),
         },
-        _ if folder.is_file() => Failure::Unavailable {
-            what: format!("{place} is a file; a ledger is a folder"),
-            place,
-            hint: "name the folder that holds ledger.db with --store DIR".to_owned(),
-        },
         _ => Failure::Unavailable {
             place,
             what,
