@@ -27,7 +27,7 @@ fn under(store: &Store, lines: &str) -> std::process::Output {
 }
 
 fn json(output: &std::process::Output) -> Value {
-    serde_json::from_str(&out(output)).expect(&err(output))
+    serde_json::from_str(&out(output)).expect("the report is JSON")
 }
 
 fn state(report: &Value, property: &str) -> String {
