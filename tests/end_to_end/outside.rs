@@ -191,7 +191,6 @@ fn object_lock() -> Tried<()> {
         json!({ "do": "delete", "key": key, "version": version }),
         json!({ "do": "delete", "key": key, "version": version, "bypass": true }),
         json!({ "do": "put", "key": key, "body": "forged" }),
-        json!({ "do": "shorten", "key": key, "version": version }),
     ] {
         let answer = server.ask(&attack)?;
         ensure(

@@ -1,8 +1,7 @@
 """A real S3-compatible server for tests: moto, with signatures checked and Object Lock enforced.
 
 Prints one line of JSON once it can be used, then answers one line of JSON per line of JSON on its standard input:
-{"do": "list"}, {"do": "delete", "key": …, "version": …, "bypass": true}, {"do": "put", "key": …, "body": …},
-{"do": "shorten", "key": …, "version": …}. Each is asked with boto3, as an attacker with the account's keys would.
+{"do": "list"}, {"do": "delete", "key": …, "version": …, "bypass": true}, {"do": "put", "key": …, "body": …}. Each is asked with boto3, as an attacker with the account's keys would.
 """
 
 import json
@@ -11,8 +10,6 @@ import sys
 
 # The first requests make the account; from then on every request needs a valid signature.
 os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "4"
-
-import datetime
 
 import boto3
 import logging
@@ -67,11 +64,6 @@ def act(s3, asked):
         )
     elif asked["do"] == "put":
         s3.put_object(Bucket=BUCKET, Key=key, Body=asked["body"].encode(), IfNoneMatch="*")
-    elif asked["do"] == "shorten":
-        until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
-        s3.put_object_retention(
-            Bucket=BUCKET, Key=key, VersionId=version, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until}
-        )
     else:
         raise SystemExit(f"unknown: {asked}")
     return True

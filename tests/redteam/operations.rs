@@ -1,9 +1,11 @@
 //! What happens to a ledger in operation: failing disks, second collectors, restores, anchors that are down, upgrades.
 
+mod anchors;
 mod disk;
 mod service;
 
 use super::attack::{Attack, End, Tier, When};
+use anchors::{down, knows_more};
 use disk::{failed_sync, full_disk, two_failures};
 use service::{crash_before_signing, incomplete_erasure, restore, second_collector, upgrade};
 
@@ -73,20 +75,20 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "anchors down for days",
         tier: Tier::Accident,
         can: "no network",
-        by: "nothing yet",
-        when: &[],
-        residual: "anchors do not exist yet",
-        end: End::NotBuilt,
+        by: "status, metrics and health say where and when the ledger was anchored last, and since when which anchor fails; recording goes on",
+        when: &[When::Anchor],
+        residual: "what is younger than the last checkpoint outside rests on this machine alone",
+        end: End::Detected(down),
     },
     Attack {
         id: "O08",
         name: "a witness that holds another history of this ledger",
         tier: Tier::Accident,
         can: "a witness answers with a conflict",
-        by: "nothing yet",
-        when: &[],
-        residual: "witnesses are not asked yet",
-        end: End::NotBuilt,
+        by: "the collector: it holds signing until a person has looked, seals a conflict, raises an alarm, and records on",
+        when: &[When::Anchor],
+        residual: "a witness that lies can stop signing, not recording",
+        end: End::Detected(knows_more),
     },
     Attack {
         id: "O09",
@@ -105,7 +107,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
         can: "time passes",
         by: "nothing yet",
         when: &[],
-        residual: "timestamps do not exist yet",
+        residual: "tokens carry their certificates, and later ones cover them as beacons; nothing warns before a CA expires",
         end: End::NotBuilt,
     },
     Attack {

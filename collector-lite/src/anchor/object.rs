@@ -145,25 +145,24 @@ impl Object {
 
     /// Mode and end of the lock, as the store tells them.
     fn lock(&mut self, key: &str, version: &str, now_ns: u64) -> Result<(String, String), Failed> {
-        let query = [("retention", ""), ("versionId", version)];
-        let answer = self.ask(
-            &Ask {
-                method: "GET",
-                key,
-                query: &query,
-                headers: &[],
-                body: b"",
-            },
-            now_ns,
-        )?;
-        let text = String::from_utf8_lossy(&answer.body);
-        match (element(&text, "Mode"), element(&text, "RetainUntilDate")) {
+        let head = Ask {
+            method: "HEAD",
+            key,
+            query: &[("versionId", version)],
+            headers: &[],
+            body: b"",
+        };
+        let answer = self.ask(&head, now_ns)?;
+        let mode = answer.header("x-amz-object-lock-mode");
+        let until = answer.header("x-amz-object-lock-retain-until-date");
+        match (mode, until) {
             (Some(mode), Some(until)) if answer.status == 200 => {
                 Ok((mode.to_owned(), until.to_owned()))
             }
             _ => Err(Failed::Wrong(format!(
-                "{key} was written and is not locked: {}; the bucket needs Object Lock",
-                says(&answer)
+                "{key} was written, and the store does not say that it is locked (it answers {}): the bucket needs \
+                 Object Lock, the account the right to see it",
+                answer.status
             ))),
         }
     }

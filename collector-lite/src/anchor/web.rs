@@ -80,7 +80,7 @@ impl Web {
             request = request.header(*name, *value);
         }
         let agent = self.agent()?;
-        let response = if body.is_empty() && method == "GET" {
+        let response = if body.is_empty() && matches!(method, "GET" | "HEAD") {
             agent.run(request.body(()).map_err(Failed::wrong)?)
         } else {
             agent.run(request.body(body).map_err(Failed::wrong)?)
