@@ -1,6 +1,6 @@
 //! Attacks by someone who holds keys: a thief of them, root on the collector's machine, its operator.
 
-mod anchors;
+pub(crate) mod anchors;
 mod epochs;
 mod histories;
 mod witness;

@@ -1,12 +1,12 @@
 //! What happens to a ledger in operation: failing disks, second collectors, restores, anchors that are down, upgrades.
 
-mod anchors;
 mod disk;
+mod outside;
 mod service;
 
 use super::attack::{Attack, End, Tier, When};
-use anchors::{down, knows_more};
 use disk::{failed_sync, full_disk, two_failures};
+use outside::{anchors_down, conflict};
 use service::{crash_before_signing, incomplete_erasure, restore, second_collector, upgrade};
 
 pub(crate) const ATTACKS: &[Attack] = &[
@@ -75,20 +75,20 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "anchors down for days",
         tier: Tier::Accident,
         can: "no network",
-        by: "status, metrics and health say where and when the ledger was anchored last, and since when which anchor fails; recording goes on",
-        when: &[When::Anchor],
-        residual: "what is younger than the last checkpoint outside rests on this machine alone",
-        end: End::Detected(down),
+        by: "`anchor status`: which fails since when, and how many leaves it is behind; recording and signing go on",
+        when: &[When::Ingest],
+        residual: "what was recorded since the last checkpoint left the machine is as safe as the machine",
+        end: End::Reported(anchors_down),
     },
     Attack {
         id: "O08",
         name: "a witness that holds another history of this ledger",
         tier: Tier::Accident,
         can: "a witness answers with a conflict",
-        by: "the collector: it holds signing until a person has looked, seals a conflict, raises an alarm, and records on",
+        by: "the collector stops signing, seals a conflict leaf with both checkpoints, and `anchor status` ends with 3 until a person says which history is the true one",
         when: &[When::Anchor],
-        residual: "a witness that lies can stop signing, not recording",
-        end: End::Detected(knows_more),
+        residual: "records go on unsigned meanwhile",
+        end: End::Detected(conflict),
     },
     Attack {
         id: "O09",
@@ -105,9 +105,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "the certificate of a timestamp expires",
         tier: Tier::Accident,
         can: "time passes",
-        by: "nothing yet",
+        by: "nothing checks a stored time stamp again; each new stamp covers everything before it",
         when: &[],
-        residual: "tokens carry their certificates, and later ones cover them as beacons; nothing warns before a CA expires",
+        residual: "after the last certificate has ended, a stamp is worth what its authority's word is; no evidence records (RFC 4998)",
         end: End::NotBuilt,
     },
     Attack {

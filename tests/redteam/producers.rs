@@ -9,7 +9,7 @@ mod silence;
 use super::attack::{Attack, End, Tier, When};
 use clocks::clock_step;
 use floods::{flood, oversize, queue_overflow};
-use names::{chosen_ids, hostile_text, lying_clock};
+use names::{chosen_ids, foreign_session, hostile_text, lying_clock};
 use numbers::{changed_bytes, lost_answer, replay, restarted_numbers, suppress};
 use silence::{dangling, killed_collector, never_starts};
 
@@ -19,10 +19,10 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "write into another agent's session",
         tier: Tier::A0,
         can: "sends exports that name the session",
-        by: "nothing yet",
+        by: "the account: the stream's producer is unauthenticated, the claims differ, and nothing sealed before is changed",
         when: &[],
-        residual: "senders without a credential share one stream per session",
-        end: End::NotBuilt,
+        residual: "senders without a credential share one stream per session: they can add to it. Credentials for agents are not built",
+        end: End::Reported(foreign_session),
     },
     Attack {
         id: "P02",
@@ -149,9 +149,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "use a stolen agent token",
         tier: Tier::A0,
         can: "holds another agent's token",
-        by: "nothing yet",
+        by: "nothing: agents have no tokens; what a stolen signing key signs is taken for its owner's",
         when: &[],
-        residual: "tokens do not exist yet",
+        residual: "no enrolment, no revocation",
         end: End::NotBuilt,
     },
     Attack {
@@ -189,9 +189,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "change a file and restore it between two looks",
         tier: Tier::A0,
         can: "writes files while a recorder compares before with after",
-        by: "nothing",
+        by: "nothing: a recorder that compares before with after does not look in between",
         when: &[],
-        residual: "what happened between the two looks is not seen",
+        residual: "what happened between the two looks, and was undone",
         end: End::NotBuilt,
     },
 ];

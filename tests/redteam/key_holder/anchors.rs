@@ -18,13 +18,13 @@ use crate::attack::When;
 use crate::case::Case;
 
 /// Points the case's store to a file anchor.
-fn point_to(case: &Case, file: &Path) -> Result<(), Failed> {
+pub(crate) fn point_to(case: &Case, file: &Path) -> Result<(), Failed> {
     let table = format!("[[anchor]]\nkind = \"file\"\npath = {file:?}\n");
     Ok(std::fs::write(case.elsewhere("collector.toml"), table)?)
 }
 
 /// Has the anchors asked, in a run of its own.
-fn ask(case: &Case) -> Result<Outcome, Failed> {
+pub(crate) fn ask(case: &Case) -> Result<Outcome, Failed> {
     let mut command = Collector.command()?;
     command.args([
         "anchor", "now", "--log", "error", "--reader", "none", "--store",
@@ -37,7 +37,7 @@ fn ask(case: &Case) -> Result<Outcome, Failed> {
 }
 
 /// The newest leaf of a kind.
-fn newest(case: &Case, kind: u8) -> Result<StoredControl, Failed> {
+pub(crate) fn newest(case: &Case, kind: u8) -> Result<StoredControl, Failed> {
     let leaves = Folder::open(&case.store())?.control(0, u64::MAX)?;
     let found = leaves
         .into_iter()
