@@ -234,11 +234,6 @@ impl Witness {
         Ok(Self { child, url })
     }
 
-    /// Where it listens.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
-    }
-
     /// Asks it to cosign what a store signed last, with the proof from `old`. Gives the size and the status.
     pub(crate) fn cosign(&self, old: u64, store: &Path) -> Result<(u64, u16), Failed> {
         let note = read(&store.join("last_signed"))?;
