@@ -135,7 +135,8 @@ fn leftover_wal() -> Result<(), Failed> {
     let store = folder.path().join("recount-demo");
     let mut collector = examples::collector::Running::start(&store)?;
     let mut log = Recount.command()?;
-    log.args(["log-line", "--request", "47892", "--endpoint"])
+    log.env("XDG_STATE_HOME", folder.path().join("sender"))
+        .args(["log-line", "--request", "47892", "--endpoint"])
         .arg(format!("http://{}", collector.otlp_http()?));
     Outcome::fed(&mut log, "first\nsecond\n")?.ended(0)?;
     collector.kill()?;

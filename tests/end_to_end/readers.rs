@@ -129,7 +129,8 @@ fn another_user() -> Result<(), Failed> {
 fn sealed(store: &Path) -> Result<examples::collector::Running, Failed> {
     let collector = examples::collector::Running::start(store)?;
     let mut log = Recount.command()?;
-    log.args(["log-line", "--request", "r-1", "--endpoint"])
+    log.env("XDG_STATE_HOME", store.with_file_name("sender"))
+        .args(["log-line", "--request", "r-1", "--endpoint"])
         .arg(format!("http://{}", collector.otlp_http()?));
     Outcome::fed(&mut log, "first\nsecond\n")?.ended(0)?;
     Ok(collector)
