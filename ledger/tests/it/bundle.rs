@@ -174,3 +174,23 @@ fn a_known_checkpoint_is_reached_contradicted_or_out_of_reach_and_each_is_said()
         (Some(false), Verdict::Incomplete)
     );
 }
+
+/// Written by the release that had bundles first, through a collector's door; every later one must take it.
+#[test]
+fn the_first_bundle_verifies_for_ever() {
+    let bytes = include_bytes!("../golden/bundle-1.tar");
+    let bundle = open(bytes).unwrap();
+    let report = check(&bundle, &Trusted::FirstSeen, None).unwrap();
+    assert_eq!(
+        (report.findings.as_slice(), report.verdict()),
+        (&[][..], Verdict::Intact)
+    );
+    let records: usize = report.streams.iter().map(|it| it.records.len()).sum();
+    assert_eq!((bundle.query(), records), ("bits", 200));
+    assert_eq!(report.epochs.map(|epochs| epochs.seals), Some(1));
+    let (all, envelopes, account) = bundle.lengths();
+    assert!(
+        all - envelopes - account <= 160 * 200 + 4096,
+        "what an export may cost"
+    );
+}

@@ -174,7 +174,10 @@ fn of_check(
             .iter()
             .map(|what| Line(NOTE, "not-proven".to_owned(), what.clone())),
     );
+    let failed = |line: &ledger::verify::report::Line| line.state == PropertyState::Failed;
     let exit = match checked.verdict() {
+        // A policy knows keys that a bundle does not: what fails under it fails.
+        _ if report.lines.iter().any(failed) => Exit::NotIntact,
         Verdict::Intact => Exit::Answered,
         Verdict::Incomplete => Exit::Incomplete,
         Verdict::Broken => Exit::NotIntact,
