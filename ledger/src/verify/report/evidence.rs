@@ -35,8 +35,8 @@ pub struct Producers {
     pub records: u64,
     /// Records whose producer numbered and chained them.
     pub numbered: u64,
-    /// Records that a valid signature by an enrolled key covers.
-    pub signed: u64,
+    /// Records that a valid signature by an enrolled key covers; `None` if signatures were not counted.
+    pub signed: Option<u64>,
     /// Numbers that are missing and nothing explains.
     pub missing: u64,
     /// Numbers that are missing and a gap leaf or the producer itself says so.

@@ -166,14 +166,21 @@ fn producer_signatures(evidence: &Evidence) -> Line {
         return failed(property, producers.broken.clone());
     }
     let percent = |part: u64| (100 * part).checked_div(producers.records).unwrap_or(100);
+    let Some(signed) = producers.signed else {
+        let what = format!(
+            "signatures were not counted here; {} % of {} are numbered and chained by their producer",
+            percent(producers.numbered),
+            count(producers.records, "record"),
+        );
+        return line(property, PropertyState::NotChecked, what);
+    };
     let what = format!(
-        "{} % signed by their producer ({} of {}), {} % numbered and chained",
-        percent(producers.signed),
-        producers.signed,
+        "{} % signed by their producer ({signed} of {}), {} % numbered and chained",
+        percent(signed),
         count(producers.records, "record"),
         percent(producers.numbered),
     );
-    let state = if producers.signed == producers.records && producers.records > 0 {
+    let state = if signed == producers.records && producers.records > 0 {
         PropertyState::Shown
     } else {
         PropertyState::NotShown
