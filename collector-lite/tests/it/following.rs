@@ -149,21 +149,25 @@ fn metrics_are_what_prometheus_reads() {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("text/plain; version=0.0.4"), "{head}");
     // https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
-    let lines: Vec<&str> = body.lines().collect();
-    assert!(body.ends_with('\n') && lines.len().is_multiple_of(3));
-    let mut names: Vec<&str> = Vec::new();
-    for metric in lines.chunks_exact(3) {
-        let (name, value) = metric[2].split_once(' ').unwrap();
-        assert!(
-            metric[0].starts_with(&format!("# HELP {name} ")),
-            "{metric:?}"
-        );
-        let kind = metric[1].strip_prefix(&format!("# TYPE {name} ")).unwrap();
-        assert_eq!(kind == "counter", name.ends_with("_total"), "{metric:?}");
-        assert!(kind == "counter" || kind == "gauge");
-        value.parse::<u64>().unwrap();
-        assert!(!names.contains(&name), "{name} twice");
-        names.push(name);
+    assert!(body.ends_with('\n'));
+    let (mut described, mut typed, mut samples) = ("", "", 0);
+    for line in body.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            described = help.split(' ').next().unwrap();
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').unwrap();
+            assert_eq!(name, described);
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+            assert!(kind == "counter" || kind == "gauge");
+            typed = name;
+        } else {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            assert_eq!(name.split('{').next(), Some(typed), "{line}");
+            assert_eq!(name.contains('{'), name.ends_with("\"}"), "{line}");
+            value.parse::<f64>().unwrap();
+            samples += 1;
+        }
     }
+    assert!(samples >= 12, "{body}");
     assert!(body.contains("\nrecount_records_total 1\n"), "{body}");
 }
