@@ -123,7 +123,7 @@ pub(crate) fn read(path: &Path) -> Result<AgentKey, SetupError> {
     };
     let text = std::fs::read_to_string(path).map_err(|error| {
         wrong(format!(
-            "{error}; `recount-collector enroll` makes a key, and so does `RecorderBuilder::new_agent_key`"
+            "{error}; `RecorderBuilder::new_agent_key` makes one"
         ))
     })?;
     AgentKey::parse(&text)

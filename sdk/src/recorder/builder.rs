@@ -55,9 +55,9 @@ impl RecorderBuilder {
         self
     }
 
-    /// The token that `recount-collector enroll` gave for this agent: with it
-    /// the collector knows the producer, instead of keeping what it says of
-    /// itself as a claim. In no record and no log.
+    /// A token that is sent with every export, for a proxy in front of the
+    /// collector. Collectors of this release do not ask for one: what a producer
+    /// says of itself stays a claim. In no record and no log.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.settings.token = Some(Token(token.into()));
         self
