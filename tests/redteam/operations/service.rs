@@ -31,7 +31,7 @@ pub(super) fn crash_before_signing(case: &mut Case) -> Result<(), Failed> {
     collector.stop()?;
     let open = case.verify()?;
     open.finds_nothing()?;
-    if open.code != Some(6) || !open.said.contains("\"open\": 3") {
+    if open.code != Some(6) || !open.said.contains("covers the last 3 records") {
         return Err(format!("not told as open: {}", open.said).into());
     }
     case.start()?.stop()?;
