@@ -3,7 +3,7 @@
 use collector_lite::Hidden;
 use libtest_mimic::Failed;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::attack::When;
@@ -11,14 +11,18 @@ use crate::case::Case;
 use crate::scene;
 
 /// Makes system calls of a running collector fail. Dropping it lets go of the collector.
-struct Fault(Child);
+struct Fault {
+    strace: Child,
+    /// Held open: strace dies of a message that nobody can read.
+    _messages: BufReader<ChildStderr>,
+}
 
 impl Drop for Fault {
     fn drop(&mut self) {
-        let pid = self.0.id().to_string();
+        let pid = self.strace.id().to_string();
         // Asked to end, strace detaches; killed, it would take the collector with it.
         let _ = Command::new("kill").args(["-TERM", &pid]).status();
-        let _ = self.0.wait();
+        let _ = self.strace.wait();
     }
 }
 
@@ -39,9 +43,13 @@ impl Fault {
         // It says so once it is attached.
         let mut line = String::new();
         let stderr = child.stderr.take().ok_or("its messages")?;
-        BufReader::new(stderr).read_line(&mut line)?;
+        let mut messages = BufReader::new(stderr);
+        messages.read_line(&mut line)?;
         if line.contains("attached") {
-            return Ok(Self(child));
+            return Ok(Self {
+                strace: child,
+                _messages: messages,
+            });
         }
         let _ = child.wait();
         Err(line.into())
