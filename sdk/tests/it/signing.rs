@@ -117,7 +117,7 @@ fn a_key_is_made_once_for_its_owner_only_and_a_missing_one_is_named() {
     let nowhere = builder(&collector, &folder).agent_key(folder.path().join("none"));
     let error = nowhere.build().unwrap_err().to_string();
     assert!(
-        error.contains("RECOUNT_AGENT_KEY") && error.contains("recount-collector enroll"),
+        error.contains("RECOUNT_AGENT_KEY") && error.contains("new_agent_key"),
         "{error}"
     );
     std::fs::write(&key, "sk").unwrap();
