@@ -79,19 +79,19 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, Malformed> {
-        Ok(self.array::<1>(field)?[0])
+        u8::take(self, field)
     }
 
     pub(crate) fn u16(&mut self, field: &'static str) -> Result<u16, Malformed> {
-        Ok(u16::from_be_bytes(self.array(field)?))
+        u16::take(self, field)
     }
 
     pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32, Malformed> {
-        Ok(u32::from_be_bytes(self.array(field)?))
+        u32::take(self, field)
     }
 
     pub(crate) fn u64(&mut self, field: &'static str) -> Result<u64, Malformed> {
-        Ok(u64::from_be_bytes(self.array(field)?))
+        u64::take(self, field)
     }
 
     pub(crate) fn opaque8(&mut self, field: &'static str) -> Result<&'a [u8], Malformed> {
@@ -127,11 +127,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(crate) fn remaining(&self) -> usize {
-        self.rest.len()
-    }
-
-    #[cfg(feature = "bundle")]
+    #[cfg(any(feature = "segment", feature = "bundle"))]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
@@ -144,46 +140,74 @@ impl<'a> Cursor<'a> {
     }
 }
 
-pub(crate) fn put_opaque8(
+/// Writes bytes behind their length, an integer as wide as `L`.
+pub(crate) fn put_opaque<L: Field + TryFrom<usize>>(
     out: &mut Vec<u8>,
     bytes: &[u8],
     field: &'static str,
 ) -> Result<(), Malformed> {
-    let len = u8::try_from(bytes.len()).map_err(|_| Malformed::TooLong {
-        field,
-        len: bytes.len(),
-    })?;
-    out.push(len);
+    let len = bytes.len();
+    L::try_from(len)
+        .map_err(|_| Malformed::TooLong { field, len })?
+        .put(out, field)?;
     out.extend_from_slice(bytes);
     Ok(())
 }
 
-pub(crate) fn put_opaque16(
-    out: &mut Vec<u8>,
-    bytes: &[u8],
-    field: &'static str,
-) -> Result<(), Malformed> {
-    let len = u16::try_from(bytes.len()).map_err(|_| Malformed::TooLong {
-        field,
-        len: bytes.len(),
-    })?;
-    out.extend_from_slice(&len.to_be_bytes());
-    out.extend_from_slice(bytes);
-    Ok(())
+/// A type with one encoding as a field, wherever it stands.
+pub(crate) trait Field: Sized {
+    fn put(&self, out: &mut Vec<u8>, field: &'static str) -> Result<(), Malformed>;
+    fn take(cursor: &mut Cursor<'_>, field: &'static str) -> Result<Self, Malformed>;
 }
 
-pub(crate) fn put_opaque32(
-    out: &mut Vec<u8>,
-    bytes: &[u8],
-    field: &'static str,
-) -> Result<(), Malformed> {
-    let len = u32::try_from(bytes.len()).map_err(|_| Malformed::TooLong {
-        field,
-        len: bytes.len(),
-    })?;
-    out.extend_from_slice(&len.to_be_bytes());
-    out.extend_from_slice(bytes);
-    Ok(())
+macro_rules! integers {
+    ($($int:ident),*) => { $(
+        impl Field for $int {
+            fn put(&self, out: &mut Vec<u8>, _: &'static str) -> Result<(), Malformed> {
+                out.extend_from_slice(&self.to_be_bytes());
+                Ok(())
+            }
+
+            fn take(cursor: &mut Cursor<'_>, field: &'static str) -> Result<Self, Malformed> {
+                cursor.array(field).map(Self::from_be_bytes)
+            }
+        }
+    )* };
+}
+
+integers!(u8, u16, u32, u64);
+
+impl<const N: usize> Field for [u8; N] {
+    fn put(&self, out: &mut Vec<u8>, _: &'static str) -> Result<(), Malformed> {
+        out.extend_from_slice(self);
+        Ok(())
+    }
+
+    fn take(cursor: &mut Cursor<'_>, field: &'static str) -> Result<Self, Malformed> {
+        cursor.array(field)
+    }
+}
+
+/// `text x<u16>`.
+impl Field for String {
+    fn put(&self, out: &mut Vec<u8>, field: &'static str) -> Result<(), Malformed> {
+        put_opaque::<u16>(out, self.as_bytes(), field)
+    }
+
+    fn take(cursor: &mut Cursor<'_>, field: &'static str) -> Result<Self, Malformed> {
+        cursor.text16(field).map(str::to_owned)
+    }
+}
+
+/// `opaque x<u16>`.
+impl Field for Vec<u8> {
+    fn put(&self, out: &mut Vec<u8>, field: &'static str) -> Result<(), Malformed> {
+        put_opaque::<u16>(out, self, field)
+    }
+
+    fn take(cursor: &mut Cursor<'_>, field: &'static str) -> Result<Self, Malformed> {
+        cursor.opaque16(field).map(<[u8]>::to_vec)
+    }
 }
 
 /// A domain tag: ASCII, padded with zeros to 32 bytes. Longer text is cut at compile time by a failed build.

@@ -7,61 +7,17 @@ use crate::bytes::{Cursor, pad32};
 use crate::leaf::Salt;
 use crate::tree::Hash;
 
+mod codes;
 mod collector;
 
 pub use crate::bytes::Malformed;
-pub use collector::{
-    CollectorPart, Delivery, Mask, Part, PrincipalProof, ProducerProof, RecordingMode, SessionRule,
+pub use codes::{
+    Delivery, Encoding, Part, PrincipalProof, ProducerProof, RecordingMode, SessionRule, Signal,
 };
+pub use collector::{CollectorPart, Mask};
 
 /// Version byte of the envelope.
 pub const VERSION: u8 = 1;
-
-/// How the parts are encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Encoding {
-    /// OTLP protobuf: message bodies without tag and length.
-    Protobuf = 1,
-    /// OTLP JSON: the text of the objects as received.
-    Json = 2,
-}
-
-/// Which OTLP signal the item is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Signal {
-    /// A LogRecord.
-    Logs = 1,
-    /// A Span.
-    Traces = 2,
-}
-
-impl Encoding {
-    pub(crate) fn from_code(code: u8) -> Result<Self, Malformed> {
-        match code {
-            1 => Ok(Self::Protobuf),
-            2 => Ok(Self::Json),
-            _ => Err(Malformed::Value {
-                field: "encoding",
-                value: u64::from(code),
-            }),
-        }
-    }
-}
-
-impl Signal {
-    pub(crate) fn from_code(code: u8) -> Result<Self, Malformed> {
-        match code {
-            1 => Ok(Self::Logs),
-            2 => Ok(Self::Traces),
-            _ => Err(Malformed::Value {
-                field: "signal",
-                value: u64::from(code),
-            }),
-        }
-    }
-}
 
 /// One record's bytes, borrowed from where they lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use sha2::{Digest, Sha256};
 
-use crate::bytes::{Cursor, pad32};
+use crate::bytes::{Cursor, Field, pad32, put_opaque};
 use crate::hex;
 use crate::tree::Hash;
 
@@ -42,6 +42,16 @@ macro_rules! identifier {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 hex::write(f, &self.0)
+            }
+        }
+
+        impl Field for $name {
+            fn put(&self, out: &mut Vec<u8>, field: &'static str) -> Result<(), Malformed> {
+                self.0.put(out, field)
+            }
+
+            fn take(cursor: &mut Cursor<'_>, field: &'static str) -> Result<Self, Malformed> {
+                cursor.array(field).map(Self)
             }
         }
 
@@ -87,11 +97,6 @@ impl StreamId {
     }
 }
 
-/// Reads the 32 bytes of an identifier.
-fn stream_id(cursor: &mut Cursor<'_>) -> Result<StreamId, Malformed> {
-    cursor.array("stream_id").map(StreamId)
-}
-
 /// Size and root of a tree, as a head or a seal states them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TreeHead {
@@ -99,4 +104,44 @@ pub struct TreeHead {
     pub size: u64,
     /// Root over them.
     pub root: Hash,
+}
+
+impl Field for TreeHead {
+    fn put(&self, out: &mut Vec<u8>, field: &'static str) -> Result<(), Malformed> {
+        self.size.put(out, field)?;
+        self.root.put(out, field)
+    }
+
+    fn take(cursor: &mut Cursor<'_>, field: &'static str) -> Result<Self, Malformed> {
+        Ok(Self {
+            size: cursor.u64(field)?,
+            root: cursor.array(field)?,
+        })
+    }
+}
+
+/// A ledger and what its log was.
+impl Field for (LedgerId, TreeHead) {
+    fn put(&self, out: &mut Vec<u8>, field: &'static str) -> Result<(), Malformed> {
+        self.0.put(out, field)?;
+        self.1.put(out, field)
+    }
+
+    fn take(cursor: &mut Cursor<'_>, field: &'static str) -> Result<Self, Malformed> {
+        Ok((Field::take(cursor, field)?, Field::take(cursor, field)?))
+    }
+}
+
+/// Text of at most 255 bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShortText(pub String);
+
+impl Field for ShortText {
+    fn put(&self, out: &mut Vec<u8>, field: &'static str) -> Result<(), Malformed> {
+        put_opaque::<u8>(out, self.0.as_bytes(), field)
+    }
+
+    fn take(cursor: &mut Cursor<'_>, field: &'static str) -> Result<Self, Malformed> {
+        cursor.text8(field).map(|text| Self(text.to_owned()))
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::bytes::{Cursor, put_opaque32};
+use crate::bytes::{Cursor, put_opaque};
 use crate::envelope::{Encoding, Envelope, Signal};
 
 pub use crate::bytes::Malformed;
@@ -140,7 +140,7 @@ impl<'a> Builder<'a> {
         out.push(VERSION);
         out.extend_from_slice(&(self.parts.len() as u32).to_be_bytes());
         for part in &self.parts {
-            put_opaque32(&mut out, part, "part")?;
+            put_opaque::<u32>(&mut out, part, "part")?;
         }
         out.extend_from_slice(&(self.heads.len() as u32).to_be_bytes());
         for head in &self.heads {
@@ -160,7 +160,7 @@ impl<'a> Builder<'a> {
                 }
                 Some((head, item)) => {
                     out.extend_from_slice(&head.to_be_bytes());
-                    put_opaque32(&mut out, item, "item")?;
+                    put_opaque::<u32>(&mut out, item, "item")?;
                 }
                 None => {
                     out.extend_from_slice(&0u32.to_be_bytes());
@@ -236,7 +236,7 @@ fn list<'a, T>(
 ) -> Result<Vec<T>, Malformed> {
     let count = cursor.u32(field)? as usize;
     // A count that the rest cannot hold must not reserve memory.
-    if count.saturating_mul(least) > cursor.remaining() {
+    if count.saturating_mul(least) > cursor.rest().len() {
         return Err(Malformed::Value {
             field,
             value: count as u64,

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{FORMAT, MAX_QUERY};
-use crate::bytes::{Cursor, Malformed, put_opaque32};
+use crate::bytes::{Cursor, Malformed, put_opaque};
 use crate::leaf::RECORD_LEAF;
 use crate::reader::{StoredControl, StoredPrivate};
 use crate::tree::Hash;
@@ -53,11 +53,11 @@ impl Carried {
         out.extend_from_slice(&(self.leaves.len() as u64).to_be_bytes());
         for stored in &self.leaves {
             out.extend_from_slice(&stored.index.to_be_bytes());
-            put_opaque32(&mut out, &stored.leaf, "leaf")?;
+            put_opaque::<u32>(&mut out, &stored.leaf, "leaf")?;
             out.push(u8::from(stored.private.is_some()));
             if let Some(private) = &stored.private {
                 out.extend_from_slice(&private.salt);
-                put_opaque32(&mut out, &private.body, "private")?;
+                put_opaque::<u32>(&mut out, &private.body, "private")?;
             }
         }
         out.extend_from_slice(self.hashes.as_flattened());
@@ -172,7 +172,7 @@ impl StreamFile {
         self.out.push(WHOLE);
         self.out.extend_from_slice(leaf);
         self.out.extend_from_slice(salt);
-        put_opaque32(&mut self.out, envelope, "envelope")?;
+        put_opaque::<u32>(&mut self.out, envelope, "envelope")?;
         self.count += 1;
         Ok(())
     }
@@ -188,7 +188,7 @@ impl StreamFile {
 /// Where the records of a stream file lie, in offsets from the start of `bytes`.
 pub(super) fn entries(bytes: &[u8]) -> Result<Vec<Entry>, Malformed> {
     let mut cursor = Cursor::new(bytes);
-    let at = |cursor: &Cursor<'_>| bytes.len() - cursor.remaining();
+    let at = |cursor: &Cursor<'_>| bytes.len() - cursor.rest().len();
     cursor.version("stream version", VERSION)?;
     let count = cursor.u64("number of records")?;
     let mut entries = Vec::new();

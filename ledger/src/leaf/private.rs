@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Malformed, Salt, VERSION};
-use crate::bytes::{Cursor, pad32, put_opaque16};
+use crate::bytes::{Cursor, Field, pad32};
 use crate::tree::Hash;
 
 /// `SHA-256(pad32("recount/control/v1") ‖ salt ‖ private bytes)`.
@@ -34,56 +34,40 @@ pub trait Private: Sized {
     fn decode(bytes: &[u8]) -> Result<Self, Malformed>;
 }
 
-/// Writes the version byte, then the fields in the order given; `text` is `opaque<u16>` in UTF-8,
-/// `bytes` is `opaque<u16>`, integers and arrays are as wide as their type.
+/// Makes the struct and both directions of its encoding: the version byte, then the fields in the order given.
 macro_rules! private {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:tt),* $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub struct $name { $($(#[$field_doc])* pub $field: private!(@type $kind)),* }
+        pub struct $name { $($(#[$field_doc])* pub $field: $type),* }
 
         impl Private for $name {
             fn encode(&self) -> Result<Vec<u8>, Malformed> {
                 let mut out = vec![VERSION];
-                $(private!(@put $kind, out, self.$field, stringify!($field));)*
+                $(self.$field.put(&mut out, stringify!($field))?;)*
                 Ok(out)
             }
 
             fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
                 let mut cursor = Cursor::new(bytes);
                 cursor.version(concat!(stringify!($name), " version"), VERSION)?;
-                let value = Self { $($field: private!(@take $kind, cursor, stringify!($field))),* };
+                let value = Self { $($field: Field::take(&mut cursor, stringify!($field))?),* };
                 cursor.end(stringify!($name))?;
                 Ok(value)
             }
         }
     };
-    (@type text) => { String };
-    (@type bytes) => { Vec<u8> };
-    (@type hash) => { Hash };
-    (@type u8) => { u8 };
-    (@type u64) => { u64 };
-    (@put text, $out:ident, $value:expr, $name:expr) => { put_opaque16(&mut $out, $value.as_bytes(), $name)? };
-    (@put bytes, $out:ident, $value:expr, $name:expr) => { put_opaque16(&mut $out, &$value, $name)? };
-    (@put hash, $out:ident, $value:expr, $name:expr) => { $out.extend_from_slice(&$value) };
-    (@put u8, $out:ident, $value:expr, $name:expr) => { $out.push($value) };
-    (@put u64, $out:ident, $value:expr, $name:expr) => { $out.extend_from_slice(&$value.to_be_bytes()) };
-    (@take text, $cursor:ident, $name:expr) => { $cursor.text16($name)?.to_owned() };
-    (@take bytes, $cursor:ident, $name:expr) => { $cursor.opaque16($name)?.to_vec() };
-    (@take hash, $cursor:ident, $name:expr) => { $cursor.array($name)? };
-    (@take u8, $cursor:ident, $name:expr) => { $cursor.u8($name)? };
-    (@take u64, $cursor:ident, $name:expr) => { $cursor.u64($name)? };
 }
 
 private! {
     /// Beside `incarnation`: why the ledger goes on under a new name.
     RestoreNote {
         /// Who restored it.
-        actor: text,
+        actor: String,
         /// Why.
-        reason: text,
+        reason: String,
         /// The older ledger's origin.
-        origin: text,
+        origin: String,
     }
 }
 
@@ -91,15 +75,15 @@ private! {
     /// Beside `stream_open`: what the stream is of.
     StreamOpening {
         /// Session label, or `trace:` and the trace id in hexadecimal.
-        label: text,
+        label: String,
         /// How the label was found ([`crate::envelope::SessionRule`]).
         rule: u8,
         /// The producer as the collector knows it; `unauthenticated:<door>` without a credential.
-        producer: text,
+        producer: String,
         /// How that is proven ([`crate::envelope::ProducerProof`]).
         proof: u8,
         /// The producer as the sender called itself in the stream's first record.
-        claim: text,
+        claim: String,
     }
 }
 
@@ -107,7 +91,7 @@ private! {
     /// Beside `session_link`: which session the stream belongs to, and what shows it.
     SessionLink {
         /// Session label.
-        session: text,
+        session: String,
         /// How it was found ([`crate::envelope::SessionRule`]).
         rule: u8,
         /// The record of the stream that shows it.
@@ -119,7 +103,7 @@ private! {
     /// Beside `request_binding`: which request the stream belongs to, and what shows it.
     RequestBinding {
         /// The request's name as given.
-        request: text,
+        request: String,
         /// 1 attribute of the record, 2 attribute of the resource, 3 baggage, 4 alias, 5 the session's label.
         rule: u8,
         /// The record of the stream that shows it.
@@ -133,13 +117,13 @@ private! {
         /// 1 OTLP/HTTP, 2 OTLP/gRPC, 3 other.
         door: u8,
         /// Why, in words.
-        why: text,
+        why: String,
         /// SHA-256 of the body as received.
-        digest: hash,
+        digest: Hash,
         /// Its length in bytes.
         size: u64,
         /// Who sent it, as far as known.
-        peer: text,
+        peer: String,
     }
 }
 
@@ -147,9 +131,9 @@ private! {
     /// Beside `erasure`: on whose word.
     Cause {
         /// Who asked.
-        actor: text,
+        actor: String,
         /// Why.
-        reason: text,
+        reason: String,
     }
 }
 
@@ -157,9 +141,9 @@ private! {
     /// Beside `prune`: by which policy.
     PruneNote {
         /// Who ran it.
-        actor: text,
+        actor: String,
         /// The policy, as text.
-        policy: text,
+        policy: String,
     }
 }
 
@@ -167,9 +151,9 @@ private! {
     /// Beside `anchor_receipt`: what the other side gave.
     Receipt {
         /// Who holds the checkpoint.
-        holder: text,
+        holder: String,
         /// What it returned.
-        receipt: bytes,
+        receipt: Vec<u8>,
     }
 }
 
@@ -177,9 +161,9 @@ private! {
     /// Beside `gap`: which numbers are missing.
     GapNote {
         /// The producer.
-        producer: text,
+        producer: String,
         /// Its run.
-        run: text,
+        run: String,
         /// First missing number.
         first: u64,
         /// Last missing number.
@@ -193,13 +177,13 @@ private! {
     /// Beside `config_change`: which setting.
     ConfigChange {
         /// The setting's name.
-        setting: text,
+        setting: String,
         /// Its value before; secrets never.
-        from: text,
+        from: String,
         /// Its value from now on.
-        to: text,
+        to: String,
         /// Where the new value comes from.
-        origin: text,
+        origin: String,
     }
 }
 
@@ -207,10 +191,10 @@ private! {
     /// Beside `conflict`: what contradicts what.
     ConflictNote {
         /// In words.
-        what: text,
+        what: String,
         /// SHA-256 of what was there first.
-        first: hash,
+        first: Hash,
         /// SHA-256 of what came second.
-        second: hash,
+        second: Hash,
     }
 }

@@ -25,7 +25,7 @@ use super::watch::{BootClock, Watch};
 use super::writer::{OnFatal, Writer, stop};
 use super::{Clock, database, held, recover, schema};
 use crate::checkpoint::Checkpoint;
-use crate::leaf::{ControlBody, LedgerId, Receipt as AnchorReceipt, TreeHead};
+use crate::leaf::{ControlBody, LedgerId, Receipt as AnchorReceipt, ShortText, TreeHead};
 use crate::note::{SignerKey, VerifierKey};
 use crate::tree::Hash;
 
@@ -205,7 +205,7 @@ impl Ledger {
             commit: state.commit,
             boot_ns: (options.boot_clock)().unwrap_or(0),
             config,
-            version: options.version,
+            version: ShortText(options.version),
         };
         let acked = OpenOptions::new()
             .write(true)

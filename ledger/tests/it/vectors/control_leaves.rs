@@ -3,7 +3,7 @@
 use ledger::leaf::{
     Cause, ConfigChange, ConflictNote, ControlBody, ControlLeaf, GapNote, LedgerId, NO_HEAD,
     Private, PruneNote, Receipt, RefusedPayload, RequestBinding, RestoreNote, SessionLink,
-    StreamId, StreamOpening, TreeHead, control_commitment,
+    ShortText, StreamId, StreamOpening, TreeHead, control_commitment,
 };
 use ledger::tree::{Hash, hash_leaf};
 use serde_json::{Value, json};
@@ -271,7 +271,7 @@ fn ledger_leaves(ledger: LedgerId) -> Vec<Value> {
         commit: 11,
         boot_ns: 12,
         config,
-        version: "0.1.0".into(),
+        version: ShortText("0.1.0".into()),
     };
     cases.push(case(
         14,
