@@ -19,6 +19,7 @@ pub(super) fn clock_step(case: &mut Case) -> Result<(), Failed> {
     let (clock, since_boot) = (Arc::clone(&wall), Arc::clone(&boot));
     let mut options = Options::new(Arc::new(move || clock.load(Ordering::SeqCst)));
     options.disk.reserve = Some(0);
+    options.space_of = Arc::new(|_| None);
     options.boot_clock = Arc::new(move || Some(since_boot.load(Ordering::SeqCst)));
     let ledger = Ledger::open(&case.store(), options)?;
     let passes = |by: u64| {
