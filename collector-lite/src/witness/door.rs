@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use http_body_util::BodyExt;
 use ledger::note::VerifierKey;
 use tokio::net::TcpListener;
 
@@ -21,6 +22,9 @@ use crate::clock;
 /// The header in which a collector says which key is its own, for witnesses that trust on first use. Others pass over
 /// it.
 pub(crate) const VKEY: &str = "recount-vkey";
+
+/// How much of a body that is too big is read all the same, in bytes.
+const FORGOTTEN: usize = 64 * MAX_BODY;
 
 /// How long a body may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,10 +52,9 @@ async fn add_checkpoint(
     let say = |status: StatusCode, what: &dyn std::fmt::Display| {
         (status, format!("{what}\n")).into_response()
     };
-    // Who is still writing when the connection closes sees a broken connection instead of the answer.
-    let body = match tokio::time::timeout(PATIENCE, to_bytes(body, 4 * MAX_BODY)).await {
-        Ok(Ok(body)) if body.len() <= MAX_BODY => body,
-        Ok(_) => {
+    let body = match tokio::time::timeout(PATIENCE, whole(body)).await {
+        Ok(Some(body)) => body,
+        Ok(None) => {
             let what = format!("a request has at most {MAX_BODY} bytes");
             return say(StatusCode::PAYLOAD_TOO_LARGE, &what);
         }
@@ -82,6 +85,23 @@ async fn add_checkpoint(
             )
         }
     }
+}
+
+/// A body of at most [`MAX_BODY`] bytes. What is too much is read and forgotten, up to [`FORGOTTEN`]: who is still
+/// writing when the connection closes sees a broken connection instead of the answer.
+async fn whole(mut body: Body) -> Option<Vec<u8>> {
+    let (mut kept, mut total) = (Vec::new(), 0usize);
+    while let Some(frame) = body.frame().await {
+        let data = frame.ok()?.into_data().unwrap_or_else(|_| Bytes::new());
+        total = total.saturating_add(data.len());
+        if total > FORGOTTEN {
+            return None;
+        }
+        if total <= MAX_BODY {
+            kept.extend_from_slice(&data);
+        }
+    }
+    (total <= MAX_BODY).then_some(kept)
 }
 
 fn refused(refusal: &Refusal) -> Response {
