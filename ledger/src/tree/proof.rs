@@ -239,12 +239,9 @@ pub fn verify_consistency(
                 want: 0,
             });
         }
-        let same = if old == 0 {
-            old_root == &empty_root()
-        } else {
-            old_root == new_root
-        };
-        return if same {
+        let empty = old > 0 || old_root == &empty_root();
+        let same = old < new || old_root == new_root;
+        return if empty && same {
             Ok(())
         } else {
             Err(ProofError::Root { size: old })
