@@ -10,10 +10,12 @@ mod bundle;
 #[cfg(all(feature = "door", feature = "bundle"))]
 mod fuzz;
 mod hostile;
+mod interop;
 mod memory;
 mod notes;
 mod otlp;
 mod policy;
+mod published;
 #[cfg(feature = "door")]
 mod tail;
 mod trees;
