@@ -14,7 +14,7 @@ mod private;
 mod record;
 
 pub use crate::bytes::Malformed;
-pub use control::{ControlBody, ControlLeaf, NO_HEAD, NO_INCARNATION, epoch_message};
+pub use control::{ControlBody, ControlLeaf, NO_HEAD, NO_INCARNATION, NOT_DECLARED, epoch_message};
 pub use private::{
     Cause, ConfigChange, ConflictNote, GapNote, Private, PruneNote, Receipt, RefusedPayload,
     RequestBinding, RestoreNote, SessionLink, StreamOpening, control_commitment,

@@ -35,7 +35,7 @@ pub use finding::{Finding, FindingKind, Place};
 pub use ledger::{Trusted, Verifier};
 pub use nodes::{Extension, extension};
 pub use pin::{NotAPin, Pin, Pins};
-pub use remarks::{REMARKS, Remarks};
+pub use remarks::{Contradiction, REMARKS, Remarks};
 
 /// Reads and checks one stream; [`Verifier::read_stream`] does the same for several without starting over.
 ///

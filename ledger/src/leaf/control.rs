@@ -8,6 +8,9 @@ use crate::tree::Hash;
 /// `prev_head_index` of a stream's first head.
 pub const NO_HEAD: u64 = u64::MAX;
 
+/// In place of a count that the producer did not declare.
+pub const NOT_DECLARED: u64 = u64::MAX;
+
 /// The previous ledger of one that continues nothing: all zeros.
 pub const NO_INCARNATION: (LedgerId, TreeHead) = (
     LedgerId([0; 32]),
@@ -126,7 +129,7 @@ kinds! {
         prev_head_index: u64,
         /// 1 the session's end was received, 2 the collector gave up waiting for it.
         reason: u8,
-        /// How many records the producer said it sent, or `u64::MAX`.
+        /// How many records the producer said it sent, or [`NOT_DECLARED`].
         declared: u64,
     }
     /// A stream belongs to a session.

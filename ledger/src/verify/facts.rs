@@ -48,6 +48,36 @@ pub struct VerifiedHead {
     pub head: TreeHead,
     /// Whether it is a close.
     pub closed: bool,
+    /// How many records the producer said it wrote, where it is a close and the producer said so.
+    pub declared: Option<u64>,
+}
+
+impl VerifiedHead {
+    /// What a head or a close says; `None` for another leaf.
+    pub(super) fn of(leaf: &leaf::ControlLeaf) -> Option<(StreamId, Self)> {
+        use leaf::ControlBody;
+        let (stream, head, closed, declared) = match &leaf.body {
+            ControlBody::StreamHead { stream, head, .. } => (stream, head, false, None),
+            ControlBody::StreamClose {
+                stream,
+                head,
+                declared,
+                ..
+            } => {
+                let said = Some(*declared).filter(|count| *count != leaf::NOT_DECLARED);
+                (stream, head, true, said)
+            }
+            _ => return None,
+        };
+        let head = Self {
+            index: leaf.index,
+            unix_ns: leaf.unix_ns,
+            head: *head,
+            closed,
+            declared,
+        };
+        Some((*stream, head))
+    }
 }
 
 /// The private part of a control leaf that opens the leaf's commitment.

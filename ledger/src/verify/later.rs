@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::ledger::Verifier;
 use super::{Finding, FindingKind, Place, VerifiedHead};
-use crate::leaf::{ControlBody, ControlLeaf, StreamId};
+use crate::leaf::{ControlLeaf, StreamId};
 use crate::tree::{self, hash_leaf};
 
 /// So many leaves are always looked at; more only if records lie beyond the head that the index points at.
@@ -114,24 +114,11 @@ impl Later {
         if !matches!(leaf.get(1), Some(4 | 5)) {
             return;
         }
-        let Ok(ControlLeaf {
-            index,
-            unix_ns,
-            body,
-        }) = ControlLeaf::decode(leaf)
-        else {
+        let Ok(leaf) = ControlLeaf::decode(leaf) else {
             return;
         };
-        let closed = matches!(body, ControlBody::StreamClose { .. });
-        if let ControlBody::StreamHead { stream, head, .. }
-        | ControlBody::StreamClose { stream, head, .. } = body
-        {
-            self.heads.entry(stream).or_default().push(VerifiedHead {
-                index,
-                unix_ns,
-                head,
-                closed,
-            });
+        if let Some((stream, head)) = VerifiedHead::of(&leaf) {
+            self.heads.entry(stream).or_default().push(head);
         }
     }
 }

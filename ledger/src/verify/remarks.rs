@@ -1,4 +1,4 @@
-//! What the ledger log says beside streams and their heads: what was refused, which numbers never came.
+//! What the ledger log says beside streams and their heads: refused payloads, numbers that never came, contradictions.
 //!
 //! A range of leaves is read and proven as a whole: the frontier before it with its hashes must lead to a root
 //! that the signed one extends, so that a leaf can be neither changed nor left out.
@@ -6,7 +6,7 @@
 
 use super::ledger::{Verifier, check_leaf, check_private, open_private};
 use super::{Finding, FindingKind, Place, Sealed};
-use crate::leaf::{ControlBody, ControlLeaf, GapNote, RefusedPayload, StreamId};
+use crate::leaf::{ConflictNote, ControlBody, ControlLeaf, GapNote, RefusedPayload, StreamId};
 use crate::reader::{ReadError, StoredControl};
 use crate::tree::{self, hash_leaf};
 
@@ -20,6 +20,20 @@ pub struct Remarks {
     pub refused: Vec<Sealed<RefusedPayload>>,
     /// Numbers of a producer that never arrived, and the stream they belong to.
     pub gaps: Vec<(StreamId, Sealed<GapNote>)>,
+    /// Two things that cannot both be true.
+    pub conflicts: Vec<Contradiction>,
+}
+
+/// A conflict that the collector noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// 1 one sequence number with two contents, 2 two heads of one size with two roots, 3 a foreign producer named a
+    /// session, 4 other.
+    pub kind: u8,
+    /// The stream concerned, if it is about one.
+    pub stream: Option<StreamId>,
+    /// What contradicts what.
+    pub note: Sealed<ConflictNote>,
 }
 
 impl Remarks {
@@ -39,6 +53,14 @@ impl Remarks {
                 let note = open_private(leaf, private, signed)?;
                 self.gaps.extend(note.map(|note| (*stream, note)));
             }
+            ControlBody::Conflict { kind, .. } => {
+                let note = open_private(leaf, private, signed)?;
+                self.conflicts.extend(note.map(|note| Contradiction {
+                    kind: *kind,
+                    stream: leaf.body.stream().copied(),
+                    note,
+                }));
+            }
             _ => {}
         }
         Ok(())
@@ -55,6 +77,12 @@ impl Remarks {
                 .cloned()
                 .collect(),
             gaps: self.gaps.iter().filter(gap).cloned().collect(),
+            conflicts: self
+                .conflicts
+                .iter()
+                .filter(|it| inside(it.note.index))
+                .cloned()
+                .collect(),
         }
     }
 }
@@ -80,6 +108,14 @@ impl Verifier<'_> {
             return Ok(None);
         }
         self.read_remarks(from, to).map(Some)
+    }
+
+    /// Every conflict in the ledger log, as far as [`Verifier::scan`] has read it.
+    #[must_use]
+    pub fn conflicts(&self) -> &[Contradiction] {
+        self.scan
+            .as_ref()
+            .map_or(&[], |scan| &scan.remarks.conflicts)
     }
 
     /// How many of the leaves `from..to` are left out of an excerpt, so that nothing is known of them.
@@ -121,7 +157,7 @@ impl Verifier<'_> {
                 tree.append(hash_leaf(&stored.leaf));
             }
             // Most leaves are of other kinds; they are hashed and not decoded.
-            if matches!(stored.leaf.get(1), Some(8 | 16)) {
+            if matches!(stored.leaf.get(1), Some(8 | 16 | 20)) {
                 let place = Place::Control {
                     from: next,
                     to: next + 1,

@@ -342,19 +342,13 @@ impl Reading {
                 facts.nonce = Some(*nonce);
                 facts.opening = open_private(leaf, private, signed)?;
             }
-            ControlBody::StreamHead { head, .. } | ControlBody::StreamClose { head, .. } => {
-                let closed = matches!(leaf.body, ControlBody::StreamClose { .. });
-                let head = VerifiedHead {
-                    index: leaf.index,
-                    unix_ns: leaf.unix_ns,
-                    head: *head,
-                    closed,
-                };
-                if signed {
-                    facts.heads.push(head)
+            ControlBody::StreamHead { .. } | ControlBody::StreamClose { .. } => {
+                let heads = if signed {
+                    &mut facts.heads
                 } else {
-                    facts.unsigned.push(head)
-                }
+                    &mut facts.unsigned
+                };
+                heads.extend(VerifiedHead::of(leaf).map(|(_, head)| head));
             }
             ControlBody::SessionLink { .. } => {
                 facts.links.extend(open_private(leaf, private, signed)?)

@@ -230,31 +230,23 @@ impl Verifier<'_> {
         let mut at = hint.head_index;
         while let Some(index) = at {
             let proven = self.prove(index)?;
-            let (stream, head, prev, closed) = match &proven.leaf.body {
-                ControlBody::StreamHead {
-                    stream,
-                    head,
-                    prev_head_index,
-                } => (stream, head, prev_head_index, false),
-                ControlBody::StreamClose {
-                    stream,
-                    head,
-                    prev_head_index,
-                    ..
-                } => (stream, head, prev_head_index, true),
-                _ => return Err(misled(hint, index)),
-            };
-            if *stream != hint.stream || (*prev != NO_HEAD && *prev >= index) {
-                return Err(misled(hint, index));
+            let (ControlBody::StreamHead {
+                prev_head_index: prev,
+                ..
             }
+            | ControlBody::StreamClose {
+                prev_head_index: prev,
+                ..
+            }) = &proven.leaf.body
+            else {
+                return Err(misled(hint, index));
+            };
+            let found = VerifiedHead::of(&proven.leaf).filter(|(of, _)| *of == hint.stream);
+            let Some((_, head)) = found.filter(|_| *prev == NO_HEAD || *prev < index) else {
+                return Err(misled(hint, index));
+            };
             if proven.signed {
-                let unix_ns = proven.leaf.unix_ns;
-                known.heads.push(VerifiedHead {
-                    index,
-                    unix_ns,
-                    head: *head,
-                    closed,
-                });
+                known.heads.push(head);
                 break;
             }
             at = Some(*prev).filter(|prev| *prev != NO_HEAD);
