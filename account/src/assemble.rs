@@ -10,7 +10,7 @@ use crate::fold::{Fold, Run};
 use crate::gaps::Foreign;
 use crate::gather::Part;
 use crate::judge::problems::Problems;
-use crate::judge::{integrity, outcome, problems, refused, scope, unknown, who};
+use crate::judge::{contradictions, integrity, outcome, problems, refused, scope, unknown, who};
 use crate::model::{self, Account, Asked, Content, Evidence, Request, SCHEMA, Standing};
 use crate::reading::Reading;
 use crate::resolve::Resolved;
@@ -29,7 +29,7 @@ impl Reading {
             part.streams
                 .iter()
                 .zip(&run.row.streams)
-                .map(|((_, stream), row)| (row.name, stream))
+                .map(|((standing, stream), row)| (*standing, row.name, stream))
         });
         // Numbers that came late after all are missing no more.
         let mut noted = std::mem::take(&mut self.meanwhile.gaps);
@@ -37,6 +37,8 @@ impl Reading {
             let gap = &note.value;
             !self.numbers.has_all(&gap.run, gap.first, gap.last)
         });
+        let mut problems = Problems::default();
+        let conflicts = contradictions::collect(&self.meanwhile.conflicts, &mut problems);
         let evidence = integrity::Evidence {
             ledger,
             streams: streams.collect(),
@@ -45,11 +47,14 @@ impl Reading {
             spooled: self.spooled,
             holes: std::mem::take(&mut self.holes),
             noted: &noted,
+            lost: &self.lost,
+            conflicts,
             unread: self.meanwhile.unread,
             signed_ns: self.signed_ns,
         };
         let fold = &mut self.fold;
         in_force(fold);
+        senders(fold);
         let unread: BTreeSet<SessionRef> =
             self.lost.iter().map(|(at, _)| at.stream.session).collect();
         let incomplete: BTreeSet<SessionRef> = fold
@@ -59,7 +64,6 @@ impl Reading {
             .filter(|name| unread.contains(name) || evidence.is_incomplete(*name, fold))
             .collect();
         let found = scope::judge(fold, &|session| incomplete.contains(&session));
-        let mut problems = Problems::default();
         let unrecovered = problems::collect(fold, &found, &mut problems);
         claimed(fold, &mut problems);
         foreign(&self.numbers.foreign(), &mut problems);
@@ -106,6 +110,17 @@ impl Reading {
         account.unknown =
             unknown::collect(&account, &acts, &changes, &found.malformed, &self.lost).into();
         account
+    }
+}
+
+/// What is known of each session's senders.
+fn senders(fold: &mut Fold) {
+    for run in &mut fold.runs {
+        let session = run.row.name;
+        let signing = fold.signatures.of.get(&session);
+        run.row.signed = signing.map_or(0, |signing| signing.covered);
+        run.row.numbered = fold.counted.numbered(session);
+        run.row.sender = fold.counted.sender(session, run.row.signed);
     }
 }
 

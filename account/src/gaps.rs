@@ -78,6 +78,14 @@ impl Numbers {
         }
     }
 
+    /// The runs that were seen, each with its first stream.
+    pub(crate) fn runs(&self) -> Vec<(&str, StreamRef)> {
+        self.0
+            .iter()
+            .map(|(run, seen)| (run.as_str(), seen.stream))
+            .collect()
+    }
+
     /// Records whose link does not follow from the record before them.
     pub(crate) fn foreign(&mut self) -> Vec<Foreign> {
         let mut foreign = Vec::new();

@@ -33,6 +33,9 @@ fn run() -> Run {
         end_reason: EndReason::Unknown,
         records: 0,
         recording_mode: Mode::Unknown,
+        sender: vocabulary::record::SenderKind::Unknown,
+        numbered: 0,
+        signed: 0,
         session_source: SessionSource::Unknown,
         evidence: Evidence::new(Source::Stated, Vec::new()),
     })

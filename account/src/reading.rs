@@ -5,7 +5,7 @@ use ledger::reader::{Find, Reader};
 use ledger::verify::{VerifiedStream, Verifier};
 use std::collections::HashMap;
 use vocabulary::id::{RecordRef, SessionRef, StreamRef};
-use vocabulary::record::{ProducerProof, RecordingMode};
+use vocabulary::record::{ProducerProof, RecordingMode, SenderKind};
 use vocabulary::session::{EndReason, SessionSource};
 use vocabulary::source::Source;
 
@@ -225,9 +225,15 @@ fn row(session: SessionRef, part: &Part, ledger: &str) -> model::Session {
         end_reason: EndReason::Unknown,
         recording_mode: RecordingMode::Unknown,
         session_source: SessionSource::Unknown,
+        sender: SenderKind::Unknown,
+        numbered: 0,
+        signed: 0,
         evidence: Evidence::new(Source::Stated, Vec::new()).with(&[
             ("records", Source::Observed),
             ("recording_mode", Source::Observed),
+            ("sender", Source::Derived),
+            ("numbered", Source::Derived),
+            ("signed", Source::Derived),
             ("session_source", Source::Observed),
         ]),
     }

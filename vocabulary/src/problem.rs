@@ -24,6 +24,8 @@ words! {
         RecordBroken = "record_broken",
         /// An effect lies outside the declared scope.
         EffectOutsideScope = "effect_outside_scope",
+        /// The collector saw two things that cannot both be true.
+        Contradiction = "contradiction",
         /// What was denied was tried again.
         DeniedThenRetried = "denied_then_retried",
         /// The scope was widened while the session ran.
@@ -70,7 +72,8 @@ impl ProblemKind {
     pub const fn severity(self) -> Severity {
         match self {
             Self::RecordBroken | Self::EffectOutsideScope => Severity::Critical,
-            Self::DeniedThenRetried
+            Self::Contradiction
+            | Self::DeniedThenRetried
             | Self::ScopeWidened
             | Self::IdentityClaimed
             | Self::RecordMissing
@@ -104,6 +107,6 @@ mod tests {
             .map(|kind| kind.severity())
             .collect();
         assert!(severities.is_sorted());
-        assert_eq!(ProblemKind::ALL.len(), 21);
+        assert_eq!(ProblemKind::ALL.len(), 22);
     }
 }

@@ -59,6 +59,23 @@ codes! { ProducerProof {
 } }
 
 words! {
+    /// What a session's records show of their sender: whether a missing one
+    /// would show, and whether somebody's key answers for them.
+    pub enum SenderKind: "sender" or Unknown {
+        /// Every record has a number, and an agent's key signed.
+        Signed = "signed",
+        /// Every record has a number; nobody signed.
+        Unsigned = "unsigned",
+        /// Some records have no number.
+        Mixed = "mixed",
+        /// No record has a number: one that is missing does not show.
+        PlainOtlp = "plain_otlp",
+        /// No record could be read.
+        Unknown = "unknown",
+    }
+}
+
+words! {
     /// What of a content is there.
     pub enum ContentState: "content state" or Unknown {
         /// All of it, inline or by reference.
@@ -75,6 +92,20 @@ words! {
         Truncated = "truncated",
         /// It exists, and the recorder was not told to keep it.
         NotCaptured = "not_captured",
+    }
+}
+
+words! {
+    /// What contradicts what, in a conflict that a collector notes.
+    pub enum ConflictKind: "conflict" or Other {
+        /// One number of a run with two contents.
+        NumberReused = "number_reused",
+        /// Two trees of one size with two roots.
+        Fork = "fork",
+        /// Another producer named a session.
+        SessionClaimed = "session_claimed",
+        /// Something else.
+        Other = "other",
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod action;
 mod change;
+mod counted;
 mod decision;
 mod session;
 pub(crate) mod signed;
@@ -26,6 +27,7 @@ use ledger::otlp::Signal;
 
 pub(crate) use action::Act;
 pub(crate) use change::Change;
+pub(crate) use counted::Ended;
 pub(crate) use session::Run;
 
 /// Everything that the records said, joined.
@@ -43,6 +45,8 @@ pub(crate) struct Fold {
     pub(crate) removals: Vec<Removal>,
     /// Things worth a problem that no other row holds.
     pub(crate) notes: Vec<Note>,
+    /// What the sessions' own producers sent, counted.
+    pub(crate) counted: counted::Counted,
     /// What agents signed.
     pub(crate) signatures: signed::Signatures,
     /// What `agent.session.start` and others said about names of the request.

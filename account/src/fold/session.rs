@@ -113,7 +113,9 @@ impl Fold {
         }
         let own = !super::claims(told);
         if own {
+            let notes = self.notes.len();
             self.signed(told);
+            self.counted.note(told, self.notes.len() > notes);
         }
         let Some(run) = self.run(told.at.stream.session) else {
             return;

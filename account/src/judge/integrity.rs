@@ -7,22 +7,22 @@ use ledger::verify::{
 };
 use std::collections::BTreeMap;
 use vocabulary::Timestamp;
-use vocabulary::id::{SessionRef, StreamRef};
+use vocabulary::id::{RecordRef, SessionRef, StreamRef};
 use vocabulary::principal::PrincipalProof;
 use vocabulary::problem::ProblemKind;
 use vocabulary::record::{IntegrityStatus, KeyTrust, RecordingMode};
 
-use super::missing;
 use super::problems::Problems;
+use super::{declared, missing};
 use crate::fold::Fold;
 use crate::gaps::Hole;
-use crate::model::{Checked, Checkpoint, Integrity, LedgerRow};
+use crate::model::{Checked, Checkpoint, Conflict, Integrity, LedgerRow, Standing};
 
 /// What was checked, and what it showed.
 pub(crate) struct Evidence<'a> {
     pub(crate) ledger: &'a VerifiedLedger,
     /// Every stream read, by its name in the account.
-    pub(crate) streams: Vec<(StreamRef, &'a VerifiedStream)>,
+    pub(crate) streams: Vec<(Standing, StreamRef, &'a VerifiedStream)>,
     /// What the index got wrong.
     pub(crate) index: &'a [Finding],
     /// Whether every sealed binding was looked at.
@@ -33,6 +33,10 @@ pub(crate) struct Evidence<'a> {
     pub(crate) holes: (Vec<Hole>, bool),
     /// Numbers that the ledger log says never came, and that are in no record read here.
     pub(crate) noted: &'a [(StreamRef, Sealed<GapNote>)],
+    /// Records whose bytes are sealed and cannot be read, and why.
+    pub(crate) lost: &'a [(RecordRef, String)],
+    /// Conflicts that the collector noted.
+    pub(crate) conflicts: Vec<Conflict>,
     /// Leaves in which something refused could stand and that were not read.
     pub(crate) unread: u64,
     /// When the newest leaf under the checkpoint was written.
@@ -47,9 +51,36 @@ impl Evidence<'_> {
             .iter()
             .chain(self.index)
             .map(|finding| (None, finding));
-        ledger.chain(self.streams.iter().flat_map(|(name, stream)| {
+        ledger.chain(self.streams.iter().flat_map(|(_, name, stream)| {
             stream.findings.iter().map(|finding| (Some(*name), finding))
         }))
+    }
+
+    /// The streams that are not another producer's claims.
+    pub(super) fn own(&self) -> impl Iterator<Item = (StreamRef, &VerifiedStream)> {
+        let own = |(standing, _, _): &&(Standing, StreamRef, &VerifiedStream)| {
+            *standing != Standing::Claims
+        };
+        self.streams
+            .iter()
+            .filter(own)
+            .map(|(_, name, stream)| (*name, *stream))
+    }
+
+    /// Records of a session that are sealed and cannot be told: erased, damaged, not what they should be.
+    pub(super) fn unreadable(&self, session: SessionRef) -> u64 {
+        let here = |name: &StreamRef| name.session == session;
+        let failed = |stream: &VerifiedStream| {
+            let last = stream
+                .records
+                .last()
+                .map_or(0, |record| record.leaf.index + 1);
+            let size = stream.head.map_or(0, |head| head.head.size).max(last);
+            size.saturating_sub(stream.records.len() as u64)
+        };
+        let own = self.own().filter(|(name, _)| here(name));
+        let failed: u64 = own.map(|(_, stream)| failed(stream)).sum();
+        failed + self.lost.iter().filter(|(at, _)| here(&at.stream)).count() as u64
     }
 
     /// Whether something may be missing from a session.
@@ -58,7 +89,7 @@ impl Evidence<'_> {
         let found = self
             .findings()
             .any(|(name, _)| name.is_none_or(|name| here(&name)));
-        let erased = self.streams.iter().any(|(name, stream)| {
+        let erased = self.streams.iter().any(|(_, name, stream)| {
             here(name)
                 && stream
                     .records
@@ -71,7 +102,8 @@ impl Evidence<'_> {
             .any(|loss| loss.session.is_none_or(|lost| lost == session));
         let hole = self.holes.0.iter().any(|hole| hole.session == session);
         let noted = self.noted.iter().any(|(name, _)| here(name));
-        found || erased || lost || hole || noted
+        let fewer = declared::is_short(self, fold, session);
+        found || erased || lost || hole || noted || fewer
     }
 }
 
@@ -99,10 +131,11 @@ pub(crate) fn collect(evidence: &Evidence<'_>, fold: &Fold, problems: &mut Probl
         problems.add(kind, name.map(|name| name.session), None, text, Vec::new());
     }
     gaps.extend(missing::collect(evidence, fold, problems));
+    let declared = declared::collect(evidence, fold, &mut gaps, problems);
     let whole = evidence
         .streams
         .iter()
-        .all(|(_, stream)| stream.tail == 0 && stream.head.is_some());
+        .all(|(_, _, stream)| stream.tail == 0 && stream.head.is_some());
     let over = fold
         .runs
         .iter()
@@ -123,10 +156,12 @@ pub(crate) fn collect(evidence: &Evidence<'_>, fold: &Fold, problems: &mut Probl
             records: evidence
                 .streams
                 .iter()
-                .map(|(_, stream)| stream.records.len() as u64)
+                .map(|(_, _, stream)| stream.records.len() as u64)
                 .sum(),
         },
         ledgers: vec![ledger(evidence.ledger, evidence.signed_ns)],
+        declared,
+        conflicts: evidence.conflicts.clone(),
         losses: fold.losses.clone(),
         gaps,
         not_proven: not_proven(evidence, fold),
@@ -201,7 +236,7 @@ pub(crate) fn origin(ledger: &VerifiedLedger) -> String {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -252,7 +287,7 @@ fn not_proven(evidence: &Evidence<'_>, fold: &Fold) -> Vec<String> {
         !evidence.bindings_checked,
         "that no other session names this request".to_owned(),
     );
-    let newest = evidence.streams.iter().all(|(_, stream)| stream.newest);
+    let newest = evidence.streams.iter().all(|(_, _, stream)| stream.newest);
     add(
         !newest,
         "that the index hides no newer head of these streams".to_owned(),
@@ -262,7 +297,11 @@ fn not_proven(evidence: &Evidence<'_>, fold: &Fold) -> Vec<String> {
         unread > 0,
         format!("that nothing was refused meanwhile: {unread} ledger leaves were not read for it"),
     );
-    let tail: u64 = evidence.streams.iter().map(|(_, stream)| stream.tail).sum();
+    let tail: u64 = evidence
+        .streams
+        .iter()
+        .map(|(_, _, stream)| stream.tail)
+        .sum();
     add(
         tail > 0,
         format!("{tail} records that no signed head covers yet"),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use vocabulary::decision::ContextKind;
 use vocabulary::principal::{PrincipalKind, PrincipalProof};
-use vocabulary::record::{ContentState, RecordingMode};
+use vocabulary::record::{ContentState, RecordingMode, SenderKind};
 use vocabulary::session::{EndReason, OutcomeStatus, SessionSource, TriggerKind};
 use vocabulary::verdict::ScopeVerdict;
 
@@ -174,6 +174,10 @@ fn sessions(account: &Account, facts: &mut Facts) {
         if row.recording_mode == RecordingMode::Unknown {
             let why = "no record of it could be read";
             facts.at("sessions", index, "recording_mode", why, "see the problems");
+        }
+        if row.sender == SenderKind::Unknown {
+            let why = "no record of it could be read";
+            facts.at("sessions", index, "sender", why, "see the problems");
         }
         if row.session_source == SessionSource::Unknown {
             let why = "the collector used a rule that this version has no word for";

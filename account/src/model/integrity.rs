@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use vocabulary::Timestamp;
 use vocabulary::id::{RecordRef, SessionRef, StreamRef};
-use vocabulary::record::{IntegrityStatus, KeyTrust};
+use vocabulary::record::{ConflictKind, IntegrityStatus, KeyTrust};
 
 /// The result of checking what the account was read from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,12 @@ pub struct Integrity {
     pub ledgers: Vec<LedgerRow>,
     /// What a sender says it could not keep.
     pub losses: Vec<Loss>,
+    /// What the ends of sessions say they wrote, beside what is here.
+    #[serde(default)]
+    pub declared: Vec<Declared>,
+    /// What the collector saw that cannot be true beside what is sealed.
+    #[serde(default)]
+    pub conflicts: Vec<Conflict>,
     /// What is missing although its place is known.
     pub gaps: Vec<Gap>,
     /// What this check does not show.
@@ -78,6 +84,51 @@ pub struct Loss {
     pub why: String,
     /// The records that declare it.
     pub refs: Vec<RecordRef>,
+}
+
+/// How many records the end of a session says it wrote, and how many are here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Declared {
+    /// The session.
+    pub session: SessionRef,
+    /// The stream that holds the end.
+    pub stream: StreamRef,
+    /// Records that the session wrote up to its end, as its producer says.
+    #[serde(with = "super::wide")]
+    pub declared: u64,
+    /// Those that are here: of the same run, up to the end.
+    #[serde(with = "super::wide")]
+    pub here: u64,
+    /// Records of the session that are sealed and cannot be read, erased ones among them.
+    #[serde(with = "super::wide")]
+    pub unreadable: u64,
+    /// Ledger index of the close that repeats the number; `null` where only the end says it.
+    #[serde(with = "super::wide::option")]
+    pub leaf: Option<u64>,
+    /// The end.
+    pub refs: Vec<RecordRef>,
+}
+
+/// Two things that cannot both be true, noted by the collector.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Ledger index of the leaf that says so.
+    #[serde(with = "super::wide")]
+    pub leaf: u64,
+    /// What contradicts what.
+    pub kind: ConflictKind,
+    /// The session concerned; `null` where it is the ledger as a whole.
+    pub session: Option<SessionRef>,
+    /// The stream concerned.
+    pub stream: Option<StreamRef>,
+    /// In the collector's words.
+    pub what: String,
+    /// Digest of what was there first; `null` where there is none.
+    pub first: Option<String>,
+    /// Digest of what came second; `null` where there is none.
+    pub second: Option<String>,
+    /// When it was noted, by the collector's clock.
+    pub at: Timestamp,
 }
 
 /// Records that must exist and are not there.

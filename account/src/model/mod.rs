@@ -14,7 +14,7 @@ pub use deed::{
     Unknown, Usage,
 };
 pub use evidence::Evidence;
-pub use integrity::{Checked, Checkpoint, Gap, Integrity, LedgerRow, Loss};
+pub use integrity::{Checked, Checkpoint, Conflict, Declared, Gap, Integrity, LedgerRow, Loss};
 pub use list::List;
 pub use story::{
     Agent, Asked, Authorization, Context, Outside, Principal, Produced, Query, Request, Scope,

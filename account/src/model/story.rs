@@ -7,7 +7,7 @@ use vocabulary::action::Access;
 use vocabulary::decision::{ContextKind, Trust};
 use vocabulary::id::{RecordRef, SessionRef, StreamRef};
 use vocabulary::principal::{PrincipalKind, PrincipalProof, WhoRole};
-use vocabulary::record::{CheckedBy, ProducerProof, RecordingMode};
+use vocabulary::record::{CheckedBy, ProducerProof, RecordingMode, SenderKind};
 use vocabulary::session::{EndReason, OutcomeStatus, SessionSource, TriggerKind};
 use vocabulary::verdict::ScopeVerdict;
 
@@ -67,9 +67,40 @@ pub struct Session {
     pub recording_mode: RecordingMode,
     /// By which rule its records were found to belong to it.
     pub session_source: SessionSource,
+    /// What its records show of who sent them.
+    #[serde(default = "unsaid")]
+    pub sender: SenderKind,
+    /// Records that carry a number of their run: without one, a record that is missing does not show.
+    #[serde(default, with = "super::wide")]
+    pub numbered: u64,
+    /// Records that an agent's signature covers.
+    #[serde(default, with = "super::wide")]
+    pub signed: u64,
     /// What shows it.
     #[serde(flatten)]
     pub evidence: Evidence,
+}
+
+/// What an account of an earlier release says of a sender.
+fn unsaid() -> SenderKind {
+    SenderKind::Unknown
+}
+
+impl Session {
+    /// What is known of its sender, in words.
+    #[must_use]
+    pub fn sent_by(&self) -> String {
+        let (signed, numbered, of) = (self.signed, self.numbered, self.records);
+        match self.sender {
+            SenderKind::Signed => format!("signed by its agent, {signed} of {of} records"),
+            SenderKind::Unsigned => "numbered and unsigned".to_owned(),
+            SenderKind::Mixed => {
+                format!("in part plain OTLP: {numbered} of {of} records numbered, {signed} signed")
+            }
+            SenderKind::PlainOtlp => "plain OTLP: unsigned, no gap detection".to_owned(),
+            SenderKind::Unknown => "sender unknown: no record can be read".to_owned(),
+        }
+    }
 }
 
 /// What one producer sent for a session.

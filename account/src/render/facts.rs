@@ -123,7 +123,7 @@ fn sessions(account: &Account) -> Vec<Fact> {
             .map(|parent| format!(", child of {parent}"))
             .unwrap_or_default();
         let text = format!(
-            "{}  {}  {}  {}..{}  {} records{parent}; recorded by {}, found by {}",
+            "{}  {}  {}  {}..{}  {} records{parent}; recorded by {}, found by {}; {}",
             row.name,
             line(&row.id),
             line(&agent),
@@ -132,6 +132,7 @@ fn sessions(account: &Account) -> Vec<Fact> {
             row.records,
             row.recording_mode,
             row.session_source,
+            row.sent_by(),
         );
         Fact::new("session", text, Some(&row.evidence))
     };

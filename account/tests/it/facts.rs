@@ -47,6 +47,24 @@ fn facts(account: &Account) -> Vec<String> {
         facts.extend(row.identity.clone());
         facts.push(row.proof.clone());
     }
+    for row in &account.sessions {
+        facts.push(row.sent_by());
+    }
+    for row in &account.integrity.declared {
+        facts.push(format!(
+            "{}: its end says {} records, {} are here",
+            row.stream, row.declared, row.here
+        ));
+    }
+    for row in &account.integrity.conflicts {
+        facts.extend([
+            format!("ledger leaf {}", row.leaf),
+            row.kind.to_string(),
+            row.what.clone(),
+        ]);
+        facts.extend(row.first.clone());
+        facts.extend(row.second.clone());
+    }
     facts.extend(account.integrity.not_proven.clone());
     facts.extend(account.integrity.ledgers.iter().map(|row| row.id.clone()));
     facts.extend(account.unknown.iter().map(|row| row.why.clone()));
@@ -66,15 +84,9 @@ fn unescaped(markdown: &str) -> String {
 #[test]
 fn text_markdown_and_json_tell_the_same_facts() {
     let account = told();
+    same_facts(&account);
     let text = render::text(&account, true);
     let markdown = unescaped(&render::markdown(&account, true));
-    let json: Account = serde_json::from_str(&render::json(&account, true).unwrap()).unwrap();
-    assert_eq!(facts(&json), facts(&account));
-    for fact in facts(&account) {
-        let shown = line(&fact).into_string();
-        assert!(text.contains(&shown), "text lacks {shown}");
-        assert!(markdown.contains(&shown), "markdown lacks {shown}");
-    }
     for (word, form) in [
         ("PARTIAL", &text),
         ("EXCEEDED", &text),
@@ -82,6 +94,30 @@ fn text_markdown_and_json_tell_the_same_facts() {
         ("PARTIAL", &markdown),
     ] {
         assert!(form.contains(word));
+    }
+}
+
+#[test]
+fn conflicts_counts_and_senders_are_told_in_every_form() {
+    for account in [
+        crate::conflicts::every_kind(),
+        crate::declared::session(Some(5), 5),
+        crate::plain::otel(),
+        crate::plain::lines(),
+    ] {
+        same_facts(&account);
+    }
+}
+
+fn same_facts(account: &Account) {
+    let text = render::text(account, true);
+    let markdown = unescaped(&render::markdown(account, true));
+    let json: Account = serde_json::from_str(&render::json(account, true).unwrap()).unwrap();
+    assert_eq!(facts(&json), facts(account));
+    for fact in facts(account) {
+        let shown = line(&fact).into_string();
+        assert!(text.contains(&shown), "text lacks {shown}");
+        assert!(markdown.contains(&shown), "markdown lacks {shown}");
     }
 }
 
@@ -148,7 +184,9 @@ fn real_accounts_keep_to_the_schema() {
     let mut cut = account.paged(2);
     cut.sessions.items_mut()[0].records = 1 << 60;
     let sample = serde_json::from_str(include_str!("../../samples/renewal.json")).unwrap();
-    for one in [account, cut, sample] {
+    let conflicts = crate::conflicts::every_kind();
+    let short = crate::declared::session(Some(5), 5);
+    for one in [account, cut, sample, conflicts, short] {
         let value = serde_json::to_value(&one).unwrap();
         let errors = validator.iter_errors(&value);
         let errors: Vec<String> = errors

@@ -7,6 +7,8 @@
 )]
 
 mod broken;
+mod conflicts;
+mod declared;
 mod facts;
 mod meanwhile;
 mod plain;

@@ -29,6 +29,8 @@ pub(crate) struct World {
     told: Arc<AtomicU64>,
     /// Flags of the leaves of what is sealed.
     pub(crate) flags: u32,
+    /// What the close of a stream says that its producer sent.
+    pub(crate) declared: u64,
     /// Whether the numbers of records are told to the ledger, as a collector does.
     pub(crate) numbered: bool,
 }
@@ -63,22 +65,36 @@ impl World {
         let clock = Arc::new(AtomicU64::new(START_NS));
         // The writer has a clock of its own: how often it looks depends on the machine.
         let told = Arc::new(AtomicU64::new(START_NS));
-        let tell = Arc::clone(&told);
+        let mut world = Self {
+            temp,
+            ledger: None,
+            clock,
+            told,
+            flags: 0,
+            declared: ledger::leaf::NOT_DECLARED,
+            numbered: false,
+        };
+        world.open();
+        world
+    }
+
+    /// Goes on writing after something was read.
+    pub(crate) fn open(&mut self) {
+        let tell = Arc::clone(&self.told);
         let mut options =
             ledger::store::Options::new(Arc::new(move || tell.fetch_add(1_000, Ordering::SeqCst)));
         options.sign_soon = Duration::from_millis(1);
         options.sign_late = Duration::from_millis(1);
         // How full this machine's disk is, is no part of a test.
         options.space_of = Arc::new(|_| None);
-        let ledger = Some(Ledger::open(&dir, options).unwrap());
-        Self {
-            temp,
-            ledger,
-            clock,
-            told,
-            flags: 0,
-            numbered: false,
-        }
+        let dir = self.temp.path().join("store");
+        self.ledger = Some(Ledger::open(&dir, options).unwrap());
+    }
+
+    /// Seals a statement of the collector; gives the index of its leaf.
+    pub(crate) fn state(&self, statement: ledger::store::Statement) -> u64 {
+        let ledger = self.ledger.as_ref().unwrap();
+        ledger.state(vec![statement]).unwrap()[0]
     }
 
     /// The next moment, 10 ms on.
@@ -181,7 +197,7 @@ impl World {
             links: vec![],
             close: close.then_some(Close {
                 reason: 1,
-                declared: u64::MAX,
+                declared: self.declared,
             }),
         };
         let batch = Batch {
@@ -255,6 +271,12 @@ impl Sender {
     /// A record that gets a number and is never sent.
     pub(crate) fn skip(&mut self) -> &mut Self {
         self.seq += 1;
+        self
+    }
+
+    /// The next record gets the number of the last one again.
+    pub(crate) fn again(&mut self) -> &mut Self {
+        self.seq -= 1;
         self
     }
 

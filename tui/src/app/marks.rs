@@ -29,6 +29,7 @@ pub fn of_problem(problem: &Problem) -> Mark {
     match problem.kind {
         ProblemKind::RecordBroken => mark("BROKEN", Token::Error),
         ProblemKind::EffectOutsideScope => mark("OUT", Token::Error),
+        ProblemKind::Contradiction => mark("CONFL", Token::Error),
         ProblemKind::DeniedThenRetried => mark("RETRY", Token::Deny),
         ProblemKind::ScopeWidened => mark("WIDER", Token::Ask),
         ProblemKind::IdentityClaimed => mark("CLAIM", Token::Error),
@@ -56,6 +57,7 @@ pub fn is_finding(kind: ProblemKind) -> bool {
     matches!(
         kind,
         ProblemKind::RecordBroken
+            | ProblemKind::Contradiction
             | ProblemKind::RecordMissing
             | ProblemKind::LossDeclared
             | ProblemKind::IdentityClaimed

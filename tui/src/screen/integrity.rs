@@ -88,6 +88,8 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
         width,
     ));
     for session in &account.sessions {
+        let text = format!("{}: {}", session.name, session.sent_by());
+        lines.extend(fact("sender", text, width));
         for stream in &session.streams {
             let claim = stream
                 .claim
@@ -102,6 +104,23 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
             );
             lines.extend(fact("stream", text, width));
         }
+    }
+    for row in &integrity.declared {
+        let text = format!(
+            "{}: its end says {}, {} here{}",
+            row.stream,
+            words::count(row.declared, "record", "records"),
+            words::count(row.here, "is", "are"),
+            match row.unreadable {
+                0 => String::new(),
+                count => format!(", {count} cannot be read"),
+            }
+        );
+        lines.extend(fact("declared", text, width));
+    }
+    for row in &integrity.conflicts {
+        let text = format!("ledger leaf {}, {}: {}", row.leaf, row.kind, row.what);
+        lines.extend(fact("conflict", text, width));
     }
     for ledger in &integrity.ledgers {
         lines.extend(ledger_lines(model, ledger, width));

@@ -5,7 +5,7 @@ use ratatui::style::{Color, Modifier};
 use tui::app::keys::Screen;
 use tui::app::look::{Look, Theme};
 use tui::app::{Model, Msg, update};
-use vocabulary::record::IntegrityStatus;
+use vocabulary::record::{IntegrityStatus, SenderKind};
 
 use crate::stage::{drawn, listed, press, renewal, sessions, showing, stage, text};
 
@@ -193,6 +193,46 @@ fn a_broken_record_shows_on_every_screen() {
             "{}",
             text(&model)
         );
+    }
+}
+
+#[test]
+fn a_session_of_plain_otlp_is_labelled_for_what_it_is() {
+    let account = changed(|account| {
+        for session in account.sessions.items_mut() {
+            session.sender = SenderKind::PlainOtlp;
+            session.numbered = 0;
+        }
+        account.sessions = account.sessions.iter().take(1).cloned().collect();
+    });
+    let mut model = showing(account, 80, 24);
+    for keys in ["1", "5"] {
+        press(&mut model, keys);
+        let shown = text(&model);
+        let label = "plain OTLP: unsigned, no gap detection";
+        assert!(shown.contains(label), "{keys}: {shown}");
+    }
+    assert!(!text(&stage(80, 24)).contains("plain OTLP"));
+}
+
+#[test]
+fn counts_and_conflicts_stand_on_the_integrity_screen() {
+    let account = changed(|account| {
+        let json = serde_json::json!([{
+            "leaf": 21, "kind": "number_reused", "session": "s1", "stream": "s1a",
+            "what": "number 3 of run r came with other bytes",
+            "first": null, "second": null, "at": "2026-03-14T09:12:04.000000Z",
+        }]);
+        account.integrity.conflicts = serde_json::from_value(json).unwrap();
+    });
+    let mut model = showing(account, 160, 45);
+    press(&mut model, "5");
+    let shown = text(&model);
+    for line in [
+        "s1a: its end says 161 records, 161 are here",
+        "ledger leaf 21, number_reused: number 3 of run r came with other bytes",
+    ] {
+        assert!(shown.contains(line), "{line} is not in\n{shown}");
     }
 }
 

@@ -100,6 +100,7 @@ fn the_words_of_closed_sets_that_the_glossary_lists_are_those_of_the_code() {
             "Recording mode",
             list::<vocabulary::record::RecordingMode>(),
         ),
+        ("Sender", list::<vocabulary::record::SenderKind>()),
         ("Delivery", list::<vocabulary::record::Delivery>()),
     ] {
         let line = format!("- **{set}**: {words}.");

@@ -28,6 +28,38 @@ pub(super) fn record(account: &Account) -> Vec<Fact> {
         let text = format!("ledger {}  {signed}  key {}", line(&ledger.id), ledger.key);
         list.push(Fact::new("record", text, None));
     }
+    for row in &integrity.declared {
+        let unreadable = match row.unreadable {
+            0 => String::new(),
+            count => format!(", {count} cannot be read"),
+        };
+        let text = format!(
+            "{}: its end says {} records, {} are here{unreadable}",
+            row.stream, row.declared, row.here
+        );
+        list.push(Fact {
+            refs: row.refs.clone(),
+            ..Fact::new("record", text, None)
+        });
+    }
+    for row in &integrity.conflicts {
+        let of = match (row.stream, row.session) {
+            (Some(stream), _) => stream.to_string(),
+            (None, Some(session)) => session.to_string(),
+            (None, None) => "the ledger".to_owned(),
+        };
+        let side = |digest: &Option<String>| digest.clone().unwrap_or_else(|| "nothing".to_owned());
+        let text = format!(
+            "conflict at ledger leaf {}, {}: {} of {of}, {}; {} and {}",
+            row.leaf,
+            row.at,
+            row.kind,
+            line(&row.what),
+            side(&row.first),
+            side(&row.second),
+        );
+        list.push(Fact::new("record", text, None));
+    }
     for gap in &integrity.gaps {
         list.push(Fact::new(
             "record",

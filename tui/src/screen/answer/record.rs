@@ -1,7 +1,7 @@
 //! The Answer's last lines: whether the record is whole, and what is not proven or not known.
 
 use account::model::Account;
-use vocabulary::record::IntegrityStatus;
+use vocabulary::record::{IntegrityStatus, SenderKind};
 
 use crate::app::Model;
 use crate::app::line::Line;
@@ -25,12 +25,33 @@ pub(super) fn record(model: &Model, account: &Account) -> String {
         IntegrityStatus::Broken => "BROKEN: do not rely on it".to_owned(),
         IntegrityStatus::Unchecked => "UNCHECKED".to_owned(),
     };
+    if let Some(plain) = plain(account) {
+        return format!("Record: {state}; {plain}");
+    }
     match integrity.not_proven.first() {
         Some(first) => format!(
             "Record: {state}; not proven: {first} ({})",
             integrity.not_proven.len()
         ),
         None => format!("Record: {state}"),
+    }
+}
+
+/// Which sessions nobody could notice a gap in.
+fn plain(account: &Account) -> Option<String> {
+    let plain: Vec<_> = account
+        .sessions
+        .iter()
+        .filter(|session| matches!(session.sender, SenderKind::PlainOtlp | SenderKind::Mixed))
+        .collect();
+    match plain.as_slice() {
+        [] => None,
+        [one] if account.sessions.len() == 1 => Some(one.sent_by()),
+        some => Some(format!(
+            "{} of {} sessions are plain OTLP: no gap detection",
+            some.len(),
+            account.sessions.len()
+        )),
     }
 }
 
