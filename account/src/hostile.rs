@@ -52,6 +52,7 @@ fn collector() -> Vec<u8> {
         producer: "unauthenticated:otlp-http".to_owned(),
         claimed_producer: String::new(),
         masks: vec![],
+        enrolled_key: None,
     };
     part.encode().unwrap()
 }

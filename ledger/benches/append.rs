@@ -289,6 +289,7 @@ fn batch(caller: usize, per_export: usize, n: usize, export: &[Vec<u8>], now_ns:
             producer: "unauthenticated:http".into(),
             claimed_producer: "renewal-agent-1".into(),
             masks: vec![],
+            enrolled_key: None,
         }
         .encode()
         .unwrap();
@@ -336,6 +337,7 @@ fn batch(caller: usize, per_export: usize, n: usize, export: &[Vec<u8>], now_ns:
         streams,
         refused: vec![],
         digest: Some(digest),
+        owners: None,
     }
 }
 

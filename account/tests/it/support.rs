@@ -153,6 +153,7 @@ impl World {
             producer: sender.producer.clone(),
             claimed_producer: String::new(),
             masks: vec![],
+            enrolled_key: None,
         };
         let part = part.encode().unwrap();
         let received_ns = self.tick();

@@ -40,7 +40,12 @@ pub struct CollectorPart {
     pub claimed_producer: String,
     /// What was overwritten.
     pub masks: Vec<Mask>,
+    /// The Ed25519 key that the producer's records were to be signed with, by its enrolment when this one came.
+    pub enrolled_key: Option<[u8; 32]>,
 }
+
+/// In `ext`: the enrolled key.
+const ENROLLED_KEY: u8 = 1;
 
 impl CollectorPart {
     /// The part's bytes.
@@ -71,18 +76,23 @@ impl CollectorPart {
             mask.length.put(&mut out, "mask length")?;
             put_opaque::<u8>(&mut out, mask.rule.as_bytes(), "mask rule")?;
         }
-        put_opaque::<u16>(&mut out, &[], "ext")?;
+        let mut ext = Vec::new();
+        if let Some(key) = &self.enrolled_key {
+            ext.push(ENROLLED_KEY);
+            put_opaque::<u16>(&mut ext, key, "enrolled key")?;
+        }
+        put_opaque::<u16>(&mut out, &ext, "ext")?;
         Ok(out)
     }
 
-    /// Reads the part. Bytes in `ext` are for later releases and are passed over.
+    /// Reads the part. What a later release puts into `ext` is passed over.
     ///
     /// # Errors
     /// Another version, an unknown code, text that is not UTF-8, missing or extra bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut c = Cursor::new(bytes);
         c.version("collector part version", VERSION)?;
-        let part = Self {
+        let mut part = Self {
             session_rule: SessionRule::from_code(c.u8("session rule")?)?,
             producer_proof: ProducerProof::from_code(c.u8("producer proof")?)?,
             recording_mode: RecordingMode::from_code(c.u8("recording mode")?)?,
@@ -94,11 +104,26 @@ impl CollectorPart {
             masks: (0..c.u16("mask count")?)
                 .map(|_| Mask::take(&mut c))
                 .collect::<Result<_, _>>()?,
+            enrolled_key: None,
         };
-        c.opaque16("ext")?;
+        part.enrolled_key = enrolled_key(c.opaque16("ext")?);
         c.end("collector part")?;
         Ok(part)
     }
+}
+
+/// `ext` is `u8 kind ‖ opaque value<u16>`, repeated. It never makes a part unreadable: readers before it was used
+/// pass over it whatever it holds.
+fn enrolled_key(ext: &[u8]) -> Option<[u8; 32]> {
+    let mut c = Cursor::new(ext);
+    while !c.rest().is_empty() {
+        let kind = c.u8("ext kind").ok()?;
+        let value = c.opaque16("ext value").ok()?;
+        if kind == ENROLLED_KEY {
+            return value.try_into().ok();
+        }
+    }
+    None
 }
 
 impl Mask {
@@ -109,5 +134,45 @@ impl Mask {
             length: c.u32("mask length")?,
             rule: c.text8("mask rule")?.to_owned(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(enrolled_key: Option<[u8; 32]>) -> CollectorPart {
+        CollectorPart {
+            session_rule: SessionRule::SessionAttribute,
+            producer_proof: ProducerProof::Token,
+            recording_mode: RecordingMode::SelfRecorded,
+            delivery: Delivery::Strict,
+            principal_proof: PrincipalProof::None,
+            session_label: "s".to_owned(),
+            producer: "billing".to_owned(),
+            claimed_producer: String::new(),
+            masks: Vec::new(),
+            enrolled_key,
+        }
+    }
+
+    #[test]
+    fn the_enrolled_key_is_read_back_and_what_is_unknown_is_passed_over() {
+        let with = part(Some([7; 32]));
+        let bytes = with.encode().unwrap();
+        assert_eq!(CollectorPart::decode(&bytes), Ok(with.clone()));
+        let without = part(None).encode().unwrap();
+        assert_eq!(without[without.len() - 2..], [0, 0], "ext stays empty");
+        // A later release's field in front of the key, then a field that is cut off.
+        let start = without.len() - 2;
+        let with_ext = |ext: &[u8]| {
+            let mut bytes = without[..start].to_vec();
+            put_opaque::<u16>(&mut bytes, ext, "ext").unwrap();
+            CollectorPart::decode(&bytes)
+        };
+        let mut later = vec![9, 0, 2, 1, 1];
+        later.extend_from_slice(&bytes[start + 2..]);
+        assert_eq!(with_ext(&later), Ok(with));
+        assert_eq!(with_ext(&[1, 0, 32, 7]), Ok(part(None)));
     }
 }

@@ -1,5 +1,7 @@
 //! What is appended in one piece: one OTLP export, prepared on its caller's thread as far as possible.
 
+use std::sync::Arc;
+
 use super::error::AppendError;
 use crate::envelope::{Envelope, ProducerProof, SessionRule};
 use crate::leaf::{Private as _, RefusedPayload, Salt, StreamId};
@@ -20,6 +22,18 @@ pub struct Batch {
     /// SHA-256 of the body as received, for senders without sequence numbers: the same body within a bounded window
     /// gets the old answer. `None` for SDK exports, which have [`Run`].
     pub digest: Option<Hash>,
+    /// Set where a session is of one producer alone.
+    pub owners: Option<Owners>,
+}
+
+/// A session belongs to the producer that opened it: what another one sends under its label is not kept, and a
+/// conflict says so.
+#[derive(Debug, Clone)]
+pub struct Owners {
+    /// Producers that own no session and may write into any: recorders beside the agents.
+    pub recorders: Arc<[String]>,
+    /// Whether nothing of the batch is kept once one of its streams is another producer's.
+    pub whole: bool,
 }
 
 /// The part of an export that goes to one stream.
@@ -282,6 +296,9 @@ pub struct Receipt {
     pub duplicates: u64,
     /// Records whose number is sealed with other bytes; sending them again will not help.
     pub conflicts: u64,
+    /// Records that were not kept because their session is another producer's, or came with such records in a batch
+    /// that is taken whole or not at all.
+    pub foreign: u64,
 }
 
 /// Where a batch's records are in one stream.

@@ -5,11 +5,12 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use rusqlite::Connection;
 
-use super::batch::{Batch, Named, Prepared, Receipt, Run, StreamBatch, StreamReceipt};
+use super::batch::{Batch, Named, Owners, Prepared, Receipt, Run, StreamBatch, StreamReceipt};
 use super::conflicts;
 use super::control::{self, ControlLog, WriteError};
 use super::duplicates::{Answer, Recent, Runs};
 use super::gaps::Gaps;
+use super::owners::{Attempts, Foreign};
 use super::streams::{Stream, Streams};
 use super::tables::{self, TableError, to_sql};
 use crate::leaf::{ConflictNote, RequestBinding, SessionLink, StreamId};
@@ -18,6 +19,9 @@ use crate::tree::{Hash, hash_leaf};
 
 /// `kind` of a conflict: one sequence number with two contents.
 const SAME_NUMBER: u8 = 1;
+
+/// `kind` of a conflict: a producer named another one's session.
+const FOREIGN_SESSION: u8 = 3;
 
 /// Records that a stream may have beyond its newest head.
 const HEAD_EVERY: u64 = 256;
@@ -59,6 +63,8 @@ pub(crate) struct Book {
     gap_after_ns: u64,
     /// Conflicts that still get a leaf of their own; a sender that makes more is only refused.
     conflicts_left: u32,
+    /// Producers that named another one's session, as far as leaves say so already.
+    attempts: Attempts,
 }
 
 impl Book {
@@ -91,6 +97,7 @@ impl Book {
             answering: Vec::new(),
             gap_after_ns: 0,
             conflicts_left: CONFLICT_LEAVES,
+            attempts: Attempts::default(),
         };
         let mut statement =
             connection.prepare("SELECT n FROM stream WHERE uncovered = 1 ORDER BY n")?;
@@ -158,6 +165,7 @@ impl Book {
             streams: vec![],
             duplicates: 0,
             conflicts: 0,
+            foreign: 0,
         };
         if let Some(answer) = batch.digest.and_then(|digest| self.recent.get(&digest)) {
             receipt.commit = answer.commit;
@@ -173,8 +181,20 @@ impl Book {
             receipt.duplicates = batch.records() as u64;
             return Ok(receipt);
         }
-        for stream in batch.streams {
-            self.write_stream(connection, stream, &mut receipt)?;
+        let foreign = match &batch.owners {
+            Some(owners) => self.foreign(connection, &batch, owners)?,
+            None => Vec::new(),
+        };
+        if !foreign.is_empty() && batch.owners.as_ref().is_some_and(|owners| owners.whole) {
+            receipt.foreign = batch.records() as u64;
+            return Ok(receipt);
+        }
+        for (place, stream) in batch.streams.into_iter().enumerate() {
+            if foreign.contains(&place) {
+                receipt.foreign += stream.records.len() as u64;
+            } else {
+                self.write_stream(connection, stream, &mut receipt)?;
+            }
         }
         for refused in &batch.refused {
             self.control
@@ -182,8 +202,47 @@ impl Book {
                     ControlBody::RefusedPayload { commitment }
                 })?;
         }
-        self.answering.extend(batch.digest);
+        // A copy of what was kept in part is looked at anew: its old answer would say that all of it was kept.
+        if receipt.foreign == 0 {
+            self.answering.extend(batch.digest);
+        }
         Ok(receipt)
+    }
+
+    /// Which streams of a batch are another producer's. That one tried is said in a leaf, once for each session.
+    fn foreign(
+        &mut self,
+        connection: &Connection,
+        batch: &Batch,
+        owners: &Owners,
+    ) -> Result<Vec<usize>, WriteError> {
+        let mut places = Vec::new();
+        for (place, stream) in batch.streams.iter().enumerate() {
+            let Some(owner) = self.streams.owner(connection, &stream.key, owners)? else {
+                continue;
+            };
+            places.push(place);
+            let attempt = Foreign {
+                owner: &owner.producer,
+                label: &stream.key.label,
+                by: &stream.key.producer,
+                records: stream.records.len(),
+            };
+            if self.conflicts_left == 0 || !self.attempts.is_new(&attempt) {
+                continue;
+            }
+            self.conflicts_left -= 1;
+            let (kind, stream) = (FOREIGN_SESSION, owner.stream);
+            self.control
+                .append_private(connection, &attempt.note(), |commitment| {
+                    ControlBody::Conflict {
+                        kind,
+                        stream,
+                        commitment,
+                    }
+                })?;
+        }
+        Ok(places)
     }
 
     fn write_stream(

@@ -20,6 +20,8 @@ pub struct Setting {
     pub value: String,
     /// Where that comes from: a flag, the environment, a file, a default.
     pub origin: String,
+    /// Whether a leaf says its first value, too, and not only each change of it.
+    pub said_first: bool,
 }
 
 /// The exact bytes of the file `settings`: one JSON object of texts and a newline. Without settings it is empty.
@@ -85,6 +87,16 @@ pub(crate) fn changes(before: &[u8], settings: &[Setting]) -> Vec<ConfigChange> 
     changes
 }
 
+/// What has to be said where no settings were kept before.
+pub(crate) fn first(settings: &[Setting]) -> Vec<ConfigChange> {
+    let first: Vec<Setting> = settings
+        .iter()
+        .filter(|setting| setting.said_first)
+        .cloned()
+        .collect();
+    changes(b"{}", &first)
+}
+
 /// A text that fits its length prefix.
 fn short(text: &str) -> String {
     text.chars().take(8192).collect()
@@ -99,6 +111,7 @@ mod tests {
             name: name.to_owned(),
             value: value.to_owned(),
             origin: "flag --x".to_owned(),
+            said_first: name == "b",
         }
     }
 
@@ -124,6 +137,11 @@ mod tests {
             ]
         );
         assert!(changes(&encode(&now), &now).is_empty());
+        let first: Vec<String> = first(&now)
+            .into_iter()
+            .map(|change| format!("{} {}>{}", change.setting, change.from, change.to))
+            .collect();
+        assert_eq!(first, ["b absent>5"]);
         assert_eq!(changes(b"no json", &now)[0].from, "unknown");
         assert_ne!(digest(&before), digest(&encode(&now)));
         assert_eq!(digest(&encode(&[])), [0; 32]);

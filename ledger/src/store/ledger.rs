@@ -183,7 +183,8 @@ impl Ledger {
             Some(before) if before != encoded && !encoded.is_empty() => {
                 configuration::changes(&before, &options.settings)
             }
-            _ => Vec::new(),
+            Some(_) => Vec::new(),
+            None => configuration::first(&options.settings),
         };
         let disk = Disk::new(&paths.dir, &paths.reserve, options.disk, options.space_of);
         // Without room for the reserve the ledger still opens: it may be opened to make room.
@@ -312,6 +313,32 @@ impl Ledger {
             let append = |statement: Statement| statement.append(connection, &mut book.control);
             statements.into_iter().map(append).collect()
         })
+    }
+
+    /// Says which settings are others than they were when somebody last said so, and keeps them for the next start to
+    /// compare; gives how many. Blocks until the leaves are durable.
+    ///
+    /// # Errors
+    /// The settings that were kept cannot be read or replaced; the leaves cannot be appended now.
+    pub fn reconfigure(&self, settings: &[Setting]) -> Result<usize, StoreError> {
+        let encoded = configuration::encode(settings);
+        let changes = match configuration::before(&self.paths)? {
+            Some(before) if before == encoded => return Ok(0),
+            Some(before) => configuration::changes(&before, settings),
+            None => configuration::first(settings),
+        };
+        let changed = |change| Statement::ConfigChanged {
+            config: self.config,
+            change,
+        };
+        let count = changes.len();
+        self.state(changes.into_iter().map(changed).collect())
+            .map_err(|error| {
+                let source = std::io::Error::other(error.to_string());
+                StoreError::io("say what changed in", &self.paths.dir, source)
+            })?;
+        files::replace_file(&self.paths.settings, &encoded)?;
+        Ok(count)
     }
 
     /// Has the writer do something in a transaction of its own, and waits for its end.

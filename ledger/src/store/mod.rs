@@ -25,6 +25,7 @@ mod init;
 mod ledger;
 mod log;
 mod offline;
+mod owners;
 mod query;
 mod queue;
 mod recover;
@@ -40,7 +41,7 @@ mod writer;
 mod folder;
 
 pub use batch::{
-    Batch, Close, Lost, Named, PrepareError, Prepared, Receipt, Record, Run, StreamBatch,
+    Batch, Close, Lost, Named, Owners, PrepareError, Prepared, Receipt, Record, Run, StreamBatch,
     StreamKey, StreamReceipt,
 };
 pub use compact::{Compacted, compact};

@@ -271,6 +271,7 @@ fn a_setting_that_changed_between_two_runs_is_named_with_both_values() {
                     name: name.to_owned(),
                     value: value.to_owned(),
                     origin: "flag --door".to_owned(),
+                    said_first: false,
                 })
                 .to_vec();
         });

@@ -211,6 +211,7 @@ impl Memory {
             producer: stream.hint.producer.clone(),
             claimed_producer: "agent".to_owned(),
             masks: Vec::new(),
+            enrolled_key: None,
         };
         let envelope = Envelope {
             encoding: Encoding::Protobuf,

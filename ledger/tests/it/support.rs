@@ -111,6 +111,7 @@ pub(crate) fn prepare(label: &str, resource: &[u8], items: &[Vec<u8>], from: u64
         producer: "unauthenticated:http".to_owned(),
         claimed_producer: String::new(),
         masks: vec![],
+        enrolled_key: None,
     }
     .encode()
     .unwrap();

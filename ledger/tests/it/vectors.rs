@@ -190,6 +190,7 @@ fn collector_part() -> CollectorPart {
             length: 5,
             rule: "credential".into(),
         }],
+        enrolled_key: None,
     }
 }
 

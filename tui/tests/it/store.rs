@@ -285,6 +285,7 @@ fn seal(
         producer: "unauthenticated:http".to_owned(),
         claimed_producer: String::new(),
         masks: vec![],
+        enrolled_key: None,
     };
     let (part, resource) = (part.encode().unwrap(), resource.to_string());
     let items: Vec<String> = records
