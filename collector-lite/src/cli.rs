@@ -63,6 +63,16 @@ pub(crate) enum Command {
     Adopt(Adopt),
     /// Take payloads out for good, with a leaf that says on whose word; the tree does not change
     Erase(Erase),
+    /// Let a producer be known: print a token for it, once, and keep what else it must show
+    Enroll(Enroll),
+    /// The producers that are enrolled, and those that were
+    Producers(Output),
+    /// Take a producer's credentials out of force at once, in a running collector, too
+    Revoke {
+        /// The producer
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
     /// Look for what would keep the collector from working here
     Doctor,
     /// Every setting, its value and where it came from
@@ -89,6 +99,12 @@ pub(crate) struct Doors {
     /// Agent door, OTLP over HTTP; `none` closes it [default: 127.0.0.1:4318]
     #[arg(long, value_name = "ADDR")]
     pub(crate) otlp_http: Option<String>,
+    /// Agent door, OTLP/HTTP over a Unix socket, which also shows as which user a producer runs [default: none]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) agent_socket: Option<String>,
+    /// Take nothing from producers that are not enrolled, and let a session be of one producer alone
+    #[arg(long)]
+    pub(crate) require_enrolment: bool,
     /// File with the token that a reader over TCP has to present
     #[arg(long, value_name = "FILE")]
     pub(crate) reader_token_file: Option<String>,
@@ -249,6 +265,30 @@ impl Because {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Enroll {
+    /// What the ledger and every account call the producer
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The public key that signs its records: 64 hexadecimal digits, or the agent's key file
+    #[arg(long, value_name = "HEX|FILE")]
+    pub(crate) key: Option<String>,
+    /// The user that it must run as: its token then counts only over the agent socket
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) uid: Option<u32>,
+    /// Give no token: whatever this user sends over the agent socket is this producer's
+    #[arg(long, requires = "uid")]
+    pub(crate) no_token: bool,
+    /// It is a recorder beside agents, which no agent controls; it may write into any session
+    #[arg(long)]
+    pub(crate) recorder: bool,
+    /// Enrol it anew if it is enrolled: its earlier token counts no longer
+    #[arg(long)]
+    pub(crate) renew: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Recover {
     /// Why, for the record: which backup was restored, and what happened
     #[arg(long, value_name = "TEXT")]
@@ -288,6 +328,11 @@ impl Cli {
                 flags.extend([
                     (settings::OTLP_GRPC, doors.otlp_grpc.clone()),
                     (settings::OTLP_HTTP, doors.otlp_http.clone()),
+                    (settings::AGENT_SOCKET, doors.agent_socket.clone()),
+                    (
+                        settings::REQUIRE_ENROLMENT,
+                        doors.require_enrolment.then(|| "true".to_owned()),
+                    ),
                     (settings::READER_TOKEN_FILE, doors.reader_token_file.clone()),
                     (settings::EPOCH, doors.epoch.clone()),
                     (settings::MAX_BODY, doors.max_body_bytes.clone()),

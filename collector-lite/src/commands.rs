@@ -7,6 +7,7 @@ mod adopt;
 mod anchor;
 mod checkpoint;
 mod doctor;
+mod enroll;
 mod erase;
 mod key;
 mod maintain;
@@ -40,6 +41,8 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
         | Command::Serve(_)
         | Command::Recover(_)
         | Command::Adopt(_)
+        | Command::Enroll(_)
+        | Command::Revoke { .. }
         | Command::Erase(_) => Access::Write,
         _ => Access::Read,
     };
@@ -60,6 +63,9 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
         Command::Key(form) => key::key(&settings, form),
         Command::Checkpoint => checkpoint::checkpoint(&settings),
         Command::Erase(options) => erase::erase(&settings, options),
+        Command::Enroll(options) => enroll::enroll(&settings, options),
+        Command::Producers(output) => enroll::list(&settings, output.output),
+        Command::Revoke { name } => enroll::revoke(&settings, name),
         Command::Doctor => doctor::doctor(&settings),
         // It has no ledger and no settings of one.
         Command::Witness(options) => witness::witness(cli, options),

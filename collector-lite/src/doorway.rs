@@ -4,6 +4,8 @@
 //! keeps it only while a request of its is being answered, or was a short time ago.
 
 use std::convert::Infallible;
+use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -46,7 +49,7 @@ const USUAL_FILES: u64 = 1024;
 /// How many connections each kind of door takes at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Places {
-    /// Each of the two agent doors.
+    /// Each of the agent doors.
     pub(crate) agents: usize,
     pub(crate) readers: usize,
 }
@@ -70,7 +73,7 @@ impl Places {
         let places =
             |part: u64, most| usize::try_from(part).map_or(most, |part| part.clamp(2, most));
         Self {
-            agents: places(free / 3, 1024),
+            agents: places(free / 4, 1024),
             readers: places(free / 6, 256),
         }
     }
@@ -86,20 +89,75 @@ fn open_files(limits: &str) -> Option<(u64, u64)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// The address of a peer, where it has one.
-pub(crate) trait Peer {
-    fn address(&self) -> Option<SocketAddr>;
+/// Who is at the other end of a connection, as the system says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Address(SocketAddr),
+    /// A process of this machine, over a Unix socket.
+    User {
+        uid: u32,
+        pid: Option<i32>,
+    },
+    /// The system does not say.
+    Unknown,
 }
 
-impl Peer for SocketAddr {
-    fn address(&self) -> Option<SocketAddr> {
-        Some(*self)
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "{address}"),
+            Self::User {
+                uid,
+                pid: Some(pid),
+            } => write!(f, "user {uid}, process {pid}"),
+            Self::User { uid, pid: None } => write!(f, "user {uid}"),
+            Self::Unknown => f.write_str("unknown"),
+        }
     }
 }
 
-impl Peer for tokio::net::unix::SocketAddr {
-    fn address(&self) -> Option<SocketAddr> {
-        None
+/// What a listener says of whom it accepts.
+pub(crate) trait Whence {
+    fn peer(&self) -> Peer;
+}
+
+impl Whence for SocketAddr {
+    fn peer(&self) -> Peer {
+        Peer::Address(*self)
+    }
+}
+
+impl Whence for Peer {
+    fn peer(&self) -> Peer {
+        *self
+    }
+}
+
+impl Whence for tokio::net::unix::SocketAddr {
+    fn peer(&self) -> Peer {
+        Peer::Unknown
+    }
+}
+
+/// A Unix socket whose peers' users the system tells.
+#[derive(Debug)]
+pub(crate) struct WithUsers(pub(crate) UnixListener);
+
+impl Listener for WithUsers {
+    type Io = UnixStream;
+    type Addr = Peer;
+
+    async fn accept(&mut self) -> (UnixStream, Peer) {
+        let (io, _) = Listener::accept(&mut self.0).await;
+        let peer = io.peer_cred().map_or(Peer::Unknown, |user| Peer::User {
+            uid: user.uid(),
+            pid: user.pid(),
+        });
+        (io, peer)
+    }
+
+    fn local_addr(&self) -> io::Result<Peer> {
+        Ok(Peer::Unknown)
     }
 }
 
@@ -112,7 +170,7 @@ pub(crate) async fn serve<L>(
     mut stopped: watch::Receiver<bool>,
 ) where
     L: Listener,
-    L::Addr: Peer,
+    L::Addr: Whence,
 {
     let free = Arc::new(Semaphore::new(places));
     let mut connections = JoinSet::new();
@@ -136,7 +194,7 @@ pub(crate) async fn serve<L>(
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
         while connections.try_join_next().is_some() {}
-        let peer = peer.address();
+        let peer = peer.peer();
         connections.spawn(connection(io, peer, router.clone(), stopped.clone(), place));
     }
     drop(listener);
@@ -145,7 +203,7 @@ pub(crate) async fn serve<L>(
 
 async fn connection<I>(
     io: I,
-    peer: Option<SocketAddr>,
+    peer: Peer,
     router: Router,
     mut stopped: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
@@ -157,9 +215,7 @@ async fn connection<I>(
     let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
         let working = Working::begin(&at_work);
         let mut request = request.map(Body::new);
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(ConnectInfo(peer));
-        }
+        request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().oneshot(request);
         async move {
             let answer = answer.await?;
@@ -280,9 +336,9 @@ mod tests {
         for files in [0, 64, 120, 1024, 1 << 20, u64::MAX] {
             let places = Places::within(files);
             assert!(places.agents >= 2 && places.readers >= 2);
-            let taken = (2 * places.agents + places.readers) as u64;
+            let taken = (3 * places.agents + places.readers) as u64;
             assert!(
-                taken <= files.saturating_sub(OWN_FILES).max(6),
+                taken <= files.saturating_sub(OWN_FILES).max(8),
                 "{files}: {places:?}"
             );
         }

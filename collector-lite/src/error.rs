@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ledger::reader::ReadError;
 use ledger::store::StoreError;
 
+use crate::producers::file::FileError;
 use crate::witness::shelf::ShelfError;
 
 /// Exit codes of both programs; the same words as `recount --help`.
@@ -60,21 +61,26 @@ pub(crate) enum Error {
         flag: &'static str,
         source: std::io::Error,
     },
-    /// The reader socket cannot be created.
-    #[error("cannot create the reader socket {}: {source}", path.display())]
+    /// A door's socket cannot be created.
+    #[error("cannot create the {door} socket {}: {source}", path.display())]
     Socket {
+        /// `reader` or `agent`.
+        door: &'static str,
         path: PathBuf,
         source: std::io::Error,
     },
-    /// Another collector listens on the reader socket.
-    #[error("another collector answers on the reader socket {}", path.display())]
-    SocketTaken { path: PathBuf },
+    /// Another collector listens on the socket.
+    #[error("another collector answers on the {door} socket {}", path.display())]
+    SocketTaken { door: &'static str, path: PathBuf },
     /// The ledger stopped for good while the collector ran.
     #[error("{why}; what was acknowledged is in the ledger")]
     Halted { why: String },
     /// A spool that cannot be shipped.
     #[error("spool {}: {why}", path.display())]
     Spool { path: PathBuf, why: String },
+    /// The enrolments cannot be read or kept.
+    #[error(transparent)]
+    Producers(#[from] FileError),
     /// A witness's folder.
     #[error(transparent)]
     Shelf(#[from] ShelfError),
@@ -90,6 +96,9 @@ pub(crate) enum Error {
     /// Nothing is called so.
     #[error("{what}")]
     NoMatch { what: String, near: Vec<String> },
+    /// No such thing is there; what is, stands in the hint.
+    #[error("{what}")]
+    Unknown { what: String, hint: String },
     /// A file that was named on the command line and cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     File {
@@ -121,9 +130,10 @@ impl Error {
             },
             Self::Halted { .. } | Self::Anchors { .. } => exit::UNAVAILABLE,
             Self::Usage { .. } => exit::USAGE,
-            Self::NoMatch { .. } => exit::NO_MATCH,
+            Self::NoMatch { .. } | Self::Unknown { .. } => exit::NO_MATCH,
             Self::NotIntact { .. } => exit::NOT_INTACT,
             Self::Shelf(error) => shelf_code(error),
+            Self::Producers(error) => producers_code(error),
         }
     }
 
@@ -146,16 +156,19 @@ impl Error {
                 format!("choose another one with {flag}, or none to close this door")
             }
             Self::Listen { flag, .. } => format!("choose another address with {flag}"),
-            Self::Socket { .. } => {
-                "choose another place with --reader PATH, or none to close this door".to_owned()
+            Self::Socket { door, .. } => {
+                let flag = socket_flag(door);
+                format!("choose another place with {flag} PATH, or none to close this door")
             }
-            Self::SocketTaken { .. } => {
-                "stop that collector, or choose another place with --reader".to_owned()
+            Self::SocketTaken { door, .. } => {
+                let flag = socket_flag(door);
+                format!("stop that collector, or choose another place with {flag}")
             }
             Self::Halted { .. } => {
                 "free the cause, then start it again; senders keep what was not acknowledged".into()
             }
             Self::Shelf(error) => shelf_hint(error),
+            Self::Producers(error) => producers_hint(error),
             Self::Spool { .. } => "name the folder that the agent's SDK spooled to".to_owned(),
             Self::Anchors { .. } => {
                 "mend or remove anchors.json in the store; without it the anchors are asked anew"
@@ -164,12 +177,46 @@ impl Error {
             Self::NotIntact { .. } => {
                 "keep the store as it is: copy it before anything else is done to it".to_owned()
             }
-            Self::Usage { hint, .. } => hint.clone(),
+            Self::Usage { hint, .. } | Self::Unknown { hint, .. } => hint.clone(),
             Self::NoMatch { near, .. } if near.is_empty() => {
                 "`recount log --store DIR` lists what there is".to_owned()
             }
             Self::NoMatch { near, .. } => format!("near: {}", near.join(", ")),
             Self::File { .. } | Self::System { .. } => String::new(),
+        }
+    }
+}
+
+fn socket_flag(door: &str) -> &'static str {
+    match door {
+        "agent" => crate::settings::AGENT_SOCKET.flag,
+        _ => crate::settings::READER.flag,
+    }
+}
+
+fn producers_code(error: &FileError) -> u8 {
+    match error {
+        FileError::Io { source, .. } => match source.kind() {
+            std::io::ErrorKind::PermissionDenied => exit::NOT_ALLOWED,
+            _ => exit::UNAVAILABLE,
+        },
+        FileError::Open { .. } => exit::NOT_ALLOWED,
+        FileError::Line { .. } | FileError::Whole { .. } => exit::USAGE,
+    }
+}
+
+fn producers_hint(error: &FileError) -> String {
+    match error {
+        FileError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            "name the store with --store, or create one with init".to_owned()
+        }
+        FileError::Io { .. } => "run it as the user that owns the store".to_owned(),
+        FileError::Open { path, .. } => format!(
+            "look at who is in it (`producers`), then: chmod 600 {}",
+            path.display()
+        ),
+        FileError::Line { .. } | FileError::Whole { .. } => {
+            "`enroll` and `revoke` write this file: put the last good copy back, or correct the line".to_owned()
         }
     }
 }

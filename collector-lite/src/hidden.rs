@@ -25,6 +25,9 @@ pub struct Ready {
     pub otlp_grpc: Option<String>,
     /// Where it takes OTLP/HTTP: `127.0.0.1:4318`.
     pub otlp_http: Option<String>,
+    /// Where it takes OTLP/HTTP over a Unix socket: a path.
+    #[serde(default)]
+    pub agent_socket: Option<String>,
     /// Its reader door: the path of a socket, or an address.
     pub reader: Option<String>,
 }

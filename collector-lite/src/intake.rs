@@ -2,19 +2,20 @@
 //!
 //! Everything here runs on the thread that received the export; only appending is left to the ledger's one writer.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use ledger::envelope::{Delivery, Encoding, Signal};
 use ledger::leaf::RefusedPayload;
 use ledger::otlp::{Item, Slice, slice_export};
 use ledger::reader::StreamHint;
-use ledger::store::Batch;
+use ledger::store::{Batch, Owners};
 use sha2::{Digest, Sha256};
 use vocabulary::attribute;
 
 use crate::agent_door::answer::Partial;
 use crate::agent_door::refusal::Refusal;
+use crate::producers::sender::Sender;
 
 mod assign;
 mod mask;
@@ -27,25 +28,34 @@ use assign::assign;
 use surroundings::Surroundings;
 use traces::{DueLink, Traces};
 
-/// Which door an export came through. The numbers are those of a refused payload's private part.
+/// Which door an export came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Door {
-    Http = 1,
-    Grpc = 2,
+    Http,
+    Grpc,
     /// A spool that was brought in by hand.
-    Adopt = 3,
+    Adopt,
+    /// OTLP/HTTP over a Unix socket.
+    Socket,
 }
 
 impl Door {
-    const ALL: [Self; 3] = [Self::Http, Self::Grpc, Self::Adopt];
-
     /// The producer as the collector knows it while nobody presents a credential.
-    fn unauthenticated(self) -> &'static str {
+    pub(crate) fn unauthenticated(self) -> &'static str {
         match self {
             Self::Http => "unauthenticated:otlp-http",
             Self::Grpc => "unauthenticated:otlp-grpc",
             Self::Adopt => "unauthenticated:adopt",
+            Self::Socket => "unauthenticated:otlp-unix",
+        }
+    }
+
+    /// Its number in a refused payload's private part: what came neither by HTTP nor by gRPC on a port is `other`.
+    fn code(self) -> u8 {
+        match self {
+            Self::Http => 1,
+            Self::Grpc => 2,
+            Self::Adopt | Self::Socket => 3,
         }
     }
 }
@@ -54,6 +64,7 @@ impl Door {
 #[derive(Debug, Clone)]
 pub(crate) struct Export {
     pub(crate) door: Door,
+    pub(crate) sender: Sender,
     pub(crate) encoding: Encoding,
     pub(crate) signal: Signal,
     pub(crate) delivery: Delivery,
@@ -149,17 +160,24 @@ impl Intake {
         // The same bytes to another service are another export.
         let form = [export.encoding as u8, export.signal as u8];
         let digest = (!sdk).then(|| {
-            Sha256::new()
-                .chain_update(form)
-                .chain_update(body)
-                .finalize()
-                .into()
+            let mut digest = Sha256::new().chain_update(form).chain_update(body);
+            // The same bytes of another producer, too.
+            if export.sender.is_proven() {
+                digest.update(export.sender.name.as_bytes());
+            }
+            digest.finalize().into()
+        });
+        let recorders = export.sender.recorders.clone();
+        let owners = recorders.map(|recorders| Owners {
+            recorders,
+            whole: sdk,
         });
         Ok(Ready {
             batch: Batch {
                 streams,
                 refused,
                 digest,
+                owners,
             },
             partial,
             links,
@@ -170,11 +188,14 @@ impl Intake {
     pub(crate) fn recall(&self, hints: &[StreamHint]) {
         let mut traces = self.traces();
         for hint in hints.iter().rev() {
-            let door = Door::ALL
-                .iter()
-                .find(|door| door.unauthenticated() == hint.producer);
-            if let (Some(trace), Some(door)) = (session::labelled_trace(&hint.label), door) {
-                traces.recall(&trace, *door, hint.sessions.first().map(String::as_str));
+            let producer: Arc<str> = hint.producer.as_str().into();
+            let circle = match hint.producer.starts_with("unauthenticated:") {
+                true => "".into(),
+                false => Arc::clone(&producer),
+            };
+            if let Some(trace) = session::labelled_trace(&hint.label) {
+                let session = hint.sessions.first().map(String::as_str);
+                traces.recall((circle, trace), producer, session);
             }
         }
     }
@@ -260,7 +281,7 @@ pub(crate) fn refused_payload(door: Door, peer: &str, why: &str, sent: Sent<'_>)
         Sent::Unread(size) => ([0; 32], size),
     };
     RefusedPayload {
-        door: door as u8,
+        door: door.code(),
         why: why.chars().take(500).collect(),
         digest,
         size,

@@ -14,6 +14,7 @@ mod clock;
 mod doorway;
 mod hidden;
 mod intake;
+mod producers;
 mod reader_door;
 mod serve;
 mod spool;

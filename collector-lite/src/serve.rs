@@ -16,10 +16,11 @@ use crate::agent_door::door::AgentDoor;
 use crate::agent_door::{grpc, http};
 use crate::anchor::lane::{Anchors, Shared};
 use crate::clock;
-use crate::doorway::{self, Peer, Places};
+use crate::doorway::{self, Places, Whence, WithUsers};
 use crate::error::{Error, exit};
 use crate::hidden::Ready;
-use crate::reader_door::listen::{SocketFile, socket};
+use crate::producers::watch::Producers;
+use crate::reader_door::listen::{SocketFile, agent_socket, socket};
 use crate::reader_door::{self, ReaderDoor};
 use crate::settings::{self, Origin, ReaderPlace, Settings};
 
@@ -99,12 +100,21 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     // Doors first: a port that is taken is told before the ledger is touched.
     let http_listener = listen(settings.otlp_http, settings::OTLP_HTTP.flag).await?;
     let grpc_listener = listen(settings.otlp_grpc, settings::OTLP_GRPC.flag).await?;
-    let ledger = open_with(settings, settings.effective.clone(), Box::new(halt))?;
-    let door = Arc::new(AgentDoor::new(
+    let agent_listener = match &settings.agent_socket {
+        Some(path) => Some(agent_socket(path)?),
+        None => None,
+    };
+    let producers = Producers::open(settings.store.clone(), settings.require_enrolment)?;
+    let producers = Arc::new(producers);
+    let known = settings.effective.clone();
+    let said = known.iter().cloned().chain(producers.settings()).collect();
+    let ledger = open_with(settings, said, Box::new(halt))?;
+    let door = AgentDoor::new(
         Arc::clone(&ledger),
         settings.max_body,
         settings.max_in_flight,
-    ));
+    );
+    let door = Arc::new(door.with(Arc::clone(&producers), known.clone()));
 
     // Before anything is taken: what earlier runs knew of traces.
     let anchors = Anchors::start(&ledger, &settings.anchors, settings.quorum())
@@ -112,6 +122,7 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     let reader = open_reader(settings, &ledger, &door, anchors.shared())?;
 
     let mut tasks = JoinSet::new();
+    tasks.spawn(producers.watch(Arc::clone(&ledger), known, stopped.clone()));
     let mut ready = Ready {
         state: "ready".to_owned(),
         pid: std::process::id(),
@@ -119,6 +130,7 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
         created,
         otlp_grpc: None,
         otlp_http: None,
+        agent_socket: None,
         reader: None,
     };
     if let Some((listener, address)) = http_listener {
@@ -140,6 +152,18 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
             places.agents,
             stopped.clone(),
         ));
+    }
+    let mut agents = None;
+    if let Some((listener, file)) = agent_listener {
+        ready.agent_socket = Some(file.path().display().to_string());
+        let router = http::router(Arc::clone(&door));
+        tasks.spawn(doorway::serve(
+            WithUsers(listener),
+            router,
+            places.agents,
+            stopped.clone(),
+        ));
+        agents = Some(file);
     }
     let mut socket = None;
     match reader_listener(settings).await? {
@@ -171,7 +195,7 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     asked_to_stop.await;
     tracing::info!("stopping");
     stop.send_replace(true);
-    drop(socket);
+    drop((socket, agents));
     let drained = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(GRACE, drained).await.is_err() {
         tracing::warn!(
@@ -301,7 +325,7 @@ async fn reader_doorway<L>(
     mut stopped: watch::Receiver<bool>,
 ) where
     L: axum::serve::Listener,
-    L::Addr: Peer,
+    L::Addr: Whence,
 {
     let served = doorway::serve(listener, router, places, stopped.clone());
     tokio::select! {
@@ -321,6 +345,7 @@ fn announce(ready: &Ready) {
     tracing::info!(
         otlp_http = place(&ready.otlp_http),
         otlp_grpc = place(&ready.otlp_grpc),
+        agent_socket = place(&ready.agent_socket),
         reader = place(&ready.reader),
         "recording into {}",
         ready.store.display()

@@ -59,6 +59,8 @@ keys! {
     STORE = "store", "--store", "RECOUNT_STORE", "";
     OTLP_GRPC = "otlp_grpc", "--otlp-grpc", "RECOUNT_OTLP_GRPC", "127.0.0.1:4317";
     OTLP_HTTP = "otlp_http", "--otlp-http", "RECOUNT_OTLP_HTTP", "127.0.0.1:4318";
+    AGENT_SOCKET = "agent_socket", "--agent-socket", "RECOUNT_AGENT_SOCKET", "";
+    REQUIRE_ENROLMENT = "require_enrolment", "--require-enrolment", "RECOUNT_REQUIRE_ENROLMENT", "false";
     READER = "reader", "--reader", "RECOUNT_READER", "";
     READER_TOKEN_FILE = "reader_token_file", "--reader-token-file", "RECOUNT_READER_TOKEN_FILE", "";
     ORIGIN = "origin", "--origin", "RECOUNT_ORIGIN", "";
@@ -147,6 +149,7 @@ impl Raw {
             name: (*name).to_owned(),
             value: given.value.clone(),
             origin: given.origin.to_string(),
+            said_first: false,
         };
         self.values.iter().map(setting).collect()
     }
@@ -247,6 +250,10 @@ pub(crate) struct Settings {
     pub(crate) store_origin: Origin,
     pub(crate) otlp_grpc: Option<SocketAddr>,
     pub(crate) otlp_http: Option<SocketAddr>,
+    /// Where OTLP/HTTP is taken over a Unix socket.
+    pub(crate) agent_socket: Option<PathBuf>,
+    /// Whether producers that are not enrolled are refused.
+    pub(crate) require_enrolment: bool,
     pub(crate) reader: ReaderPlace,
     pub(crate) reader_origin: Origin,
     /// The token that a reader over TCP has to present.
@@ -306,6 +313,8 @@ impl Settings {
             store_origin,
             otlp_grpc: agent_address(OTLP_GRPC, &raw.get(OTLP_GRPC))?,
             otlp_http: agent_address(OTLP_HTTP, &raw.get(OTLP_HTTP))?,
+            agent_socket: agent_socket(&raw.get(AGENT_SOCKET))?,
+            require_enrolment: switch(REQUIRE_ENROLMENT, &raw.get(REQUIRE_ENROLMENT))?,
             reader,
             reader_origin: raw.get(READER).origin,
             reader_token,
@@ -416,6 +425,20 @@ fn agent_address(key: &'static Key, given: &Given) -> Result<Option<SocketAddr>,
         return Err(bad(key, given, why));
     }
     Ok(Some(address))
+}
+
+/// The path of the agent socket; empty or `none`: there is none.
+fn agent_socket(given: &Given) -> Result<Option<PathBuf>, Error> {
+    let path = given.value.strip_prefix("unix:").unwrap_or(&given.value);
+    match path {
+        "" | "none" => Ok(None),
+        path if path.contains('/') => Ok(Some(path.into())),
+        _ => Err(bad(
+            AGENT_SOCKET,
+            given,
+            "the path of a socket is expected, with a / in it",
+        )),
+    }
 }
 
 fn reader_place(given: &Given, env: &dyn Fn(&str) -> Option<String>) -> Result<ReaderPlace, Error> {

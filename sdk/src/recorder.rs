@@ -110,7 +110,7 @@ impl Recorder {
     /// | `RECOUNT_COLLECTOR` | OTLP/HTTP address; else `OTEL_EXPORTER_OTLP_ENDPOINT`, else `http://127.0.0.1:4318` |
     /// | `RECOUNT_PLAINTEXT` | `1`: records may leave this host over `http://`; else anything but loopback must be `https://` (feature `tls`) |
     /// | `RECOUNT_CA` | PEM file of the authorities for `https://`; else those of the system |
-    /// | `RECOUNT_TOKEN` | a token sent with every export; collectors of this release do not ask for one |
+    /// | `RECOUNT_TOKEN` | the token that `recount-collector enroll NAME` gave, sent with every export |
     /// | `RECOUNT_AGENT_KEY` | file of the key that it signs with |
     /// | `RECOUNT_SPOOL` | folder of the spool; else `recount/spool` in the XDG state folder |
     /// | `RECOUNT_SPOOL_SYNC` | `1`: each record is on the device before its call returns |

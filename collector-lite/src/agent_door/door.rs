@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ::http::HeaderMap;
 use axum::body::Body;
 use bytes::Bytes;
 use ledger::reader::StreamHint;
-use ledger::store::{AppendError, Batch, Fatal, Folder, Ledger, Receipt, StreamReceipt};
+use ledger::store::{AppendError, Batch, Fatal, Folder, Ledger, Receipt, Setting, StreamReceipt};
 use ledger::verify::{Extension, extension};
 use tokio::sync::{broadcast, oneshot};
 
@@ -17,8 +18,11 @@ use super::refusal::Refusal;
 use super::refused::RefusedLimit;
 use super::room::{Room, Rooms};
 use crate::clock;
+use crate::doorway::Peer;
 use crate::error::Error;
 use crate::intake::{Door, Export, Intake, Sent, refused_payload};
+use crate::producers::sender::Sender;
+use crate::producers::watch::Producers;
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,6 +40,10 @@ const FORGET_PATIENCE: Duration = Duration::from_secs(10);
 /// Bodies beyond this size are prepared where they cannot hold up other connections.
 const LONG_WORK: usize = 256 * 1024;
 
+/// What is told to a producer that names another one's session.
+const FOREIGN: &str =
+    "the session is another producer's; a producer writes into sessions that it opened itself";
+
 /// Numbers since the start, for `/metrics`.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -47,6 +55,8 @@ pub(crate) struct Counters {
     pub(crate) refused_exports: AtomicU64,
     pub(crate) retryable: AtomicU64,
     pub(crate) metrics_exports: AtomicU64,
+    pub(crate) refused_credentials: AtomicU64,
+    pub(crate) foreign_records: AtomicU64,
 }
 
 pub(crate) fn add(counter: &AtomicU64, count: u64) {
@@ -80,6 +90,8 @@ pub(crate) struct AgentDoor {
     pub(crate) max_body: usize,
     rooms: Rooms,
     refused: RefusedLimit,
+    /// Who may send, and the settings of the collector beside it; none where nobody sends through a door.
+    producers: Option<(Arc<Producers>, Vec<Setting>)>,
     /// A view of the ledger for proofs, opened when one is first asked for.
     shown: Mutex<Option<Folder>>,
     /// What was committed, for those who follow it live.
@@ -97,9 +109,39 @@ impl AgentDoor {
             max_body,
             rooms: Rooms::new(max_in_flight.max(least)),
             refused: RefusedLimit::default(),
+            producers: None,
             shown: Mutex::default(),
             committed: broadcast::channel(FOLLOWED).0,
         }
+    }
+
+    /// The same with producers to be known by their credentials; `known` are the settings that are no enrolments.
+    pub(crate) fn with(mut self, producers: Arc<Producers>, known: Vec<Setting>) -> Self {
+        self.producers = Some((producers, known));
+        self
+    }
+
+    /// Who sends, by what it shows; looks first whether the enrolments are still those that were read.
+    pub(crate) fn sender(
+        &self,
+        door: Door,
+        headers: &HeaderMap,
+        peer: Peer,
+    ) -> Result<Sender, Refusal> {
+        let Some((producers, known)) = &self.producers else {
+            return Ok(Sender::unauthenticated(door.unauthenticated()));
+        };
+        if producers.is_stale() {
+            tokio::task::block_in_place(|| producers.look(&self.ledger, known));
+        }
+        producers.sender(door, headers, peer)
+    }
+
+    /// The enrolments, where there is a door to send through.
+    pub(crate) fn producers(&self) -> Option<&Producers> {
+        self.producers
+            .as_ref()
+            .map(|(producers, _)| producers.as_ref())
     }
 
     /// Reads a body as sent, `extra` bytes beyond the limit included, within the memory that all bodies share.
@@ -237,7 +279,18 @@ impl AgentDoor {
             prepare()
         }?;
         let links = ready.links();
+        let whole = ready
+            .batch
+            .owners
+            .as_ref()
+            .is_some_and(|owners| owners.whole);
         let receipt = self.append(ready.batch).await?;
+        if receipt.foreign > 0 {
+            add(&self.counters.foreign_records, receipt.foreign);
+            if whole {
+                return Err(Refusal::Foreign(FOREIGN.to_owned()));
+            }
+        }
         self.intake.committed(&links);
         let mut partial = ready.partial;
         if receipt.conflicts > 0 {
@@ -246,6 +299,10 @@ impl AgentDoor {
                 "other bytes are sealed under the same producer, run and number"
                     .clone_into(&mut partial.message);
             }
+        }
+        if receipt.foreign > 0 {
+            partial.rejected += receipt.foreign;
+            FOREIGN.clone_into(&mut partial.message);
         }
         Ok((receipt, partial))
     }
@@ -272,6 +329,9 @@ impl AgentDoor {
             return;
         }
         add(&self.counters.refused_exports, 1);
+        if matches!(why, Refusal::Credential(_)) {
+            add(&self.counters.refused_credentials, 1);
+        }
         let Some(unsaid) = self.refused.admit(clock::now_ns()) else {
             return;
         };

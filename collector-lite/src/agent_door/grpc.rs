@@ -3,7 +3,6 @@
 //! Protocol: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>. A frame is a byte that says whether the
 //! message is compressed, its length in four bytes, and the message.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -28,7 +27,9 @@ use super::receipt;
 use super::refusal::Refusal;
 use super::room::Room;
 use crate::clock;
+use crate::doorway::Peer;
 use crate::intake::{Door, Export, Sent};
+use crate::producers::sender::Sender;
 
 /// Bytes before the message in a frame.
 const PREFIX: usize = 5;
@@ -44,7 +45,7 @@ const INSTEAD: &str = "this is OTLP/gRPC, services LogsService, TraceService and
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");
 
-/// The routes of OTLP/gRPC. Needs `ConnectInfo<SocketAddr>`.
+/// The routes of OTLP/gRPC. Needs `ConnectInfo<Peer>`.
 pub(crate) fn router(door: Arc<AgentDoor>) -> Router {
     Router::new()
         .route(
@@ -66,7 +67,7 @@ pub(crate) fn router(door: Arc<AgentDoor>) -> Router {
 /// A method that this door does not have, or an exporter that speaks HTTP to it.
 async fn unimplemented(
     State(door): State<Arc<AgentDoor>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
@@ -84,7 +85,7 @@ async fn unimplemented(
 
 async fn logs(
     State(door): State<Arc<AgentDoor>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -94,7 +95,7 @@ async fn logs(
 
 async fn traces(
     State(door): State<Arc<AgentDoor>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -104,7 +105,7 @@ async fn traces(
 
 async fn metrics(
     State(door): State<Arc<AgentDoor>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -127,13 +128,14 @@ async fn metrics(
 async fn export(
     door: &AgentDoor,
     signal: Signal,
-    peer: SocketAddr,
+    peer: Peer,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(Receipt, Partial), Refusal> {
-    let (message, _room) = message(door, peer, headers, body).await?;
+    let (sender, message, _room) = message(door, peer, headers, body).await?;
     let export = Export {
         door: Door::Grpc,
+        sender,
         encoding: Encoding::Protobuf,
         signal,
         delivery: delivery(text(
@@ -146,13 +148,13 @@ async fn export(
     door.take(export, message).await
 }
 
-/// Reads the one message of the call, decompressed, and the room it takes.
+/// Who calls, the one message of the call, decompressed, and the room it takes.
 async fn message(
     door: &AgentDoor,
-    peer: SocketAddr,
+    peer: Peer,
     headers: &HeaderMap,
     body: Body,
-) -> Result<(Bytes, Room), Refusal> {
+) -> Result<(Sender, Bytes, Room), Refusal> {
     let mut sent = None;
     let read = async {
         no_web_page(headers)?;
@@ -161,17 +163,20 @@ async fn message(
             let content_type = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
             return Err(Refusal::Type(content_type.to_owned()));
         }
+        let sender = door.sender(Door::Grpc, headers, peer)?;
         let compression = Compression::from_header(text(headers, &ENCODING))?;
         let (frame, room) = door.receive(body, None, PREFIX).await?;
         sent = Some(frame.clone());
         let (message, compressed) = unframe(frame)?;
-        match (compressed, compression) {
-            (false, _) => Ok((message, room)),
-            (true, Compression::Identity) => Err(Refusal::Malformed(
-                "a compressed message without grpc-encoding".to_owned(),
-            )),
-            (true, _) => door.decompress(message, compression, room).await,
-        }
+        let (message, room) = match (compressed, compression) {
+            (false, _) => (message, room),
+            (true, Compression::Identity) => {
+                let what = "a compressed message without grpc-encoding";
+                return Err(Refusal::Malformed(what.to_owned()));
+            }
+            (true, _) => door.decompress(message, compression, room).await?,
+        };
+        Ok((sender, message, room))
     };
     let outcome = read.await;
     if let Err(refusal) = &outcome {

@@ -1,6 +1,5 @@
 //! OTLP over HTTP: protobuf and JSON, gzip and zstd.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
@@ -20,12 +19,14 @@ use super::door::{AgentDoor, add};
 use super::receipt;
 use super::refusal::{Refusal, UNIMPLEMENTED};
 use crate::clock;
+use crate::doorway::Peer;
 use crate::intake::{Door, Export, Sent};
+use crate::producers::sender::Sender;
 
 /// What is told to a sender of metrics.
 pub(super) const METRICS_MESSAGE: &str = "recount counts metrics and does not keep them";
 
-/// The routes of OTLP/HTTP. Needs `ConnectInfo<SocketAddr>`.
+/// The routes of OTLP/HTTP. Needs `ConnectInfo<Peer>`.
 pub(crate) fn router(door: Arc<AgentDoor>) -> Router {
     Router::new()
         .route("/v1/logs", post(logs))
@@ -39,7 +40,7 @@ pub(crate) fn router(door: Arc<AgentDoor>) -> Router {
 /// A path that a mistyped endpoint leads to: an exporter shows its user what the answer says, if anything.
 async fn elsewhere(
     State(door): State<Arc<AgentDoor>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
@@ -64,21 +65,15 @@ async fn only_post(uri: Uri) -> Response {
 }
 
 /// An export is refused before its body is read: counts it, and lets the sender finish so that it sees the answer.
-async fn unread(
-    door: &AgentDoor,
-    peer: SocketAddr,
-    headers: &HeaderMap,
-    body: Body,
-    refusal: &Refusal,
-) {
+async fn unread(door: &AgentDoor, peer: Peer, headers: &HeaderMap, body: Body, refusal: &Refusal) {
     let sent = Sent::Unread(announced(headers).unwrap_or(0) as u64);
-    door.turned_away(Door::Http, &peer.to_string(), refusal, sent);
+    door.turned_away(through(peer), &peer.to_string(), refusal, sent);
     door.forget(body).await;
 }
 
 async fn logs(
     State(door): State<Arc<AgentDoor>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -87,7 +82,7 @@ async fn logs(
 
 async fn traces(
     State(door): State<Arc<AgentDoor>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -96,7 +91,7 @@ async fn traces(
 
 async fn metrics(
     State(door): State<Arc<AgentDoor>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -108,9 +103,13 @@ async fn metrics(
         }
     };
     let announced = announced(&headers);
+    if let Err(refusal) = door.sender(through(peer), &headers, peer) {
+        unread(&door, peer, &headers, body, &refusal).await;
+        return refused(encoding, &refusal);
+    }
     if let Err(refusal) = door.receive(body, announced, 0).await {
         let sent = Sent::Unread(announced.unwrap_or(0) as u64);
-        door.turned_away(Door::Http, &peer.to_string(), &refusal, sent);
+        door.turned_away(through(peer), &peer.to_string(), &refusal, sent);
         return refused(encoding, &refusal);
     }
     add(&door.counters.metrics_exports, 1);
@@ -129,7 +128,7 @@ async fn export(
     door: &AgentDoor,
     service: Service,
     signal: Signal,
-    peer: SocketAddr,
+    peer: Peer,
     headers: &HeaderMap,
     body: Body,
 ) -> Response {
@@ -147,7 +146,20 @@ async fn export(
             return refused(encoding, &refusal);
         }
     };
-    match taken(door, signal, encoding, compression, peer, headers, body).await {
+    // Before anything is read: whoever may not send takes no memory.
+    let sender = match door.sender(through(peer), headers, peer) {
+        Ok(sender) => sender,
+        Err(refusal) => {
+            unread(door, peer, headers, body, &refusal).await;
+            return refused(encoding, &refusal);
+        }
+    };
+    let form = Form {
+        signal,
+        encoding,
+        compression,
+    };
+    match taken(door, form, sender, peer, headers, body).await {
         Ok((receipt, partial)) => {
             let seen = text(headers, &HeaderName::from_static(wire::SEEN_HEADER));
             let seen = seen.and_then(|size| size.parse().ok());
@@ -158,31 +170,47 @@ async fn export(
     }
 }
 
-async fn taken(
-    door: &AgentDoor,
+/// What the headers say that the body is.
+#[derive(Debug, Clone, Copy)]
+struct Form {
     signal: Signal,
     encoding: Encoding,
     compression: Compression,
-    peer: SocketAddr,
+}
+
+/// The door that a connection came through.
+fn through(peer: Peer) -> Door {
+    match peer {
+        Peer::User { .. } | Peer::Unknown => Door::Socket,
+        Peer::Address(_) => Door::Http,
+    }
+}
+
+async fn taken(
+    door: &AgentDoor,
+    form: Form,
+    sender: Sender,
+    peer: Peer,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(Receipt, Partial), Refusal> {
-    let peer = peer.to_string();
+    let (through, peer) = (through(peer), peer.to_string());
     let announced = announced(headers);
     let unread = Sent::Unread(announced.unwrap_or(0) as u64);
     let turned_away = |refusal: Refusal, sent: Sent<'_>| {
-        door.turned_away(Door::Http, &peer, &refusal, sent);
+        door.turned_away(through, &peer, &refusal, sent);
         refusal
     };
     let received = door.receive(body, announced, 0).await;
     let (sent, room) = received.map_err(|refusal| turned_away(refusal, unread))?;
-    let plain = door.decompress(sent.clone(), compression, room).await;
+    let plain = door.decompress(sent.clone(), form.compression, room).await;
     let (plain, _room) = plain.map_err(|refusal| turned_away(refusal, Sent::Whole(&sent)))?;
     drop(sent);
     let export = Export {
-        door: Door::Http,
-        encoding,
-        signal,
+        door: through,
+        sender,
+        encoding: form.encoding,
+        signal: form.signal,
         delivery: delivery(text(
             headers,
             &HeaderName::from_static(wire::DELIVERY_HEADER),
@@ -270,6 +298,11 @@ pub(super) fn refused(encoding: Encoding, refusal: &Refusal) -> Response {
         response
             .headers_mut()
             .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if refusal.status() == StatusCode::UNAUTHORIZED {
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }

@@ -8,6 +8,7 @@ use ::http::StatusCode;
 // gRPC status codes: <https://grpc.github.io/grpc/core/md_doc_statuscodes.html>.
 const INVALID_ARGUMENT: i32 = 3;
 const PERMISSION_DENIED: i32 = 7;
+const UNAUTHENTICATED: i32 = 16;
 const RESOURCE_EXHAUSTED: i32 = 8;
 pub(super) const UNIMPLEMENTED: i32 = 12;
 const UNAVAILABLE: i32 = 14;
@@ -33,6 +34,12 @@ pub(crate) enum Refusal {
     /// Sent by a web page: a browser says so, and no agent's exporter does.
     #[error("web pages may not write here (the request carries an Origin)")]
     WebPage,
+    /// Who sends is not known here, or no longer.
+    #[error("{0}")]
+    Credential(String),
+    /// The session is another producer's.
+    #[error("{0}")]
+    Foreign(String),
     /// The queue in front of the ledger is full, or the body came too slowly.
     #[error("busy: {0}")]
     Busy(String),
@@ -50,6 +57,9 @@ impl Refusal {
             Self::Type(_) | Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Path { .. } => StatusCode::NOT_FOUND,
             Self::WebPage => StatusCode::FORBIDDEN,
+            Self::Credential(_) => StatusCode::UNAUTHORIZED,
+            // Not 403, which a proxy in between may say for itself: the SDK must know that this record is not taken.
+            Self::Foreign(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -60,7 +70,8 @@ impl Refusal {
         match self {
             Self::Malformed(_) | Self::Type(_) => INVALID_ARGUMENT,
             Self::Encoding(_) | Self::Path { .. } => UNIMPLEMENTED,
-            Self::WebPage => PERMISSION_DENIED,
+            Self::WebPage | Self::Foreign(_) => PERMISSION_DENIED,
+            Self::Credential(_) => UNAUTHENTICATED,
             Self::TooBig { .. } => RESOURCE_EXHAUSTED,
             Self::Busy(_) | Self::Unavailable(_) => UNAVAILABLE,
         }

@@ -11,6 +11,7 @@ use crate::agent_door::door::AgentDoor;
 use crate::clock;
 use crate::error::{Error, exit};
 use crate::intake::{Door, Export};
+use crate::producers::sender::Sender;
 use crate::serve;
 use crate::settings::Settings;
 use crate::spool::left_behind;
@@ -28,6 +29,8 @@ enum Target {
     Collector {
         agent: ureq::Agent,
         url: String,
+        /// What the collector knows the agent by.
+        token: Option<String>,
     },
 }
 
@@ -109,6 +112,7 @@ impl Target {
         Self::Collector {
             agent,
             url: format!("{}/v1/logs", url.trim_end_matches('/')),
+            token: std::env::var("RECOUNT_TOKEN").ok(),
         }
     }
 
@@ -122,6 +126,7 @@ impl Target {
             Self::Ledger { door, runtime } => {
                 let export = Export {
                     door: Door::Adopt,
+                    sender: Sender::unauthenticated(Door::Adopt.unauthenticated()),
                     encoding: Encoding::Protobuf,
                     signal: Signal::Logs,
                     delivery: Delivery::Adopted,
@@ -135,16 +140,22 @@ impl Target {
                     .map_err(|refusal| failed(refusal.to_string()))?;
                 Ok(())
             }
-            Self::Collector { agent, url } => {
-                let request = agent
+            Self::Collector { agent, url, token } => {
+                let mut request = agent
                     .post(url)
                     .header("content-type", "application/x-protobuf")
                     .header(wire::DELIVERY_HEADER, "adopted");
+                if let Some(token) = token {
+                    request = request.header("authorization", format!("Bearer {token}"));
+                }
                 let answer = request
                     .send(body)
                     .map_err(|error| failed(format!("{url}: {error}")))?;
                 match answer.status().as_u16() {
                     200 => Ok(()),
+                    401 => Err(failed(format!(
+                        "{url} answers 401: it takes records from enrolled producers; RECOUNT_TOKEN holds the agent's token"
+                    ))),
                     status => Err(failed(format!(
                         "{url} answers {status}; what it took before is marked as sent"
                     ))),

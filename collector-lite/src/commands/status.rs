@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::source::Source;
 use crate::cli::Form;
 use crate::error::{Error, exit};
+use crate::producers::file::{self, FileError};
 use crate::settings::Settings;
 
 /// Prints the status.
@@ -59,7 +60,57 @@ fn gather(settings: &Settings, source: &Source) -> Result<Value, Error> {
         "disk": disk(settings),
         "previous": previous(&settings.store),
         "same_user": same_user(settings),
+        "producers": producers(settings, source),
     }))
+}
+
+/// Who may send: what a running collector says, else the file in the store; `null` for who may not read that.
+fn producers(settings: &Settings, source: &Source) -> Value {
+    if let Source::Running { door, .. } = source {
+        let health = door.get("/healthz").ok();
+        let health = health.and_then(|body| serde_json::from_slice::<Value>(&body).ok());
+        if let Some(told) =
+            health.and_then(|mut health| health.get_mut("producers").map(Value::take))
+        {
+            return told;
+        }
+    }
+    match file::read(&settings.store) {
+        Ok(roll) => {
+            let enrolled = roll.all().iter().filter(|one| one.is_active()).count();
+            json!({
+                "enrolled": enrolled,
+                "revoked": roll.all().len() - enrolled,
+                "required": settings.require_enrolment,
+            })
+        }
+        Err(FileError::Io { .. }) => Value::Null,
+        Err(error) => json!({ "trouble": error.to_string() }),
+    }
+}
+
+/// How many are enrolled, whether all have to be, and what was refused since the collector started.
+fn print_producers(told: &Value) {
+    if let Some(trouble) = told.get("trouble").and_then(Value::as_str) {
+        say!("producers   {trouble}");
+    }
+    let number = |key| told.get(key).and_then(Value::as_u64);
+    let Some(enrolled) = number("enrolled") else {
+        return;
+    };
+    let others = match told.get("required").and_then(Value::as_bool) {
+        Some(true) => "others are refused",
+        _ => "others are taken, and called unauthenticated",
+    };
+    say!("producers   {enrolled} enrolled; {others}");
+    let count = |key| number(key).unwrap_or(0);
+    let (refused, foreign) = (count("refused_exports"), count("foreign_records"));
+    if refused + foreign > 0 {
+        say!(
+            "            refused since the start: {refused} exports for their credential, {foreign} records of sessions \
+             of others"
+        );
+    }
 }
 
 /// How much room there is, and what a collector does about it.
@@ -115,6 +166,9 @@ fn print(status: &Value) {
         text("streams"),
         text("open_streams")
     );
+    if let Some(told) = status.get("producers") {
+        print_producers(told);
+    }
     for older in status
         .get("previous")
         .and_then(Value::as_array)

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use ledger::envelope::{ProducerProof, SessionRule};
+use ledger::envelope::SessionRule;
 use ledger::store::StreamKey;
 
 use super::surroundings::{About, Surroundings};
-use super::traces::{DueLink, Traces};
+use super::traces::{DueLink, Trace, Traces};
 use super::{Export, Read, session};
 
 /// Everything of one stream in one export, in the order of arrival.
@@ -36,11 +37,17 @@ pub(super) fn assign<'a>(
         )
     };
     let names: Vec<Option<(&'a str, SessionRule)>> = reads.iter().map(named).collect();
-    let mut touched = Vec::new();
+    let circle = export.sender.circle();
+    let heard_by_all = export.sender.is_heard_by_all();
+    let mut touched: Vec<Trace> = Vec::new();
     for (read, name) in reads.iter().zip(&names) {
         if let (Some(trace), Some((name, _))) = (&read.item.trace_id, name) {
-            traces.learn(trace, name);
-            touched.push(*trace);
+            let own = (Arc::clone(&circle), *trace);
+            let all = heard_by_all.then(|| ("".into(), *trace));
+            for trace in all.into_iter().chain([own]) {
+                traces.learn(&trace, name);
+                touched.push(trace);
+            }
         }
     }
     let mut groups: Vec<Group> = Vec::new();
@@ -49,10 +56,13 @@ pub(super) fn assign<'a>(
         let about = surroundings.get(read.about);
         let (label, rule) = match (name, &read.item.trace_id) {
             (Some((name, rule)), _) => (Cow::Borrowed(name), rule),
-            (None, Some(trace)) => match traces.inherit(trace, export.door) {
-                Some(session) => (Cow::Owned(session.to_string()), SessionRule::Inherited),
-                None => (Cow::Owned(session::trace_label(trace)), SessionRule::Trace),
-            },
+            (None, Some(trace)) => {
+                let known = (Arc::clone(&circle), *trace);
+                match traces.inherit(&known, &export.sender.name) {
+                    Some(session) => (Cow::Owned(session.to_string()), SessionRule::Inherited),
+                    None => (Cow::Owned(session::trace_label(trace)), SessionRule::Trace),
+                }
+            }
             (None, None) => {
                 let request = session::request(&read.item.attributes, about.attributes());
                 let request = request.map(|(name, _)| name);
@@ -85,18 +95,9 @@ fn key(export: &Export, label: &str, rule: SessionRule, about: &About<'_>) -> St
     StreamKey {
         label: label.to_owned(),
         rule,
-        producer: export.door.unauthenticated().to_owned(),
-        proof: proof(about.claim()),
+        producer: export.sender.name.to_string(),
+        proof: export.sender.proof(about.claim()),
         claim: about.claim().to_owned(),
-    }
-}
-
-/// A name that nothing proves is a claim.
-pub(super) fn proof(claim: &str) -> ProducerProof {
-    if claim.is_empty() {
-        ProducerProof::None
-    } else {
-        ProducerProof::Asserted
     }
 }
 

@@ -4,15 +4,14 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use ledger::envelope::{
-    CollectorPart, Delivery, Envelope, Part, PrincipalProof, ProducerProof, RecordingMode,
-    SessionRule, Signal,
+    CollectorPart, Delivery, Envelope, Part, PrincipalProof, ProducerProof, SessionRule, Signal,
 };
 use ledger::leaf::flag;
 use ledger::otlp::Item;
 use ledger::store::{Close, Lost, Named, Prepared, Record, Run, StreamBatch, StreamKey};
 use vocabulary::{Event, attribute};
 
-use super::assign::{Group, proof};
+use super::assign::Group;
 use super::session::RequestRule;
 use super::surroundings::Surroundings;
 use super::traces::DueLink;
@@ -121,8 +120,8 @@ impl Parts {
         }
         let part = CollectorPart {
             session_rule: rule,
-            producer_proof: proof(about.claim()),
-            recording_mode: RecordingMode::SelfRecorded,
+            producer_proof: export.sender.proof(about.claim()),
+            recording_mode: export.sender.recording_mode(),
             delivery: export.delivery,
             principal_proof: principal,
             session_label: key.label.clone(),
@@ -132,6 +131,7 @@ impl Parts {
                 .masks()
                 .chain(mask::masks(Part::Item, &read.masks))
                 .collect(),
+            enrolled_key: export.sender.key,
         };
         let number = self.encoded.len();
         self.encoded.push(
@@ -254,9 +254,9 @@ fn lost(members: &[&Read<'_>]) -> Vec<Lost> {
 /// A stream that gets no records now, only the link that has become known.
 pub(super) fn link_only(link: &DueLink) -> Result<StreamBatch, Refusal> {
     let key = StreamKey {
-        label: session::trace_label(&link.trace),
+        label: session::trace_label(&link.trace.1),
         rule: SessionRule::Trace,
-        producer: link.door.unauthenticated().to_owned(),
+        producer: link.producer.to_string(),
         proof: ProducerProof::None,
         claim: String::new(),
     };

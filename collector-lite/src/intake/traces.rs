@@ -5,22 +5,23 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::Door;
-
 /// How many traces are remembered.
 const REMEMBERED: usize = 65_536;
+
+/// A trace, and whose word counts for it: that of everybody (empty), or one producer's.
+pub(crate) type Trace = (Arc<str>, [u8; 16]);
 
 /// What is known of one trace.
 #[derive(Debug, Clone, Default)]
 struct Known {
     session: Option<Arc<str>>,
-    /// Streams `trace:<id>`, one per door, that hold records from before the session was known.
+    /// Streams `trace:<id>`, one per producer, that hold records from before the session was known.
     provisional: Vec<Provisional>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Provisional {
-    door: Door,
+    producer: Arc<str>,
     /// It was linked to the session by a committed leaf.
     linked: bool,
 }
@@ -28,43 +29,43 @@ struct Provisional {
 /// A provisional stream and the session to which it has to be linked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DueLink {
-    pub(crate) trace: [u8; 16],
-    pub(crate) door: Door,
+    pub(crate) trace: Trace,
+    pub(crate) producer: Arc<str>,
     pub(crate) session: Arc<str>,
 }
 
 /// The traces seen lately.
 #[derive(Debug, Default)]
 pub(crate) struct Traces {
-    known: HashMap<[u8; 16], Known>,
-    order: VecDeque<[u8; 16]>,
+    known: HashMap<Trace, Known>,
+    order: VecDeque<Trace>,
 }
 
 impl Traces {
-    fn entry(&mut self, trace: &[u8; 16]) -> &mut Known {
+    fn entry(&mut self, trace: &Trace) -> &mut Known {
         if !self.known.contains_key(trace) {
-            self.order.push_back(*trace);
+            self.order.push_back(trace.clone());
             if self.order.len() > REMEMBERED
                 && let Some(oldest) = self.order.pop_front()
             {
                 self.known.remove(&oldest);
             }
         }
-        self.known.entry(*trace).or_default()
+        self.known.entry(trace.clone()).or_default()
     }
 
     /// A stream `trace:<id>` that an earlier run of the collector left, and the session it is linked to, if any.
-    pub(crate) fn recall(&mut self, trace: &[u8; 16], door: Door, session: Option<&str>) {
-        let known = self.entry(trace);
+    pub(crate) fn recall(&mut self, trace: Trace, producer: Arc<str>, session: Option<&str>) {
+        let known = self.entry(&trace);
         known.session = known.session.take().or_else(|| session.map(Arc::from));
         known.provisional.push(Provisional {
-            door,
+            producer,
             linked: session.is_some(),
         });
     }
 
     /// A record of this trace names its session. The first name stays: a later one is not this trace's to give.
-    pub(crate) fn learn(&mut self, trace: &[u8; 16], session: &str) {
+    pub(crate) fn learn(&mut self, trace: &Trace, session: &str) {
         let known = self.entry(trace);
         if known.session.is_none() {
             known.session = Some(session.into());
@@ -72,11 +73,16 @@ impl Traces {
     }
 
     /// The session that a record of this trace inherits; without one it goes to a provisional stream.
-    pub(crate) fn inherit(&mut self, trace: &[u8; 16], door: Door) -> Option<Arc<str>> {
+    pub(crate) fn inherit(&mut self, trace: &Trace, producer: &Arc<str>) -> Option<Arc<str>> {
         let known = self.entry(trace);
-        if known.session.is_none() && !known.provisional.iter().any(|stream| stream.door == door) {
+        if known.session.is_none()
+            && !known
+                .provisional
+                .iter()
+                .any(|stream| stream.producer == *producer)
+        {
             known.provisional.push(Provisional {
-                door,
+                producer: Arc::clone(producer),
                 linked: false,
             });
         }
@@ -84,15 +90,15 @@ impl Traces {
     }
 
     /// The links that this trace still needs.
-    pub(crate) fn due_links(&self, trace: &[u8; 16]) -> impl Iterator<Item = DueLink> {
+    pub(crate) fn due_links(&self, trace: &Trace) -> impl Iterator<Item = DueLink> {
         let known = self.known.get(trace);
         known.into_iter().flat_map(|known| {
             let unlinked = known.provisional.iter().filter(|stream| !stream.linked);
             unlinked.filter_map(|stream| {
                 let session = known.session.clone()?;
                 Some(DueLink {
-                    trace: *trace,
-                    door: stream.door,
+                    trace: trace.clone(),
+                    producer: Arc::clone(&stream.producer),
                     session,
                 })
             })
@@ -107,7 +113,7 @@ impl Traces {
         for stream in known
             .provisional
             .iter_mut()
-            .filter(|stream| stream.door == link.door)
+            .filter(|stream| stream.producer == link.producer)
         {
             stream.linked = true;
         }
@@ -118,63 +124,82 @@ impl Traces {
 mod tests {
     use super::*;
 
-    fn due(traces: &Traces, trace: [u8; 16]) -> Vec<(Door, String)> {
+    fn of_all(number: u8) -> Trace {
+        ("".into(), [number; 16])
+    }
+
+    fn due(traces: &Traces, trace: Trace) -> Vec<(String, String)> {
         traces
             .due_links(&trace)
-            .map(|link| (link.door, link.session.to_string()))
+            .map(|link| (link.producer.to_string(), link.session.to_string()))
             .collect()
     }
 
     #[test]
     fn a_trace_inherits_the_first_session_it_was_given() {
         let mut traces = Traces::default();
-        traces.learn(&[1; 16], "first");
-        traces.learn(&[1; 16], "second");
+        traces.learn(&of_all(1), "first");
+        traces.learn(&of_all(1), "second");
         assert_eq!(
-            traces.inherit(&[1; 16], Door::Http).as_deref(),
+            traces.inherit(&of_all(1), &"http".into()).as_deref(),
             Some("first")
         );
-        assert_eq!(due(&traces, [1; 16]), []);
+        assert_eq!(due(&traces, of_all(1)), []);
     }
 
     #[test]
-    fn a_session_that_comes_later_is_linked_once_per_door() {
+    fn a_session_that_comes_later_is_linked_once_per_producer() {
         let mut traces = Traces::default();
-        assert_eq!(traces.inherit(&[2; 16], Door::Http), None);
-        assert_eq!(traces.inherit(&[2; 16], Door::Grpc), None);
-        assert_eq!(traces.inherit(&[2; 16], Door::Http), None);
-        assert_eq!(due(&traces, [2; 16]), []);
-        traces.learn(&[2; 16], "late");
+        assert_eq!(traces.inherit(&of_all(2), &"http".into()), None);
+        assert_eq!(traces.inherit(&of_all(2), &"grpc".into()), None);
+        assert_eq!(traces.inherit(&of_all(2), &"http".into()), None);
+        assert_eq!(due(&traces, of_all(2)), []);
+        traces.learn(&of_all(2), "late");
         assert_eq!(
-            due(&traces, [2; 16]),
-            [(Door::Http, "late".into()), (Door::Grpc, "late".into())]
+            due(&traces, of_all(2)),
+            [
+                ("http".into(), "late".into()),
+                ("grpc".into(), "late".into())
+            ]
         );
-        let links: Vec<DueLink> = traces.due_links(&[2; 16]).collect();
+        let links: Vec<DueLink> = traces.due_links(&of_all(2)).collect();
         traces.linked(&links[0]);
-        assert_eq!(due(&traces, [2; 16]), [(Door::Grpc, "late".into())]);
+        assert_eq!(due(&traces, of_all(2)), [("grpc".into(), "late".into())]);
+    }
+
+    #[test]
+    fn one_circle_knows_nothing_of_another() {
+        let mut traces = Traces::default();
+        let own: Trace = ("billing".into(), [5; 16]);
+        assert_eq!(traces.inherit(&own, &"billing".into()), None);
+        traces.learn(&of_all(5), "theirs");
+        assert_eq!(traces.inherit(&own, &"billing".into()), None);
+        assert_eq!(due(&traces, own.clone()), []);
+        traces.learn(&own, "mine");
+        assert_eq!(due(&traces, own), [("billing".into(), "mine".into())]);
     }
 
     #[test]
     fn what_an_earlier_run_left_is_linked_or_inherited() {
         let mut traces = Traces::default();
-        traces.recall(&[3; 16], Door::Http, None);
-        traces.recall(&[4; 16], Door::Http, Some("known"));
-        traces.learn(&[3; 16], "late");
-        assert_eq!(due(&traces, [3; 16]), [(Door::Http, "late".into())]);
+        traces.recall(of_all(3), "http".into(), None);
+        traces.recall(of_all(4), "http".into(), Some("known"));
+        traces.learn(&of_all(3), "late");
+        assert_eq!(due(&traces, of_all(3)), [("http".into(), "late".into())]);
         assert_eq!(
-            traces.inherit(&[4; 16], Door::Grpc).as_deref(),
+            traces.inherit(&of_all(4), &"grpc".into()).as_deref(),
             Some("known")
         );
-        assert_eq!(due(&traces, [4; 16]), []);
+        assert_eq!(due(&traces, of_all(4)), []);
     }
 
     #[test]
     fn the_oldest_traces_are_forgotten() {
         let mut traces = Traces::default();
         for n in 0..=REMEMBERED as u128 {
-            traces.learn(&n.to_be_bytes(), "s");
+            traces.learn(&("".into(), n.to_be_bytes()), "s");
         }
-        assert_eq!(traces.inherit(&0u128.to_be_bytes(), Door::Http), None);
+        assert_eq!(traces.inherit(&("".into(), [0; 16]), &"http".into()), None);
         assert!(traces.known.len() <= REMEMBERED + 1);
     }
 }

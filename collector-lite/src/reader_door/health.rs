@@ -44,7 +44,25 @@ pub(super) async fn healthz(State(door): Door) -> Response {
         "size": state.size,
         "waiting": door.ledger.waiting(),
         "disk": door.ledger.disk().name(),
+        "producers": producers(&door),
     }))
+}
+
+/// Who may send, and what was turned away for its credential since the start.
+fn producers(door: &ReaderDoor) -> serde_json::Value {
+    let Some(producers) = door.agent.producers() else {
+        return serde_json::Value::Null;
+    };
+    let (enrolled, revoked, trouble) = producers.counts();
+    let counters = &door.agent.counters;
+    serde_json::json!({
+        "enrolled": enrolled,
+        "revoked": revoked,
+        "required": producers.required,
+        "refused_exports": counters.refused_credentials.load(Ordering::Relaxed),
+        "foreign_records": counters.foreign_records.load(Ordering::Relaxed),
+        "trouble": trouble,
+    })
 }
 
 fn told<'a>(
@@ -145,6 +163,25 @@ pub(super) async fn metrics(State(door): Door) -> Response {
         "counter",
         "Exports of metrics, not kept.",
         count(&counters.metrics_exports),
+    );
+    line(
+        "recount_refused_credentials_total",
+        "counter",
+        "Exports refused because nobody enrolled sent them.",
+        count(&counters.refused_credentials),
+    );
+    line(
+        "recount_foreign_records_total",
+        "counter",
+        "Records refused because their session is another producer's.",
+        count(&counters.foreign_records),
+    );
+    let enrolled = door.agent.producers().map_or(0, |all| all.counts().0);
+    line(
+        "recount_enrolled_producers",
+        "gauge",
+        "Producers whose credentials are in force.",
+        enrolled as u64,
     );
     line(
         "recount_waiting_records",

@@ -27,9 +27,26 @@ impl Drop for SocketFile {
     }
 }
 
-/// Listens on a socket. It appears under its name only once its owner and mode are right.
+/// Listens on the reader door's socket.
 pub(crate) fn socket(path: &Path) -> Result<(UnixListener, SocketFile), Error> {
+    listen(path, "reader", permit)
+}
+
+/// Listens on the agent door's socket, to which every user of this machine may connect, as to a port.
+pub(crate) fn agent_socket(path: &Path) -> Result<(UnixListener, SocketFile), Error> {
+    listen(path, "agent", |path| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))
+    })
+}
+
+/// Listens on a socket. It appears under its name only once its owner and mode are right.
+fn listen(
+    path: &Path,
+    door: &'static str,
+    permit: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<(UnixListener, SocketFile), Error> {
     let failed = |source: io::Error| Error::Socket {
+        door,
         path: path.to_path_buf(),
         source,
     };
@@ -38,6 +55,7 @@ pub(crate) fn socket(path: &Path) -> Result<(UnixListener, SocketFile), Error> {
     }
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
         return Err(Error::SocketTaken {
+            door,
             path: path.to_path_buf(),
         });
     }

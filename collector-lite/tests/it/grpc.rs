@@ -13,6 +13,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsServiceRequest, ExportLogsServiceResponse,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
@@ -36,10 +37,52 @@ pub(crate) fn call(
     compressed: Option<&str>,
     message: &[u8],
 ) -> Called {
-    let address = collector.ready().otlp_grpc.clone().unwrap();
     let mut frame = vec![u8::from(compressed.is_some())];
     frame.extend_from_slice(&(message.len() as u32).to_be_bytes());
     frame.extend_from_slice(message);
+    let encoding = compressed.map(|encoding| ("grpc-encoding", encoding));
+    call_framed(collector, path, encoding.as_slice(), frame)
+}
+
+/// One unary call with headers of its own.
+pub(crate) fn call_with(
+    collector: &Hidden,
+    path: &str,
+    headers: &[(&str, &str)],
+    message: &[u8],
+) -> Called {
+    let mut frame = vec![0];
+    frame.extend_from_slice(&(message.len() as u32).to_be_bytes());
+    frame.extend_from_slice(message);
+    call_framed(collector, path, headers, frame)
+}
+
+/// An export of one log record of a session.
+pub(crate) fn one_log(session: &str) -> Vec<u8> {
+    let attribute = KeyValue {
+        key: "session.id".to_owned(),
+        value: Some(AnyValue {
+            value: Some(any_value::Value::StringValue(session.to_owned())),
+        }),
+        ..KeyValue::default()
+    };
+    let record = LogRecord {
+        attributes: vec![attribute],
+        ..LogRecord::default()
+    };
+    let scope_logs = vec![ScopeLogs {
+        log_records: vec![record],
+        ..ScopeLogs::default()
+    }];
+    let resource_logs = vec![ResourceLogs {
+        scope_logs,
+        ..ResourceLogs::default()
+    }];
+    ExportLogsServiceRequest { resource_logs }.encode_to_vec()
+}
+
+fn call_framed(collector: &Hidden, path: &str, headers: &[(&str, &str)], frame: Vec<u8>) -> Called {
+    let address = collector.ready().otlp_grpc.clone().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -53,8 +96,8 @@ pub(crate) fn call(
         let mut request = Request::post(format!("http://{address}{path}"))
             .header("content-type", "application/grpc")
             .header("te", "trailers");
-        if let Some(encoding) = compressed {
-            request = request.header("grpc-encoding", encoding);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let request = request.body(Full::new(Bytes::from(frame))).unwrap();
         let response = sender.send_request(request).await.unwrap();

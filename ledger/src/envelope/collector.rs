@@ -116,8 +116,7 @@ impl CollectorPart {
 /// pass over it whatever it holds.
 fn enrolled_key(ext: &[u8]) -> Option<[u8; 32]> {
     let mut c = Cursor::new(ext);
-    while !c.rest().is_empty() {
-        let kind = c.u8("ext kind").ok()?;
+    while let Ok(kind) = c.u8("ext kind") {
         let value = c.opaque16("ext value").ok()?;
         if kind == ENROLLED_KEY {
             return value.try_into().ok();

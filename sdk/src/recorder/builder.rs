@@ -55,9 +55,10 @@ impl RecorderBuilder {
         self
     }
 
-    /// A token that is sent with every export, for a proxy in front of the
-    /// collector. Collectors of this release do not ask for one: what a producer
-    /// says of itself stays a claim. In no record and no log.
+    /// The token that `recount-collector enroll NAME` gave: sent with every
+    /// export, it makes `NAME` the producer of the records. Without one they are
+    /// `unauthenticated`, and what the producer calls itself a claim. In no record
+    /// and no log.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.settings.token = Some(Token(token.into()));
         self
