@@ -5,6 +5,7 @@ mod first_release;
 mod flipped_bits;
 mod golden;
 mod home_lab;
+mod log_clients;
 mod other_languages;
 mod outside;
 mod readers;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         flipped_bits::trials(),
         golden::trials(),
         home_lab::trials(),
+        log_clients::trials(),
         other_languages::trials(),
         outside::trials(),
         readers::trials(),

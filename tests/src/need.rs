@@ -14,6 +14,8 @@ pub enum Need {
     Python,
     /// An S3-compatible server that enforces Object Lock (moto), as `scripts/install-test-packages` sets it up.
     ObjectStore,
+    /// A client of transparency logs that others wrote, as `scripts/install-test-packages` sets it up.
+    LogClient,
     /// The `openssl` program, as a time-stamping authority.
     OpenSsl,
     /// Another user to become, and a mount namespace of one's own.
@@ -37,6 +39,7 @@ impl Need {
             Self::ObjectStore => {
                 works(Command::new(python()).args(["-c", "import moto.server, boto3"]))
             }
+            Self::LogClient => works(Command::new(python()).args(["-c", "import tlog_scales"])),
             Self::OpenSsl => works(Command::new("openssl").arg("version")),
             Self::Namespaces => works(Command::new("unshare").args(["-m", "true"])),
             Self::Strace => works(Command::new("strace").args(["-o", "/dev/null", "true"])),
@@ -44,6 +47,7 @@ impl Need {
         (!there).then_some(match self {
             Self::Python => "needs Python with OpenTelemetry: scripts/install-test-packages",
             Self::ObjectStore => "needs Python with moto: scripts/install-test-packages",
+            Self::LogClient => "needs Python with tlog-scales: scripts/install-test-packages",
             Self::OpenSsl => "needs the program openssl",
             Self::Namespaces => "needs root for a mount namespace",
             Self::Strace => "needs strace, and to be allowed to trace",
