@@ -7,11 +7,12 @@ use std::process::Command;
 use std::time::SystemTime;
 use tests::need::{Need, trial};
 use tests::outcome::Outcome;
-use tests::program::Program::Recount;
+use tests::program::Program::{Collector, Recount};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("folder_and_door_give_the_same_account", None, same_account),
+        trial("one_user_for_agent_and_collector_is_told", None, one_user),
         trial(
             "reading_after_a_kill_changes_nothing",
             None,
@@ -51,6 +52,27 @@ fn same_account() -> Result<(), Failed> {
     };
     if facts(&from_door)? != facts(&from_folder)? {
         return Err(format!("{}\n---\n{}", from_door.out, from_folder.out).into());
+    }
+    Ok(())
+}
+
+/// The tests' user owns the store and ran the agent.
+fn one_user() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let store = folder.path().join("store");
+    sealed(&store)?.stop()?;
+    let mut status = Collector.command()?;
+    status.arg("status").arg("--store").arg(&store);
+    let status = Outcome::of(&mut status)?.ended(0)?.out;
+    if !status.contains("an agent that runs as you could change it") {
+        return Err(status.into());
+    }
+    let mut read = show(folder.path())?;
+    read.arg("--store").arg(&store);
+    let account = Outcome::of(&mut read)?.ended(0)?.json()?;
+    let not_proven = account["integrity"]["not_proven"].to_string();
+    if !not_proven.contains("that the recorder was out of the agent's reach") {
+        return Err(not_proven.into());
     }
     Ok(())
 }

@@ -123,6 +123,7 @@ const NEEDS: &[(&str, Need)] = &[
     ("O01", Need::Strace),
     ("O02", Need::Strace),
     ("O05", Need::Strace),
+    ("O10", Need::OpenSsl),
 ];
 
 impl Attack {

@@ -6,7 +6,7 @@ mod service;
 
 use super::attack::{Attack, End, Tier, When};
 use disk::{failed_sync, full_disk, two_failures};
-use outside::{anchors_down, conflict};
+use outside::{anchors_down, conflict, expired_certificate};
 use service::{crash_before_signing, incomplete_erasure, restore, second_collector, upgrade};
 
 pub(crate) const ATTACKS: &[Attack] = &[
@@ -105,10 +105,10 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "the certificate of a timestamp expires",
         tier: Tier::Accident,
         can: "time passes",
-        by: "nothing checks a stored time stamp again; each new stamp covers everything before it",
+        by: "nothing checks a stored time stamp again: `verify` calls it stated; each new stamp covers everything before it",
         when: &[],
         residual: "after the last certificate has ended, a stamp is worth what its authority's word is; no evidence records (RFC 4998)",
-        end: End::NotBuilt,
+        end: End::Reported(expired_certificate),
     },
     Attack {
         id: "O11",

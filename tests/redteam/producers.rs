@@ -1,6 +1,7 @@
 //! Attacks by agents and on the way to the collector: other names, replays, silence, floods, lies, accidents.
 
 mod clocks;
+mod files;
 mod floods;
 mod names;
 mod numbers;
@@ -8,6 +9,7 @@ mod silence;
 
 use super::attack::{Attack, End, Tier, When};
 use clocks::clock_step;
+use files::undone_between_looks;
 use floods::{flood, oversize, queue_overflow};
 use names::{chosen_ids, foreign_session, hostile_text, lying_clock};
 use numbers::{changed_bytes, lost_answer, replay, restarted_numbers, suppress};
@@ -189,9 +191,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "change a file and restore it between two looks",
         tier: Tier::A0,
         can: "writes files while a recorder compares before with after",
-        by: "nothing: a recorder that compares before with after does not look in between",
+        by: "nothing: a recorder that compares before with after does not look in between; the account says that the state was read without a lock (`read_unlocked`)",
         when: &[],
         residual: "what happened between the two looks, and was undone",
-        end: End::NotBuilt,
+        end: End::Reported(undone_between_looks),
     },
 ];

@@ -1,5 +1,6 @@
 //! Promises between crates: what the integration tests share.
 
+pub mod authority;
 pub mod need;
 pub mod outcome;
 pub mod program;

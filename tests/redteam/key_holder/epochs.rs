@@ -1,8 +1,10 @@
 //! Root against epochs: what the keys on the machine can and cannot rewrite.
 
 use ledger::fingerprint::Fingerprint;
-use ledger::leaf::{ControlBody, ControlLeaf};
+use ledger::leaf::{ControlBody, ControlLeaf, epoch_message};
+use ledger::note::SignerKey;
 use ledger::store::Folder;
+use ledger::tree::{Frontier, hash_leaf};
 use ledger::verify::{FindingKind, Trusted, verify_all};
 use libtest_mimic::Failed;
 use std::path::Path;
@@ -142,30 +144,107 @@ pub(super) fn backdated_leaf(case: &mut Case) -> Result<(), Failed> {
             forge.sign(&dir.join("keys"), None)
         })
     })?;
-    case.verify_finds("Control", "the leaf is older than the one before it")
-}
-
-pub(super) fn forged_rotation(case: &mut Case) -> Result<(), Failed> {
+    case.verify_finds("Control", "the leaf is older than the one before it")?;
+    // With a time that fits, in front of the seal of its epoch, which is signed again with the key in force.
     case.stand_on(&case.base().epochs())?;
     case.attack(|dir| {
+        let key = seed(&dir.join("keys/epoch"))?;
         forged(dir, |forge| {
-            let own = ledger::note::SignerKey::new("x", &[66; 32])?;
             forge.edit_control(|leaves| {
-                let seal = leaves
+                let seal = newest_seal(leaves)?;
+                let (index, unix_ns) = (leaves[seal].index, leaves[seal].unix_ns);
+                let body = ControlBody::Heartbeat {
+                    instance: [0; 16],
+                    boot_ns: 0,
+                    commit: 0,
+                    records: 0,
+                };
+                leaves.insert(
+                    seal,
+                    ControlLeaf {
+                        index,
+                        unix_ns,
+                        body,
+                    },
+                );
+                leaves[seal + 1..]
                     .iter_mut()
-                    .rev()
-                    .find_map(|leaf| match &mut leaf.body {
-                        ControlBody::EpochSeal { next_key, .. } => Some(next_key),
-                        _ => None,
-                    });
-                *seal.ok_or("a seal")? = *own.verifier().bytes();
-                Ok(())
+                    .for_each(|leaf| leaf.index += 1);
+                let mut before = Frontier::new();
+                for leaf in &leaves[..=seal] {
+                    before.append(hash_leaf(&leaf.encode()?));
+                }
+                sign_seal(leaves, seal + 1, &key, |body| {
+                    if let ControlBody::EpochSeal { head, .. } = body {
+                        (head.size, head.root) = (before.size(), before.root());
+                    }
+                })
             })?;
             forge.recompute()?;
-            forge.sign(&dir.join("keys"), Some([66; 32]))
+            forge.sign(&dir.join("keys"), None)
         })
     })?;
     case.verify_finds("Epoch", "is not signed by that epoch's key")
+}
+
+/// The last 32 bytes of a key's file.
+fn seed(file: &Path) -> Result<[u8; 32], Failed> {
+    let bytes = std::fs::read(file)?;
+    Ok(bytes[bytes.len() - 32..].try_into()?)
+}
+
+fn newest_seal(leaves: &[ControlLeaf]) -> Result<usize, Failed> {
+    let is_seal = |leaf: &ControlLeaf| matches!(leaf.body, ControlBody::EpochSeal { .. });
+    Ok(leaves.iter().rposition(is_seal).ok_or("a seal")?)
+}
+
+/// Changes a seal and signs it with `key`.
+fn sign_seal(
+    leaves: &mut [ControlLeaf],
+    at: usize,
+    key: &[u8; 32],
+    change: impl FnOnce(&mut ControlBody),
+) -> Result<(), Failed> {
+    let ledger = match leaves.first().map(|leaf| &leaf.body) {
+        Some(ControlBody::Genesis { ledger, .. }) => *ledger,
+        _ => return Err("a genesis leaf".into()),
+    };
+    let leaf = &mut leaves[at];
+    change(&mut leaf.body);
+    let message = epoch_message(&ledger, leaf)?.ok_or("a seal")?;
+    if let ControlBody::EpochSeal { signature, .. } = &mut leaf.body {
+        *signature = SignerKey::new("x", key)?.sign_bytes(&message);
+    }
+    Ok(())
+}
+
+/// The key that should sign the rotation is destroyed. Signed with any other, the key in force and the identity key
+/// among them, the rotation is not one.
+pub(super) fn forged_rotation(case: &mut Case) -> Result<(), Failed> {
+    for signer in ["epoch", "identity", "own"] {
+        case.stand_on(&case.base().epochs())?;
+        case.attack(|dir| {
+            let key = match signer {
+                "own" => [66; 32],
+                held => seed(&dir.join("keys").join(held))?,
+            };
+            forged(dir, |forge| {
+                forge.edit_control(|leaves| {
+                    let seal = newest_seal(leaves)?;
+                    let own = *SignerKey::new("x", &[66; 32])?.verifier().bytes();
+                    sign_seal(leaves, seal, &key, |body| {
+                        if let ControlBody::EpochSeal { next_key, .. } = body {
+                            *next_key = own;
+                        }
+                    })
+                })?;
+                forge.recompute()?;
+                forge.sign(&dir.join("keys"), Some([66; 32]))
+            })
+        })?;
+        case.verify_finds("Epoch", "is not signed by that epoch's key")?;
+    }
+    Ok(())
 }
 
 pub(super) fn old_key(case: &mut Case) -> Result<(), Failed> {

@@ -1,7 +1,11 @@
 //! Anchors that are down, and one that knows another history.
 
-use ledger::leaf::{ConflictNote, Private as _};
+use ledger::checkpoint::Checkpoint;
+use ledger::leaf::{ConflictNote, ControlBody, ControlLeaf, Private as _, Receipt};
+use ledger::note::VerifierKey;
 use libtest_mimic::Failed;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tests::authority::{Authority, openssl};
 use tests::outcome::Outcome;
 
 use crate::attack::When;
@@ -81,4 +85,67 @@ pub(super) fn conflict(case: &mut Case) -> Result<(), Failed> {
     }
     case.caught(When::Anchor);
     Ok(())
+}
+
+/// Two years later the signer's certificate has ended: OpenSSL refuses the stamp, and nothing here notices.
+pub(super) fn expired_certificate(case: &mut Case) -> Result<(), Failed> {
+    let curve = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    let authority = Authority::start(&case.elsewhere("tsa"), &curve)?;
+    let table = format!(
+        "[[anchor]]\nkind = \"rfc3161\"\nurl = \"http://{}\"\nca = {:?}\n",
+        authority.address,
+        authority.dir.join("ca.pem")
+    );
+    std::fs::write(case.elsewhere("collector.toml"), table)?;
+    ask(case)?;
+    let stored = newest(case, 12)?;
+    let ControlBody::AnchorReceipt { head, .. } = ControlLeaf::decode(&stored.leaf)?.body else {
+        return Err("no receipt".into());
+    };
+    let receipt = Receipt::decode(&stored.private.ok_or("no private part")?.body)?;
+    std::fs::write(authority.dir.join("token"), &receipt.receipt)?;
+    let vkey = std::fs::read_to_string(case.store().join("ledger.pub"))?;
+    let origin = VerifierKey::parse(vkey.trim())?.name().to_owned();
+    std::fs::write(
+        authority.dir.join("text"),
+        Checkpoint { origin, head }.text(),
+    )?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let openssl_at = |seconds: u64| {
+        let at = seconds.to_string();
+        let arguments = [
+            "ts",
+            "-verify",
+            "-data",
+            "text",
+            "-in",
+            "token",
+            "-token_in",
+            "-CAfile",
+            "ca.pem",
+            "-attime",
+            &at,
+        ];
+        openssl(&authority.dir, &arguments)
+    };
+    openssl_at(now)?.ended(0)?;
+    let later = case.attack(|_| Ok(2 * 365 * 24 * 3600))?;
+    let refused = openssl_at(now + later)?;
+    if refused.code == Some(0) || !refused.err.contains("certificate has expired") {
+        return Err(format!("the certificate still holds: {}", refused.err).into());
+    }
+    // `verify` knows no clock and no certificate. It says so, by not taking the stamp for anything.
+    let verified = case.verify()?;
+    verified.finds_nothing()?;
+    let said: serde_json::Value = serde_json::from_str(verified.said.trim())?;
+    let anchors = said["properties"].as_array().into_iter().flatten();
+    let anchors: Vec<_> = anchors.filter(|it| it["property"] == "anchors").collect();
+    match anchors.as_slice() {
+        [line]
+            if line["state"] == "not_shown" && line["details"].to_string().contains("stated") =>
+        {
+            Ok(())
+        }
+        _ => Err(format!("{anchors:?}").into()),
+    }
 }
