@@ -134,7 +134,8 @@ pub(crate) fn first_ns(stream: &VerifiedStream) -> u64 {
 
 /// Of several producers under one label, the one that came first is the session's own. Another one's word is a
 /// claim, unless its stream was joined by a sealed link, it is an enrolled recorder, or its records go on the chain
-/// of the owner's: a spool that was adopted, or another door, of the same run.
+/// of the owner's: a spool that was adopted, or another door, of the same run. Two enrolled producers are never one,
+/// whatever chain they go on: whoever has read the records of one can go on its chain.
 fn claims(streams: &mut [(Standing, VerifiedStream)]) {
     let own = |(standing, _): &&(Standing, VerifiedStream)| *standing == Standing::Own;
     let first = streams
@@ -152,7 +153,10 @@ fn claims(streams: &mut [(Standing, VerifiedStream)]) {
         .collect();
     let joined = |at: &usize| {
         let first = streams.iter().find(|(_, stream)| stream.stream == owner);
-        first.is_some_and(|(_, first)| crate::chain::are_joined(&streams[*at].1, first))
+        let other = &streams[*at].1;
+        first.is_some_and(|(_, first)| {
+            !(is_known(first) && is_known(other)) && crate::chain::are_joined(other, first)
+        })
     };
     let claims: Vec<usize> = others.into_iter().filter(|at| !joined(at)).collect();
     for at in claims {
@@ -176,6 +180,11 @@ fn producer(stream: &VerifiedStream) -> Option<String> {
                     .producer,
             )
         })
+}
+
+/// Whether the collector knew the producer by a credential.
+fn is_known(stream: &VerifiedStream) -> bool {
+    producer(stream).is_some_and(|name| !name.starts_with("unauthenticated:"))
 }
 
 fn is_enrolled(stream: &VerifiedStream) -> bool {

@@ -34,6 +34,10 @@ pub(crate) struct Signing {
     pub(crate) covered: u64,
     /// The public keys, in hexadecimal.
     pub(crate) keys: BTreeSet<String>,
+    /// Those of them that the collector had enrolled for the very producer.
+    pub(crate) enrolled: BTreeSet<String>,
+    /// Producers whose enrolment names a key.
+    pub(crate) with_key: BTreeSet<String>,
 }
 
 impl Fold {
@@ -45,6 +49,11 @@ impl Fold {
             .entry(told.at.stream.session)
             .or_default();
         signing.records += 1;
+        if told.collector.enrolled_key.is_some()
+            && !signing.with_key.contains(&told.collector.producer)
+        {
+            signing.with_key.insert(told.collector.producer.clone());
+        }
         let links = self.signatures.links.entry(told.at.stream).or_default();
         if let Some(number) = told.count(key::SEQ) {
             signing.numbered += 1;
@@ -70,6 +79,11 @@ impl Fold {
         if is_by(told, number, link, &public, signature) {
             signing.covered = signing.covered.max((links.len() - back) as u64);
             signing.keys.insert(hex(&public));
+            match told.collector.enrolled_key {
+                Some(key) if key == public => drop(signing.enrolled.insert(hex(&public))),
+                Some(key) => self.notes.push(foreign(told, &public, &key)),
+                None => {}
+            }
         } else {
             self.notes.push(Note {
                 kind: ProblemKind::IdentityClaimed,
@@ -80,6 +94,23 @@ impl Fold {
                 refs: vec![told.at],
             });
         }
+    }
+}
+
+/// The signature is good, and not by the key that was enrolled for this producer.
+fn foreign(told: &Told<'_>, public: &[u8; 32], enrolled: &[u8; 32]) -> Note {
+    let producer = &told.collector.producer;
+    let (public, enrolled) = (hex(public), hex(enrolled));
+    Note {
+        kind: ProblemKind::IdentityClaimed,
+        session: told.at.stream.session,
+        action: None,
+        what: format!("signed by key {}, not by {producer}'s", short(&public)),
+        why: format!(
+            "the key enrolled for {producer} is {}: somebody else used its credential, or it signs with a new key",
+            short(&enrolled)
+        ),
+        refs: vec![told.at],
     }
 }
 
@@ -140,9 +171,22 @@ pub(crate) fn not_proven(signatures: &Signatures) -> Vec<String> {
         }
     };
     let mut list = Vec::new();
-    if let Some(names) = names(&|signing| signing.keys.is_empty()) {
+    if let Some(names) = names(&|signing| signing.keys.is_empty() && signing.with_key.is_empty()) {
         list.push(format!(
             "which program wrote {names}: no record is signed by an agent"
+        ));
+    }
+    let silent = |signing: &Signing| signing.keys.is_empty() && !signing.with_key.is_empty();
+    if let Some(names) = names(&silent) {
+        let all = signatures.of.values().filter(|signing| silent(signing));
+        let producers: BTreeSet<&str> = all
+            .flat_map(|signing| &signing.with_key)
+            .map(String::as_str)
+            .collect();
+        let producers: Vec<&str> = producers.into_iter().collect();
+        list.push(format!(
+            "that {} wrote {names}: no record is signed, although a key is enrolled",
+            producers.join(", ")
         ));
     }
     if let Some(names) = names(&|signing| signing.numbered == 0) {
@@ -153,7 +197,7 @@ pub(crate) fn not_proven(signatures: &Signatures) -> Vec<String> {
     let keys: BTreeSet<&str> = signatures
         .of
         .values()
-        .flat_map(|signing| &signing.keys)
+        .flat_map(|signing| signing.keys.difference(&signing.enrolled))
         .map(|key| short(key))
         .collect();
     if !keys.is_empty() {
@@ -161,7 +205,7 @@ pub(crate) fn not_proven(signatures: &Signatures) -> Vec<String> {
         let (covered, of) = signatures
             .of
             .values()
-            .filter(|signing| !signing.keys.is_empty())
+            .filter(|signing| !signing.keys.is_subset(&signing.enrolled))
             .fold((0, 0), |(covered, of), signing| {
                 (covered + signing.covered, of + signing.records)
             });
@@ -170,5 +214,21 @@ pub(crate) fn not_proven(signatures: &Signatures) -> Vec<String> {
             keys.join(", ")
         ));
     }
+    list.extend(unsigned(signatures));
     list
+}
+
+/// Records of sessions whose agent's key is enrolled, and that it did not sign.
+fn unsigned(signatures: &Signatures) -> Option<String> {
+    let known = signatures
+        .of
+        .values()
+        .filter(|signing| !signing.keys.is_empty() && signing.keys.is_subset(&signing.enrolled));
+    let (covered, of) = known.fold((0, 0), |(covered, of), signing| {
+        (covered + signing.covered, of + signing.records)
+    });
+    let left = of - covered.min(of);
+    (left > 0).then(|| {
+        format!("which program wrote {left} of {of} records: the enrolled key signed the others")
+    })
 }

@@ -7,7 +7,7 @@ use vocabulary::source::Source;
 use vocabulary::verdict::Approval;
 
 use crate::fold::{Fold, Run};
-use crate::model::{Agent, Authorization, Evidence, Principal, Who};
+use crate::model::{Agent, Authorization, Evidence, Principal, Standing, Who};
 
 /// Everybody responsible, session by session.
 pub(crate) fn collect(fold: &Fold) -> Vec<Who> {
@@ -54,28 +54,39 @@ pub(crate) fn name(principal: &Principal) -> Option<String> {
 }
 
 fn ran(run: &Run) -> Who {
-    let known = [
-        ProducerProof::PeerCredentials,
-        ProducerProof::Token,
-        ProducerProof::Certificate,
-    ];
     let proven = run
         .row
         .streams
         .iter()
-        .any(|stream| known.contains(&stream.producer_proof));
-    let proof = if proven {
-        "its credential is known to the collector"
-    } else {
-        "self-named"
+        .filter(|stream| stream.standing != Standing::Claims)
+        .find_map(|stream| Some((stream.producer.clone(), shown(stream.producer_proof)?)));
+    let own = agent(&run.row.agent);
+    let evidence = Evidence::new(Source::Stated, first(run));
+    let (identity, proof, evidence) = match proven {
+        None => (own, "self-named".to_owned(), evidence),
+        Some((producer, shown)) => (
+            own.or_else(|| Some(producer.clone())),
+            format!("enrolled as {producer}, known to the collector by {shown}"),
+            evidence.with(&[("proof", Source::Observed)]),
+        ),
     };
     Who {
         role: WhoRole::Ran,
         session: run.row.name,
-        identity: agent(&run.row.agent),
+        identity,
         at: run.row.started_at,
-        proof: proof.to_owned(),
-        evidence: Evidence::new(Source::Stated, first(run)),
+        proof,
+        evidence,
+    }
+}
+
+/// What a producer showed; `None` if nothing that the collector could check.
+fn shown(proof: ProducerProof) -> Option<&'static str> {
+    match proof {
+        ProducerProof::PeerCredentials => Some("the user that it runs as"),
+        ProducerProof::Token => Some("its token"),
+        ProducerProof::Certificate => Some("its certificate"),
+        ProducerProof::Unauthenticated | ProducerProof::Unknown => None,
     }
 }
 
