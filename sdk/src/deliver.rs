@@ -2,6 +2,8 @@
 
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(unix)]
+pub(crate) mod unix;
 
 use std::io::Read;
 use std::time::Duration;
@@ -51,7 +53,7 @@ impl std::fmt::Debug for Exporter {
 }
 
 impl Exporter {
-    /// The endpoint is an OTLP/HTTP base address; `/v1/logs` is appended.
+    /// The endpoint is an OTLP/HTTP base address, to which `/v1/logs` is appended, or `unix:` and a socket's path.
     pub(crate) fn new(settings: &Settings) -> Result<Self, SetupError> {
         let timeout = settings.export_timeout;
         let config = ureq::Agent::config_builder()
@@ -63,10 +65,10 @@ impl Exporter {
             .user_agent(concat!("recount/", env!("CARGO_PKG_VERSION")));
         #[cfg(feature = "tls")]
         let config = config.tls_config(tls::config(settings.authorities.as_deref())?);
-        let url = format!("{}/v1/logs", settings.endpoint.trim_end_matches('/'));
+        let (agent, base) = connecting(config.build(), &settings.endpoint);
         Ok(Self {
-            agent: config.build().new_agent(),
-            url,
+            agent,
+            url: format!("{}/v1/logs", base.trim_end_matches('/')),
             gzip: settings.gzip,
             authorization: settings
                 .token
@@ -118,6 +120,20 @@ impl Exporter {
         let _ = self.gzip;
         None
     }
+}
+
+/// What connects to an endpoint, and the base address to ask it for.
+fn connecting(config: ureq::config::Config, endpoint: &str) -> (ureq::Agent, &str) {
+    #[cfg(unix)]
+    if let Some(path) = unix::socket(endpoint) {
+        let resolver = ureq::unversioned::resolver::DefaultResolver::default();
+        let socket = unix::Socket(path.to_owned());
+        return (
+            ureq::Agent::with_parts(config, socket, resolver),
+            unix::ADDRESS,
+        );
+    }
+    (ureq::Agent::new_with_config(config), endpoint)
 }
 
 fn read_answer(answer: ureq::http::Response<ureq::Body>) -> Answer {

@@ -107,7 +107,7 @@ impl Recorder {
     ///
     /// | variable | meaning |
     /// |---|---|
-    /// | `RECOUNT_COLLECTOR` | OTLP/HTTP address; else `OTEL_EXPORTER_OTLP_ENDPOINT`, else `http://127.0.0.1:4318` |
+    /// | `RECOUNT_COLLECTOR` | OTLP/HTTP address, or `unix:` and the path of its agent socket; else `OTEL_EXPORTER_OTLP_ENDPOINT`, else `http://127.0.0.1:4318` |
     /// | `RECOUNT_PLAINTEXT` | `1`: records may leave this host over `http://`; else anything but loopback must be `https://` (feature `tls`) |
     /// | `RECOUNT_CA` | PEM file of the authorities for `https://`; else those of the system |
     /// | `RECOUNT_TOKEN` | the token that `recount-collector enroll NAME` gave, sent with every export |

@@ -156,6 +156,15 @@ impl Settings {
         }
         let endpoint = &self.endpoint;
         let refused = |why| Err(wrong("RECOUNT_COLLECTOR", endpoint, why));
+        #[cfg(unix)]
+        if let Some(path) = crate::deliver::unix::socket(endpoint) {
+            return match path.is_absolute() {
+                true => Ok(()),
+                false => {
+                    refused("not the whole path of a socket, like unix:/run/recount/agent.sock")
+                }
+            };
+        }
         let Some((scheme, rest)) = endpoint.split_once("://") else {
             return refused("not an address like http://127.0.0.1:4318");
         };

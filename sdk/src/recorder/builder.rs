@@ -34,7 +34,8 @@ pub struct RecorderBuilder {
 }
 
 impl RecorderBuilder {
-    /// The collector's OTLP/HTTP address, without `/v1/logs`.
+    /// The collector's OTLP/HTTP address, without `/v1/logs`; or `unix:` and the
+    /// path of its agent socket.
     pub fn collector(mut self, address: impl Into<String>) -> Self {
         self.settings.endpoint = address.into();
         self

@@ -84,6 +84,13 @@ fn reachable(endpoint: &str) -> Result<(), Failure> {
         what: format!("no collector takes records at {endpoint}: {what}; nothing was recorded"),
         hint: START.to_owned(),
     };
+    if let Some(path) = endpoint.strip_prefix("unix:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        let connected = std::os::unix::net::UnixStream::connect(path);
+        return connected
+            .map(drop)
+            .map_err(|error| unavailable(error.to_string()));
+    }
     let rest = endpoint
         .strip_prefix("http://")
         .or_else(|| endpoint.strip_prefix("https://"));
