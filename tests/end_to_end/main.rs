@@ -8,6 +8,7 @@ mod home_lab;
 mod log_clients;
 mod other_languages;
 mod outside;
+mod producers;
 mod readers;
 mod sdk;
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         log_clients::trials(),
         other_languages::trials(),
         outside::trials(),
+        producers::trials(),
         readers::trials(),
         sdk::trials(),
     ]

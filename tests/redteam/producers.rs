@@ -6,14 +6,16 @@ mod floods;
 mod names;
 mod numbers;
 mod silence;
+mod tokens;
 
 use super::attack::{Attack, End, Tier, When};
 use clocks::clock_step;
 use files::undone_between_looks;
 use floods::{flood, oversize, queue_overflow};
-use names::{chosen_ids, foreign_session, hostile_text, lying_clock};
+use names::{chosen_ids, hostile_text, lying_clock};
 use numbers::{changed_bytes, lost_answer, replay, restarted_numbers, suppress};
 use silence::{dangling, killed_collector, never_starts};
+use tokens::{foreign_session, stolen_token};
 
 pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
@@ -21,10 +23,10 @@ pub(crate) const ATTACKS: &[Attack] = &[
         name: "write into another agent's session",
         tier: Tier::A0,
         can: "sends exports that name the session",
-        by: "the account: the stream's producer is unauthenticated, the claims differ, and nothing sealed before is changed",
-        when: &[],
-        residual: "senders without a credential share one stream per session: they can add to it. Credentials for agents are not built",
-        end: End::Reported(foreign_session),
+        by: "where enrolment is required: refused at ingest, and a conflict leaf, which the account of the session tells. Elsewhere a stream of its own, shown as claims; nothing sealed before is changed",
+        when: &[When::Ingest, When::Verify],
+        residual: "where enrolment is not required, senders without a credential share one stream per session: they can add to it, and it is called unauthenticated",
+        end: End::Detected(foreign_session),
     },
     Attack {
         id: "P02",
@@ -150,11 +152,11 @@ pub(crate) const ATTACKS: &[Attack] = &[
         id: "P14",
         name: "use a stolen agent token",
         tier: Tier::A0,
-        can: "holds another agent's token",
-        by: "nothing: agents have no tokens; what a stolen signing key signs is taken for its owner's",
-        when: &[],
-        residual: "no enrolment, no revocation",
-        end: End::NotBuilt,
+        can: "holds another agent's token, and runs as another user",
+        by: "once it is revoked: refused from the next request on, with a leaf that names the producer; bound to a user: refused at once, over the socket and over a port; where a signing key is enrolled: the account says that nobody signed",
+        when: &[When::Ingest, When::Verify],
+        residual: "between theft and revocation, a token that is not bound: the thief's records are called the agent's, and told apart only by its signing key; a thief who has that, too, is the agent",
+        end: End::Detected(stolen_token),
     },
     Attack {
         id: "P15",

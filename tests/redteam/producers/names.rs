@@ -43,24 +43,6 @@ pub(super) fn chosen_ids(case: &mut Case) -> Result<(), Failed> {
     Ok(())
 }
 
-pub(super) fn foreign_session(case: &mut Case) -> Result<(), Failed> {
-    let before = scene::items(&case.store(), "s-c")?;
-    let mut collector = case.start()?;
-    // Another agent, by its own words, under the victim's session and request.
-    let foreign = scene::record("s-c", 7, "").replace("paid", "deleted");
-    let resource = format!(",{}", text("recount.producer", "intruder"));
-    let sent = case.attack(|_| {
-        scene::post(&collector, &scene::wrapped(&resource, &[foreign])).map(|answer| answer.status)
-    })?;
-    collector.stop()?;
-    let after = scene::items(&case.store(), "s-c")?;
-    let streams = case.account("s-c")?["sessions"][0]["streams"].to_string();
-    if sent == 0 || !after.starts_with(&before) || !streams.contains("unauthenticated") {
-        return Err(format!("{sent}: {} records, {streams}", after.len()).into());
-    }
-    case.verify()?.finds_nothing()
-}
-
 pub(super) fn lying_clock(case: &mut Case) -> Result<(), Failed> {
     const HOUR: i128 = 3_600_000_000_000;
     let mut collector = case.start()?;
