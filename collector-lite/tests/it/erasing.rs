@@ -94,21 +94,24 @@ fn copies_in_a_folder_that_is_searched_are_named() {
     let exports = lab.dir.path().join("exports");
     std::fs::create_dir_all(exports.join("deep")).unwrap();
     let copy: PathBuf = exports.join("deep/copy.jsonl");
-    std::fs::write(
-        &copy,
-        record_json(
-            CANARY,
-            &[
-                ("session.id", "s-of-47892"),
-                ("recount.request.id", "47892"),
-            ],
-        ),
-    )
-    .unwrap();
+    let record = record_json(
+        CANARY,
+        &[
+            ("session.id", "s-of-47892"),
+            ("recount.request.id", "47892"),
+        ],
+    );
+    std::fs::write(&copy, &record).unwrap();
+    // Zeros need no search; what follows them does.
+    let (zeros, behind) = (exports.join("reserve"), exports.join("behind zeros"));
+    std::fs::write(&zeros, [0; 200_000]).unwrap();
+    std::fs::write(&behind, [&[0; 200_000], record.as_bytes()].concat()).unwrap();
     let search = exports.to_str().unwrap();
     let (code, said) = erase(&lab, "47892#s1a#1", &["--yes", "--search", search]);
     assert_eq!(code, 6, "{said}");
     assert!(said.contains(copy.to_str().unwrap()), "{said}");
+    assert!(said.contains(behind.to_str().unwrap()), "{said}");
+    assert!(!said.contains(zeros.to_str().unwrap()), "{said}");
 }
 
 #[test]
