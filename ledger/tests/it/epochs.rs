@@ -1,15 +1,18 @@
 //! Signing epochs: sealed while idle, their keys destroyed, a rotation that is interrupted anywhere goes on.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ledger::checkpoint::Checkpoint;
 use ledger::fingerprint::Fingerprint;
 use ledger::leaf::{ControlBody, ControlLeaf, TreeHead};
 use ledger::note::{Note, SignerKey};
-use ledger::reader::Reader;
-use ledger::store::{Folder, InitOptions, Ledger, StoreError, init};
+use ledger::reader::{Find, Reader};
+use ledger::store::{Folder, InitOptions, Ledger, Options, StoreError, init};
 use ledger::verify::epochs::EpochLine;
 use ledger::verify::report::{Evidence, Property, PropertyState, Report};
 use ledger::verify::{FindingKind, Recomputed, Trusted, verify_all};
@@ -159,6 +162,104 @@ fn a_rotation_that_is_killed_after_any_step_goes_on_at_the_next_start() {
         let epochs = whole(&place.read()).epochs.unwrap();
         assert_eq!(epochs.line, EpochLine::Signed, "step {step}");
     }
+}
+
+/// Tells a child of the test below which folder it is to write to.
+const CHILD: &str = "RECOUNT_TEST_EPOCH_DIR";
+
+/// What the killed process runs: epochs that end as soon as they began, and appends between them.
+#[test]
+fn child_that_rotates() {
+    let Ok(dir) = std::env::var(CHILD) else {
+        return;
+    };
+    let clock = || {
+        std::time::SystemTime::UNIX_EPOCH
+            .elapsed()
+            .unwrap()
+            .as_nanos()
+    };
+    let mut options = Options::new(Arc::new(move || u64::try_from(clock()).unwrap()));
+    options.epoch = Duration::from_millis(1);
+    // The process is killed: how full this machine's disk is, is no part of the test.
+    options.disk.hard = Some(0);
+    let ledger = Ledger::open(Path::new(&dir), options).unwrap();
+    let reader = ledger.reader().unwrap();
+    let run = std::process::id().to_string();
+    for seq in 0.. {
+        append(&ledger, vec![numbered(&run, &run, seq, seq + 1)]);
+        println!("\nsealed {}", seals(&reader).len());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Runs the child until it sealed an epoch, kills it `after` that, and returns how many records were acknowledged.
+fn rotate_and_kill(dir: &Path, after: Duration) -> (String, u64) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["epochs::child_that_rotates", "--exact", "--nocapture"])
+        .env(CHILD, dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut sealed = || {
+        let line = lines.find_map(|line| line.ok().filter(|line| line.starts_with("sealed ")));
+        line.and_then(|line| line[7..].parse::<u64>().ok())
+    };
+    let first = sealed().unwrap();
+    let mut acked = 1;
+    while sealed().unwrap() == first {
+        acked += 1;
+    }
+    std::thread::sleep(after);
+    child.kill().unwrap();
+    acked += 1;
+    while sealed().is_some() {
+        acked += 1;
+    }
+    child.wait().unwrap();
+    (child.id().to_string(), acked)
+}
+
+/// Goes on until a kill hit a rotation, so that it is never shown by kills that missed.
+#[test]
+fn a_process_killed_while_its_epochs_turn_keeps_the_chain_and_what_it_acknowledged() {
+    let place = Place::new();
+    let (mut hit, mut before, mut rounds) = (0, 1, 0);
+    while rounds < 12 || hit == 0 {
+        assert!(rounds < 400, "no kill hit a rotation");
+        let (run, acked) =
+            rotate_and_kill(&place.dir(), Duration::from_micros(rounds * 370 % 5_000));
+        let turning = key(&place, "epoch.next").exists()
+            || fs::read(key(&place, "epoch"))
+                .is_ok_and(|bytes| bytes.iter().all(|byte| *byte == 0));
+        hit += u64::from(turning);
+        let clock = || {
+            std::time::SystemTime::UNIX_EPOCH
+                .elapsed()
+                .unwrap()
+                .as_nanos()
+        };
+        let mut options = Options::new(Arc::new(move || u64::try_from(clock()).unwrap()));
+        options.disk.hard = Some(0);
+        Ledger::open(&place.dir(), options)
+            .unwrap()
+            .close()
+            .unwrap();
+        for gone in ["epoch.next", "epoch.tmp"] {
+            assert!(!key(&place, gone).exists(), "{gone} in round {rounds}");
+        }
+        let folder = place.read();
+        let found = whole(&folder).epochs.unwrap();
+        assert_eq!(found.line, EpochLine::Signed, "round {rounds}");
+        assert!(found.seals > before, "round {rounds}");
+        before = found.seals;
+        let stored = folder.find(&Find::Session(run)).unwrap().remove(0).records;
+        assert!(stored >= acked, "{stored} of {acked} in round {rounds}");
+        rounds += 1;
+    }
+    println!("{hit} of {rounds} kills hit a rotation, {before} seals");
 }
 
 #[test]
