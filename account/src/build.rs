@@ -47,10 +47,23 @@ pub fn build(
     options: &Options,
 ) -> Result<Account, AccountError> {
     let mut verifier = Verifier::open(reader, trusted)?;
+    build_with(reader, &mut verifier, query, options)
+}
+
+/// As [`build`], with a verifier of the same reader: what it proved for an earlier answer is not read again.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_with<'r>(
+    reader: &'r dyn Reader,
+    verifier: &mut Verifier<'r>,
+    query: &str,
+    options: &Options,
+) -> Result<Account, AccountError> {
     if options.all_bindings {
         verifier.scan();
     }
-    let mut gatherer = Gatherer::new(reader, &mut verifier);
+    let mut gatherer = Gatherer::new(reader, verifier);
     let resolved = gatherer.resolve(query, options.checked_by)?;
     let mut parts: Vec<Part> = Vec::new();
     let mut wanted: BTreeSet<String> = resolved.labels.iter().cloned().collect();
@@ -83,8 +96,8 @@ pub fn build(
     });
     let mut reading = Reading::default();
     reading.tell(&parts, &integrity::origin(verifier.ledger()));
-    reading.holes = reading.look_for(reader, &mut verifier, &parts)?;
-    reading.look_meanwhile(&mut verifier, &parts, &mut findings);
+    reading.holes = reading.look_for(reader, verifier, &parts)?;
+    reading.look_meanwhile(verifier, &parts, &mut findings);
     reading.signed_ns = verifier.checkpoint_ns();
     Ok(reading.account(&parts, verifier.ledger(), &findings, resolved, options))
 }

@@ -28,7 +28,7 @@ mod reading;
 mod resolve;
 mod told;
 
-pub use build::{Options, build};
+pub use build::{Options, build, build_with};
 pub use error::{AccountError, Meaning};
 pub use judge::things::things;
 pub use producers::producers;

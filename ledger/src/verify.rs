@@ -17,6 +17,7 @@ mod carried;
 mod check;
 mod facts;
 mod finding;
+mod kept;
 mod later;
 mod ledger;
 mod locate;
@@ -32,6 +33,7 @@ pub use facts::{
     VerifiedStream,
 };
 pub use finding::{Finding, FindingKind, Place};
+pub use kept::Kept;
 pub use ledger::{Trusted, Verifier};
 pub use nodes::{Extension, extension};
 pub use pin::{NotAPin, Pin, Pins};

@@ -10,6 +10,7 @@ mod broken;
 mod conflicts;
 mod declared;
 mod facts;
+mod listing;
 mod meanwhile;
 mod plain;
 mod queries;

@@ -18,6 +18,7 @@ pub(super) const NEAR: u64 = 2048;
 const PAGE: u64 = 4096;
 
 /// The heads in the leaves from `from` up to the checkpoint.
+#[derive(Debug)]
 pub(super) struct Later {
     from: u64,
     heads: HashMap<StreamId, Vec<VerifiedHead>>,
@@ -46,8 +47,18 @@ impl Verifier<'_> {
         stream: &StreamId,
         from: u64,
     ) -> Result<Vec<VerifiedHead>, Finding> {
-        if self.later.as_ref().is_none_or(|later| later.from > from) {
-            self.later = Some(self.prove_later(from)?);
+        let proven = self.later.as_ref().map(|later| later.from);
+        if proven.is_none_or(|proven| proven > from) {
+            let further = self.further_back(proven, from);
+            // What is wrong before `from` is none of this question's business.
+            let later = self.prove_later(further).or_else(|finding| {
+                if further < from {
+                    self.prove_later(from)
+                } else {
+                    Err(finding)
+                }
+            });
+            self.later = Some(later?);
         }
         let heads = self
             .later
@@ -59,6 +70,14 @@ impl Verifier<'_> {
             .filter(|head| head.index >= from)
             .copied()
             .collect())
+    }
+
+    /// Where to begin when `proven` is not far enough back for `from`: twice as far from the end as before, so that
+    /// going back through a ledger step by step reads no leaf more than a few times.
+    fn further_back(&self, proven: Option<u64>, from: u64) -> u64 {
+        let end = self.ledger.checkpoint.map_or(0, |head| head.size);
+        let twice = proven.map(|proven| end.saturating_sub(2 * end.saturating_sub(proven)));
+        twice.map_or(from, |twice| twice.min(from))
     }
 
     fn prove_later(&mut self, from: u64) -> Result<Later, Finding> {

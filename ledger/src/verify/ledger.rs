@@ -6,6 +6,7 @@ use std::fmt;
 use super::finding::Findings;
 use super::later::Later;
 use super::nodes::Nodes;
+use super::remarks::Heard;
 use super::scan::Scan;
 use super::{Finding, FindingKind, KeyState, Place, Sealed, VerifiedLedger};
 use crate::checkpoint::Checkpoint;
@@ -35,6 +36,9 @@ pub struct Verifier<'r> {
     pub(super) ledger: VerifiedLedger,
     pub(super) scan: Option<Scan>,
     pub(super) later: Option<Later>,
+    pub(super) heard: Option<Heard>,
+    /// When the newest signed leaf was written, once that is proven.
+    pub(super) signed_ns: Option<u64>,
 }
 
 impl fmt::Debug for Verifier<'_> {
@@ -81,6 +85,8 @@ impl<'r> Verifier<'r> {
             ledger,
             scan: None,
             later: None,
+            heard: None,
+            signed_ns: None,
         };
         this.check_checkpoint(&mut findings);
         this.check_genesis(&mut findings);

@@ -11,6 +11,12 @@ use crate::tree::{self, Hash, NodeSource, hash_leaf, hash_node};
 pub(super) struct Nodes<'r> {
     reader: &'r dyn Reader,
     size: u64,
+    pub(super) hashes: Hashes,
+}
+
+/// Node hashes that were read, by level and index.
+#[derive(Debug, Default)]
+pub(super) struct Hashes {
     tiles: HashMap<(u8, u64), Vec<u8>>,
     known: HashMap<(u8, u64), Hash>,
 }
@@ -21,19 +27,19 @@ impl<'r> Nodes<'r> {
         Self {
             reader,
             size,
-            tiles: HashMap::new(),
-            known: HashMap::new(),
+            hashes: Hashes::default(),
         }
     }
 
     /// The hash at `index` of its level if a tile of that level has it.
     fn tiled(&mut self, tile_level: u8, index: u64) -> Result<Option<Hash>, ReadError> {
         let n = index / WIDTH;
-        if !self.tiles.contains_key(&(tile_level, n)) {
+        if !self.hashes.tiles.contains_key(&(tile_level, n)) {
             let tile = self.load(tile_level, n)?;
-            self.tiles.insert((tile_level, n), tile);
+            self.hashes.tiles.insert((tile_level, n), tile);
         }
         let hashes = self
+            .hashes
             .tiles
             .get(&(tile_level, n))
             .map(|tile| tile.as_chunks::<32>().0);
@@ -89,7 +95,7 @@ impl NodeSource for Nodes<'_> {
     type Error = ReadError;
 
     fn node(&mut self, level: u8, index: u64) -> Result<Hash, ReadError> {
-        if let Some(hash) = self.known.get(&(level, index)) {
+        if let Some(hash) = self.hashes.known.get(&(level, index)) {
             return Ok(*hash);
         }
         if let Some(hash) = self.reader.node(level, index) {
@@ -115,7 +121,7 @@ impl NodeSource for Nodes<'_> {
                 hash_node(&left, &right)
             }
         };
-        self.known.insert((level, index), hash);
+        self.hashes.known.insert((level, index), hash);
         Ok(hash)
     }
 }

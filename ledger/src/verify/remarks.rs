@@ -24,6 +24,14 @@ pub struct Remarks {
     pub conflicts: Vec<Contradiction>,
 }
 
+/// What the leaves of one range say, kept for the next question.
+#[derive(Debug)]
+pub(super) struct Heard {
+    from: u64,
+    to: u64,
+    remarks: Remarks,
+}
+
 /// A conflict that the collector noted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contradiction {
@@ -107,7 +115,31 @@ impl Verifier<'_> {
         if to - from > REMARKS {
             return Ok(None);
         }
-        self.read_remarks(from, to).map(Some)
+        let covers = |heard: &&Heard| heard.from <= from && to <= heard.to;
+        if let Some(heard) = self.heard.as_ref().filter(covers) {
+            return Ok(Some(heard.remarks.within(from, to)));
+        }
+        // Who asks a second time goes back through the ledger: what lies before is read along with it.
+        if self.heard.is_some() {
+            let further = to.saturating_sub(REMARKS);
+            // What is wrong there is none of this question's business.
+            if let Ok(remarks) = self.read_remarks(further, to) {
+                let within = remarks.within(from, to);
+                self.heard = Some(Heard {
+                    from: further,
+                    to,
+                    remarks,
+                });
+                return Ok(Some(within));
+            }
+        }
+        let remarks = self.read_remarks(from, to)?;
+        self.heard = Some(Heard {
+            from,
+            to,
+            remarks: remarks.clone(),
+        });
+        Ok(Some(remarks))
     }
 
     /// Every conflict in the ledger log, as far as [`Verifier::scan`] has read it.
@@ -134,9 +166,12 @@ impl Verifier<'_> {
     /// When the newest leaf that the signed checkpoint covers was written, by the collector's clock: Unix
     /// nanoseconds. `None` if nothing is signed or that leaf cannot be proven.
     pub fn checkpoint_ns(&mut self) -> Option<u64> {
-        let size = self.ledger.checkpoint?.size;
-        let proven = self.prove(size.checked_sub(1)?).ok()?;
-        proven.signed.then_some(proven.leaf.unix_ns)
+        if self.signed_ns.is_none() {
+            let size = self.ledger.checkpoint?.size;
+            let proven = self.prove(size.checked_sub(1)?).ok()?;
+            self.signed_ns = proven.signed.then_some(proven.leaf.unix_ns);
+        }
+        self.signed_ns
     }
 
     fn read_remarks(&mut self, from: u64, to: u64) -> Result<Remarks, Finding> {

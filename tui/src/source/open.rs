@@ -1,5 +1,6 @@
 //! Opening the chosen place as a reader, and reading accounts from it.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use account::model::Account;
@@ -8,7 +9,7 @@ use ledger::door::{Door, Tail};
 use ledger::note::VerifierKey;
 use ledger::reader::{Find, Reader};
 use ledger::store::{Folder, StoreError};
-use ledger::verify::{KeyState, Trusted, Verifier};
+use ledger::verify::{Kept, KeyState, Trusted, Verifier};
 
 use super::keys::Keyring;
 use super::place::{Chosen, Environment, Place, choose};
@@ -31,6 +32,8 @@ pub(crate) struct Source {
     pub(crate) trusted: Trusted,
     keyring: Keyring,
     name: String,
+    /// What the last answer proved and the next one need not prove again.
+    kept: Cell<Option<Kept>>,
 }
 
 impl std::fmt::Debug for Source {
@@ -81,6 +84,7 @@ impl Source {
             trusted,
             keyring,
             name,
+            kept: Cell::new(None),
         })
     }
 
@@ -129,14 +133,15 @@ impl Source {
 
     /// Reads and verifies the account of a query.
     pub(crate) fn account(&self, query: &str) -> Result<Account, Failure> {
-        account::build(
-            self.reader(),
-            &self.trusted,
-            query,
-            &account::Options::default(),
-        )
-        .map_err(|error| failure::of_account(&self.place(), query, error))
-        .map_err(|failure| self.with_near(failure))
+        let kept = self.kept.take();
+        let mut verifier = Verifier::resume(self.reader(), &self.trusted, kept)
+            .map_err(|error| failure::of_account(&self.place(), query, error.into()))?;
+        let options = account::Options::default();
+        let account = account::build_with(self.reader(), &mut verifier, query, &options)
+            .map_err(|error| failure::of_account(&self.place(), query, error))
+            .map_err(|failure| self.with_near(failure));
+        self.kept.set(verifier.keep(&self.trusted));
+        account
     }
 
     /// Adds requests that look like the one asked for, where nothing begins like it: a transposed digit, a letter
