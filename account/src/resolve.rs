@@ -3,7 +3,7 @@
 use ledger::envelope::Envelope;
 use ledger::leaf::StreamId;
 use ledger::otlp::Item;
-use ledger::reader::{Find, LentBody, StreamHint};
+use ledger::reader::{Find, StreamHint};
 use ledger::verify::{Finding, FindingKind, Place, VerifiedRecord};
 use std::collections::BTreeSet;
 use vocabulary::record::CheckedBy;
@@ -109,20 +109,11 @@ impl Gatherer<'_, '_> {
     }
 
     /// Sessions of the streams with a record of this trace among their first. No index knows the traces of
-    /// sessions that have a name, so every stream is looked into: the last thing that is tried.
+    /// sessions that have a name, so whoever holds the bytes looks for it: the last thing that is tried.
     fn by_trace(&mut self, trace: [u8; 16]) -> Result<Vec<String>, AccountError> {
         let mut labels = BTreeSet::new();
-        for hint in self.reader.find(&Find::All)? {
-            let mut hit = false;
-            self.reader
-                .scan(&hint.stream, 0, LOOKED_AT, &mut |record| {
-                    if let LentBody::Whole { envelope, .. } = record.body {
-                        hit |= is_of_trace(&envelope, &trace);
-                    }
-                })?;
-            if !hit {
-                continue;
-            }
+        let first = LOOKED_AT;
+        for hint in self.reader.find(&Find::Trace { trace, first })? {
             let stream = self.stream(&hint);
             let mut sealed = stream.records.iter().filter_map(VerifiedRecord::envelope);
             if sealed.any(|envelope| is_of_trace(&envelope, &trace)) || !stream.findings.is_empty()

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::acked::Acked;
-use crate::envelope::Envelope;
+use crate::envelope::{Encoding, Envelope};
 use crate::leaf::{RECORD_LEAF, Salt, StreamId};
 use crate::tree::Hash;
 use crate::verify::Finding;
@@ -173,6 +173,14 @@ pub enum Find {
     Prefix(String),
     /// One stream.
     Stream(StreamId),
+    /// Streams whose first records may be of this trace. No index knows that: whoever holds the bytes looks for the
+    /// trace id in them, which finds too much rather than too little.
+    Trace {
+        /// The trace id.
+        trace: [u8; 16],
+        /// How many records of each stream are looked at.
+        first: u64,
+    },
     /// Streams with a record received in this time: Unix nanoseconds, both ends included.
     Received {
         /// From.
@@ -184,6 +192,20 @@ pub enum Find {
     Recent(usize),
     /// Every stream.
     All,
+}
+
+/// Whether the bytes of a record hold a trace id, as protobuf or as JSON writes it.
+#[must_use]
+pub fn mentions(envelope: &Envelope<'_>, trace: &[u8; 16]) -> bool {
+    let item = envelope.item;
+    match envelope.encoding {
+        Encoding::Protobuf => item.windows(16).any(|bytes| bytes == trace),
+        Encoding::Json => {
+            let digits = format!("{:032x}", u128::from_be_bytes(*trace));
+            item.windows(32)
+                .any(|bytes| bytes.eq_ignore_ascii_case(digits.as_bytes()))
+        }
+    }
 }
 
 /// What the index says about a stream. All of it is a hint: where to look, never what to believe.
@@ -341,5 +363,35 @@ pub trait Reader {
             });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::Signal;
+
+    #[test]
+    fn a_trace_id_is_found_as_protobuf_and_as_json_write_it() {
+        let trace = [0xab; 16];
+        let of = |encoding, item| {
+            let envelope = Envelope {
+                encoding,
+                signal: Signal::Logs,
+                collector: b"",
+                resource: b"",
+                resource_schema_url: b"",
+                scope: b"",
+                scope_schema_url: b"",
+                item,
+            };
+            mentions(&envelope, &trace)
+        };
+        let protobuf = [&[0x4a, 16][..], &trace, &[1]].concat();
+        let json = format!("{{\"traceId\":\"{}\"}}", "Ab".repeat(16));
+        assert!(of(Encoding::Protobuf, &protobuf));
+        assert!(of(Encoding::Json, json.as_bytes()));
+        assert!(!of(Encoding::Protobuf, json.as_bytes()));
+        assert!(!of(Encoding::Json, &json.as_bytes()[..40]));
     }
 }

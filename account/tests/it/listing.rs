@@ -141,6 +141,26 @@ fn a_list_of_accounts_is_the_same_and_reads_the_ledger_log_once() {
 }
 
 #[test]
+fn a_trace_is_one_question_however_many_streams_there_are() {
+    let (mut world, _) = filled();
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let mut sender = Sender::sdk("s-traced", "r-traced");
+    sender.raw(json!({
+        "timeUnixNano": world.tick().to_string(), "eventName": "agent.session.start",
+        "traceId": trace.to_uppercase(), "attributes": [],
+    }));
+    world.seal(&mut sender, false);
+    let reader = Counting::new(world.read());
+    let account = build(&reader, &Trusted::FirstSeen, trace, &Options::default()).unwrap();
+    assert_eq!(account.sessions[0].id, "s-traced");
+    let (questions, _) = reader.counts();
+    println!("{questions} questions for a trace among {SESSIONS} streams");
+    assert!(questions < SESSIONS as u64, "{questions}");
+    let unknown = "5bf92f3577b34da6a3ce929d0e0e4736";
+    assert!(build(&reader, &Trusted::FirstSeen, unknown, &Options::default()).is_err());
+}
+
+#[test]
 fn what_is_appended_meanwhile_is_seen() {
     let (mut world, requests) = filled();
     let trusted = Trusted::FirstSeen;

@@ -121,7 +121,7 @@ pub(super) async fn streams(
 ) -> Response {
     let Some(wanted) = read_find(&|name| query.get(name).cloned()) else {
         return bad_request(
-            "by= request, request_prefix, session, prefix, stream, received, recent or all",
+            "by= request, request_prefix, session, prefix, stream, trace, received, recent or all",
         );
     };
     match read(&door, move |folder| folder.find(&wanted)).await {

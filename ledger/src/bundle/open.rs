@@ -16,7 +16,7 @@ use crate::leaf::{
 use crate::note::Note;
 use crate::reader::{
     Find, LentBody, LentRecord, Log, ReadError, Reader, State, StoredBody, StoredControl,
-    StoredRecord, StreamHint,
+    StoredRecord, StreamHint, mentions,
 };
 use crate::tree::{Hash, hash_leaf};
 
@@ -337,6 +337,15 @@ impl Reader for Bundle {
                 starts(&hint.label, start) || starts(&hint.stream.to_string(), start)
             }
             Find::Stream(stream) => hint.stream == *stream,
+            Find::Trace { trace, first } => {
+                let mut hit = false;
+                let looked = self.scan(&hint.stream, 0, *first, &mut |record| {
+                    if let LentBody::Whole { envelope, .. } = &record.body {
+                        hit = hit || mentions(envelope, trace);
+                    }
+                });
+                looked.is_ok() && hit
+            }
             Find::Received { from_ns, to_ns } => {
                 hint.first_ns <= *to_ns && hint.last_ns >= *from_ns
             }

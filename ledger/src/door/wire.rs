@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::acked::Acked;
+use crate::hex;
 use crate::leaf::StreamId;
 use crate::reader::{
     Find, State, StoredBody, StoredControl, StoredPrivate, StoredRecord, StreamHint,
@@ -230,6 +231,10 @@ pub fn find_query(wanted: &Find) -> String {
         Find::Session(name) => format!("by=session&value={}", encoded(name)),
         Find::Prefix(name) => format!("by=prefix&value={}", encoded(name)),
         Find::Stream(stream) => format!("by=stream&value={stream}"),
+        Find::Trace { trace, first } => {
+            let trace = u128::from_be_bytes(*trace);
+            format!("by=trace&value={trace:032x}&first={first}")
+        }
         Find::Received { from_ns, to_ns } => format!("by=received&from={from_ns}&to={to_ns}"),
         Find::Recent(count) => format!("by=recent&count={count}"),
         Find::All => "by=all".to_owned(),
@@ -246,6 +251,10 @@ pub fn read_find(get: &dyn Fn(&str) -> Option<String>) -> Option<Find> {
         Some("session") => Find::Session(get("value")?),
         Some("prefix") => Find::Prefix(get("value")?),
         Some("stream") => Find::Stream(get("value")?.parse::<StreamId>().ok()?),
+        Some("trace") => Find::Trace {
+            trace: hex::parse(&get("value")?)?,
+            first: number("first")?,
+        },
         Some("received") => Find::Received {
             from_ns: number("from")?,
             to_ns: number("to")?,
@@ -269,4 +278,51 @@ pub fn encoded(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_looked_for_travels_unchanged() {
+        let all = [
+            Find::Request("a b&c=%".to_owned()),
+            Find::RequestPrefix("479".to_owned()),
+            Find::Session("s-ä".to_owned()),
+            Find::Prefix("s-".to_owned()),
+            Find::Stream(StreamId([7; 32])),
+            Find::Trace {
+                trace: [0xab; 16],
+                first: 256,
+            },
+            Find::Received {
+                from_ns: 1,
+                to_ns: u64::MAX,
+            },
+            Find::Recent(3),
+            Find::All,
+        ];
+        for find in all {
+            let query = find_query(&find);
+            let get = |name: &str| {
+                let parts = query.split('&').filter_map(|part| part.split_once('='));
+                let mut parts = parts.filter(|(key, _)| *key == name);
+                parts.next().map(|(_, value)| decoded(value))
+            };
+            assert_eq!(read_find(&get), Some(find), "{query}");
+        }
+    }
+
+    fn decoded(text: &str) -> String {
+        let mut bytes = Vec::new();
+        let mut rest = text.bytes();
+        while let Some(byte) = rest.next() {
+            let digits = (byte == b'%').then(|| [rest.next(), rest.next()].map(Option::unwrap));
+            bytes.push(digits.map_or(byte, |digits| {
+                u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+            }));
+        }
+        String::from_utf8(bytes).unwrap()
+    }
 }

@@ -4,7 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::tables::{TableError, hash, size, to_sql, unsigned};
 use crate::leaf::{RECORD_LEAF, RecordLeaf, Salt, StreamId};
-use crate::reader::{Find, LentBody, LentRecord, StoredControl, StoredPrivate, StreamHint};
+use crate::reader::{
+    Find, LentBody, LentRecord, StoredControl, StoredPrivate, StreamHint, mentions,
+};
 use crate::segment::{self, Segment};
 
 /// One number.
@@ -125,6 +127,7 @@ pub(crate) fn find(connection: &Connection, wanted: &Find) -> Result<Vec<StreamH
         }
         Find::Prefix(prefix) => by_prefix(connection, prefix)?,
         Find::Stream(stream) => select(connection, "WHERE id = ?1", [stream.0])?,
+        Find::Trace { trace, first } => by_trace(connection, trace, *first)?,
         Find::Received { from_ns, to_ns } => {
             let sql = "WHERE first_ns <= ?2 AND (head_ns >= ?1 OR uncovered = 1) ORDER BY n";
             let mut found = select(connection, sql, (to_sql(*from_ns), to_sql(*to_ns)))?;
@@ -146,6 +149,31 @@ fn recent(connection: &Connection, limit: usize) -> Result<Vec<StreamHint>, Tabl
     let mut found = select(connection, sql, [limit_sql])?;
     found.sort_by_key(|hint| std::cmp::Reverse(hint.last_ns));
     found.truncate(limit);
+    Ok(found)
+}
+
+/// Streams with the trace id in one of their first records.
+fn by_trace(
+    connection: &Connection,
+    trace: &[u8; 16],
+    first: u64,
+) -> Result<Vec<StreamHint>, TableError> {
+    let mut statement = connection.prepare_cached("SELECT n FROM stream ORDER BY n")?;
+    let streams: Vec<i64> = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut found = Vec::new();
+    for n in streams {
+        let mut hit = false;
+        records(connection, n, 0, first, &mut |record| {
+            if let LentBody::Whole { envelope, .. } = &record.body {
+                hit = hit || mentions(envelope, trace);
+            }
+        })?;
+        if hit {
+            found.extend(select(connection, "WHERE n = ?1", [n])?);
+        }
+    }
     Ok(found)
 }
 
