@@ -102,7 +102,7 @@ fn print(roll: &Roll) {
         return say!("no producer is enrolled; enrol one with: recount-collector enroll NAME");
     }
     for one in roll.all() {
-        say!("{:<24} {}", one.name, one.described());
+        say!("{:<24} {}", one.name.as_str(), one.described());
     }
 }
 

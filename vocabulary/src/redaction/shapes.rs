@@ -42,6 +42,7 @@ pub(super) const RULES: &[Rule] = &[
     exact(b"xoxa-", |bytes, at| long_key(bytes, at, 5, "slack_token")),
     exact(b"xoxr-", |bytes, at| long_key(bytes, at, 5, "slack_token")),
     exact(b"xoxs-", |bytes, at| long_key(bytes, at, 5, "slack_token")),
+    exact(b"rct_", |bytes, at| long_key(bytes, at, 4, "recount_token")),
     exact(b"AIza", |bytes, at| {
         long_key(bytes, at, 4, "google_api_key")
     }),

@@ -29,6 +29,7 @@ fn every_shape_of_credential_is_found_by_its_rule() {
         (format!("github_pat_11AA_{LETTERS}"), "github_token"),
         (format!("glpat-{LETTERS}"), "gitlab_token"),
         (format!("xoxb-123-{LETTERS}"), "slack_token"),
+        (format!("rct_{LETTERS}"), "recount_token"),
         (format!("AIza{LETTERS}abc"), "google_api_key"),
         (format!("t={jwt}"), "jwt"),
         (format!("Authorisation bearer {LETTERS}"), "bearer_token"),
