@@ -541,4 +541,46 @@ mod tests {
                 .contains("token")
         );
     }
+
+    /// A file that uses every kind of value that there is.
+    const WHOLE: &str = "store = \"/tmp/x\"\notlp_http = \"127.0.0.1:0\"\nmax_body_bytes = 4096\nepoch = \"5m\"\n\
+        disk_soft_bytes = 1000000\n[[anchor]]\nkind = \"file\"\npath = \"/tmp/a\"\nevery = 60\n[[anchor]]\n\
+        kind = \"rfc3161\"\nurl = \"http://127.0.0.1:1/\"\n[[witness]]\nurl = \"http://127.0.0.1:2/\"\nkey = \"w+00000000+AA==\"\n";
+
+    /// Checks a file with this text; an error must name the file or the setting, and never be a panic.
+    fn judged(text: &[u8]) -> Result<Settings, Error> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("collector.toml");
+        std::fs::write(&file, text).unwrap();
+        let checked = Raw::gather(&[], &none, Some(&file))
+            .and_then(|raw| Settings::check(&raw, &none, Access::Write));
+        if let Err(error) = &checked {
+            assert!(error.to_string().contains("collector.toml"), "{error}");
+        }
+        checked
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_settings_or_an_error_that_names_the_file(text in ".{0,200}") {
+            let _ = judged(text.as_bytes());
+        }
+
+        #[test]
+        fn a_changed_file_is_settings_or_an_error_that_names_the_file(
+            changes in proptest::collection::vec((proptest::arbitrary::any::<proptest::sample::Index>(), proptest::arbitrary::any::<u8>(), 0_u8..4), 1..4),
+        ) {
+            let mut text = WHOLE.as_bytes().to_vec();
+            for (at, byte, how) in changes {
+                let at = at.index(text.len());
+                match how {
+                    0 => text[at] = byte,
+                    1 => text.insert(at, byte),
+                    2 => drop(text.remove(at)),
+                    _ => text.truncate(at.max(1)),
+                }
+            }
+            let _ = judged(&text);
+        }
+    }
 }

@@ -145,13 +145,16 @@ impl LeftFile {
         let chain = array(&bytes, CHAIN_AT)?;
         let known = number(CHAIN_KNOWN)? == 1;
         let items = frames(&bytes, data);
+        let first_seq = number(FIRST_SEQ)?;
+        // Sequence numbers are sent as `int64`.
+        i64::try_from(first_seq.checked_add(items.len() as u64)?).ok()?;
         let end = items.last().map_or(data, |(_, end)| *end);
         Some(Self {
             path: path.to_path_buf(),
             file,
             run: array(&bytes, RUN)?,
             number: number(NUMBER)?,
-            first_seq: number(FIRST_SEQ)?,
+            first_seq,
             resource: PARTS..scope_at,
             scope: scope_at..scope_end,
             chain: known.then_some(chain),
@@ -327,4 +330,95 @@ fn put(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     }
     out.push(length as u8);
     out.extend_from_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A file with these items as the SDK writes it, its chain at the end of each left to the sender.
+    fn spooled(items: &[Vec<u8>], first_seq: u64) -> Vec<u8> {
+        let mut frames = Vec::new();
+        for item in items {
+            let mut crc = crc32fast::Hasher::new();
+            crc.update(&[0]);
+            crc.update(item);
+            frames.extend_from_slice(&(item.len() as u32).to_be_bytes());
+            frames.extend_from_slice(&crc.finalize().to_be_bytes());
+            frames.push(0);
+            frames.extend_from_slice(item);
+        }
+        let mut bytes = vec![0; 4096];
+        bytes[..MAGIC.len()].copy_from_slice(MAGIC);
+        let end = 4096 + frames.len() as u64;
+        for (at, value) in [
+            (FIRST_SEQ, first_seq),
+            (DATA, 4096),
+            (HEAD, end),
+            (ACKED, 4096),
+        ] {
+            bytes[at..at + 8].copy_from_slice(&value.to_be_bytes());
+        }
+        bytes.extend_from_slice(&frames);
+        bytes
+    }
+
+    /// Everything that `adopt` would ship from this one file; `None` if it refuses it.
+    fn shipped(bytes: &[u8]) -> Option<Vec<u8>> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.spool"), bytes).unwrap();
+        let mut runs = left_behind(folder.path(), &mut 0).ok()?;
+        let mut all = Vec::new();
+        while let Some(export) = runs[0].export() {
+            runs[0].acknowledge(&export).unwrap();
+            all.extend_from_slice(&export.body);
+        }
+        Some(all)
+    }
+
+    fn holds(shipped: &[u8], item: &[u8]) -> bool {
+        let kept = &item[..item.len() - CHAIN];
+        shipped.windows(kept.len()).any(|window| window == kept)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_bytes_are_refused_or_shipped_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            shipped(&bytes);
+            shipped(&[&MAGIC[..], &bytes].concat());
+        }
+
+        #[test]
+        fn of_a_damaged_file_a_prefix_is_shipped_or_nothing(
+            items in prop::collection::vec(prop::collection::vec(any::<u8>(), 48..200), 1..12),
+            at in prop_oneof![0_usize..PARTS, 4096_usize..6000],
+            value in any::<u8>(),
+            cut in prop::option::of(0_usize..6000),
+            first_seq in prop_oneof![Just(0), Just(u64::MAX - 3), any::<u64>()],
+        ) {
+            let mut bytes = spooled(&items, first_seq);
+            let at = at.min(bytes.len() - 1);
+            bytes[at] = value;
+            bytes.truncate(cut.unwrap_or(usize::MAX));
+            if let Some(shipped) = shipped(&bytes) {
+                let there: Vec<bool> = items.iter().map(|item| holds(&shipped, item)).collect();
+                // What the file says is acknowledged is not shipped again; what follows damage is not shipped at all.
+                let acked = u64::from_be_bytes(array(&bytes, ACKED).unwrap());
+                if acked == 4096 {
+                    prop_assert!(there.is_sorted_by(|a, b| a >= b), "{there:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn a_whole_file_is_shipped_whole(
+            items in prop::collection::vec(prop::collection::vec(any::<u8>(), 48..200), 1..12),
+        ) {
+            let shipped = shipped(&spooled(&items, 7)).unwrap();
+            prop_assert!(items.iter().all(|item| holds(&shipped, item)));
+        }
+    }
 }

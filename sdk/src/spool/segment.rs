@@ -296,7 +296,8 @@ impl<'a> Iterator for Frames<'a> {
         let rest = self.bytes.get(self.at..)?;
         let (head, rest) = rest.split_at_checked(FRAME)?;
         let len = u32::from_be_bytes(array(head, 0)?) as usize;
-        let item = rest.get(..len).filter(|item| !item.is_empty())?;
+        // The chain's place is part of every item: a shorter one was never written.
+        let item = rest.get(..len).filter(|item| item.len() > CHAIN)?;
         if checksum(head[8], [item]).to_be_bytes() != head[4..8] {
             return None;
         }
@@ -387,13 +388,14 @@ impl Parsed {
         let first_seq = number(FIRST_SEQ)?;
         let last = array(bytes, CHAIN_AT)?;
         let known = number(CHAIN_KNOWN)? == 1;
-        let end = Frames {
+        let frames = Frames {
             bytes: bytes.get(data..)?,
             at: 0,
             base: data,
-        }
-        .last()
-        .map_or(data, |frame| frame.end);
+        };
+        let (count, end) = frames.fold((0, data), |(count, _), frame| (count + 1, frame.end));
+        // Sequence numbers are sent as `int64`.
+        i64::try_from(first_seq.checked_add(count)?).ok()?;
         Some(Self {
             identity: Identity {
                 producer: array(bytes, PRODUCER)?,
@@ -459,12 +461,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_frame_too_short_for_its_chain_ends_the_file() {
+        let (folder, path) = file(&[vec![7; 60], vec![8; CHAIN], vec![9; 60]]);
+        assert_eq!(items_of(&path), Some(vec![vec![7; 60]]));
+        let (lines, _) = super::super::left_behind(folder.path());
+        let batch = lines[0].batch(10, 1 << 20, u64::MAX).unwrap();
+        assert_eq!(batch.len(), 1);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
         fn what_is_read_back_is_what_was_written(
-            items in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 0..20),
+            items in prop::collection::vec(prop::collection::vec(any::<u8>(), CHAIN + 1..300), 0..20),
         ) {
             let (_folder, path) = file(&items);
             prop_assert_eq!(items_of(&path), Some(items));
@@ -486,6 +497,33 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             if let Some(found) = items_of(&path) {
                 prop_assert!(items.starts_with(&found));
+            }
+        }
+
+        #[test]
+        fn any_header_is_refused_or_gives_a_prefix_of_the_records(
+            items in prop::collection::vec(prop::collection::vec(any::<u8>(), 40..200), 1..20),
+            fields in prop::collection::vec(
+                (prop::sample::select(vec![NUMBER, FIRST_SEQ, DATA, HEAD, ACKED, CHAIN_KNOWN, LENGTHS]),
+                 prop_oneof![Just(0), Just(1), Just(u64::MAX), Just(u64::MAX - 3), 0_u64..10_000, any::<u64>()]),
+                0..4),
+        ) {
+            let (folder, path) = file(&items);
+            let mut bytes = std::fs::read(&path).unwrap();
+            for (at, value) in fields {
+                bytes[at..at + 8].copy_from_slice(&value.to_be_bytes());
+            }
+            std::fs::write(&path, &bytes).unwrap();
+            if let Some(found) = items_of(&path) {
+                // Where `data` points elsewhere, frames begin elsewhere: then there are none, for no checksum fits.
+                let later = (0..=items.len()).any(|from| items[from..].starts_with(&found));
+                prop_assert!(later, "{} records", found.len());
+            }
+            // What the next process does with it: links of the chain, and what is left to send.
+            let (lines, _) = super::super::left_behind(folder.path());
+            for line in &lines {
+                let batch = line.batch(1000, 1 << 20, u64::MAX);
+                prop_assert!(batch.is_none_or(|batch| batch.len() <= items.len()));
             }
         }
     }
