@@ -31,4 +31,4 @@ mod told;
 pub use build::{Options, build, build_with};
 pub use error::{AccountError, Meaning};
 pub use judge::things::things;
-pub use producers::producers;
+pub use producers::{Watch, producers};

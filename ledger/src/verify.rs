@@ -27,7 +27,7 @@ mod remarks;
 mod scan;
 mod stream;
 
-pub use all::verify_all;
+pub use all::{verify_all, verify_all_telling};
 pub use facts::{
     Bindings, KeyState, Progress, Recomputed, Sealed, VerifiedHead, VerifiedLedger, VerifiedRecord,
     VerifiedStream,

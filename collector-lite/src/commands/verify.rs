@@ -6,7 +6,7 @@ use ledger::checkpoint::appended;
 use ledger::policy::Policy;
 use ledger::store::{Continued, continued, previous};
 use ledger::verify::report::{Evidence, IndexCheck, Report};
-use ledger::verify::{Finding, Trusted, Verifier, verify_all};
+use ledger::verify::{Finding, Trusted, Verifier, verify_all_telling};
 use serde_json::{Value, json};
 
 use super::outside::Outside;
@@ -23,8 +23,15 @@ pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error>
     let trusted = trusted(options.key.as_deref())?;
     // Before the long work: a file that cannot be read is told at once.
     let known = options.known_checkpoint.as_deref().map(read).transpose()?;
-    let whole = verify_all(source.reader(), &trusted, &mut |_| {})?;
+    let mut watch = account::Watch::default();
+    let whole = verify_all_telling(
+        source.reader(),
+        &trusted,
+        &mut |_| {},
+        &mut |stream, index, envelope| watch.record(stream, index, envelope),
+    )?;
     let mut evidence = Evidence::of_whole(&whole);
+    evidence.producers = Some(watch.finish_whole());
     match &source {
         // Pages were read, and an index made again was compared with every row.
         Source::Folder(_) => evidence.index = IndexCheck::Rebuilt,

@@ -11,7 +11,7 @@ use crate::note::Note;
 use crate::reader::{Find, ReadError, Reader, StoredControl};
 use crate::tree::Hash;
 use crate::verify::epochs::Epochs;
-use crate::verify::report::{AnchorSeen, Evidence};
+use crate::verify::report::{AnchorSeen, Evidence, IndexCheck};
 use crate::verify::{
     Finding, FindingKind, Place, Sealed, Trusted, VerifiedLedger, VerifiedStream, Verifier,
 };
@@ -112,6 +112,9 @@ impl BundleReport {
             verified: it.cosigned.map(|_| true),
         });
         evidence.anchors = seen.collect();
+        evidence.index = IndexCheck::NotChecked("a bundle has no index".to_owned());
+        evidence.gap_leaves = self.gaps.len() as u64;
+        evidence.all_leaves = self.carried == self.ledger.size;
         evidence
     }
 

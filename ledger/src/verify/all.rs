@@ -8,8 +8,9 @@ use super::finding::Findings;
 use super::ledger::{Trusted, Verifier};
 use super::stream::compare_hint;
 use super::{FindingKind, Place, Progress, Recomputed, locate};
+use crate::envelope::Envelope;
 use crate::leaf::StreamId;
-use crate::reader::{Find, Log, ReadError, Reader, StreamHint};
+use crate::reader::{Find, LentBody, Log, ReadError, Reader, StreamHint};
 use crate::tile::{BYTES, tile_root};
 
 /// Recomputes everything that a reader gives.
@@ -20,6 +21,20 @@ pub fn verify_all(
     reader: &dyn Reader,
     trusted: &Trusted,
     progress: &mut dyn FnMut(Progress),
+) -> Result<Recomputed, ReadError> {
+    verify_all_telling(reader, trusted, progress, &mut |_, _, _| {})
+}
+
+/// Recomputes everything that a reader gives, and tells of each good record: its stream, its index there and its
+/// envelope, or none where that was erased. The records of one stream come in a row.
+///
+/// # Errors
+/// As [`verify_all`].
+pub fn verify_all_telling(
+    reader: &dyn Reader,
+    trusted: &Trusted,
+    progress: &mut dyn FnMut(Progress),
+    tell: &mut dyn FnMut(&StreamId, u64, Option<&Envelope<'_>>),
 ) -> Result<Recomputed, ReadError> {
     let mut verifier = Verifier::open(reader, trusted)?;
     verifier.scan_with_tiles();
@@ -49,7 +64,7 @@ pub fn verify_all(
         findings: Vec::new(),
     };
     for (stream, hint) in &streams {
-        verifier.check_whole(stream, hint.as_ref(), &mut report, &mut findings);
+        verifier.check_whole(stream, hint.as_ref(), tell, &mut report, &mut findings);
         report.streams += 1;
         let of = streams.len() as u64;
         progress(Progress {
@@ -116,6 +131,7 @@ impl Verifier<'_> {
         &mut self,
         stream: &StreamId,
         hint: Option<&StreamHint>,
+        tell: &mut dyn FnMut(&StreamId, u64, Option<&Envelope<'_>>),
         report: &mut Recomputed,
         findings: &mut Findings,
     ) {
@@ -132,7 +148,13 @@ impl Verifier<'_> {
         let mut count = 0u64;
         let read = self.reader.scan(stream, 0, u64::MAX, &mut |record| {
             count += 1;
-            check.record(&record);
+            if check.record(&record).is_none() {
+                return;
+            }
+            match &record.body {
+                LentBody::Whole { envelope, .. } => tell(stream, record.index, Some(envelope)),
+                _ => tell(stream, record.index, None),
+            }
         });
         if let Err(error) = read {
             check.findings.unreadable(Place::Stream(*stream), &error);

@@ -11,7 +11,7 @@ mod evidence;
 mod judge;
 mod render;
 
-pub use evidence::{AnchorSeen, Bound, Evidence, IndexCheck, Producers, Reach};
+pub use evidence::{AnchorSeen, Bound, Evidence, IndexCheck, KeySeen, Producers, Reach};
 
 /// One thing that can be shown about a record of what happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

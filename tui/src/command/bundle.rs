@@ -3,20 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use account::model::Account;
-use ledger::bundle::{self, Bundle, BundleReport, Verdict};
+use ledger::bundle::{self, Bundle, BundleReport};
+use ledger::checkpoint::appended;
 use ledger::note::NoteError;
-use ledger::policy::Policy;
-use ledger::verify::Trusted;
-use ledger::verify::report::{PropertyState, Report};
-use serde_json::json;
-use vocabulary::record::IntegrityStatus;
+use ledger::verify::report::Evidence;
+use ledger::verify::{Finding, FindingKind, Place, Trusted};
 
-use super::{Context, out};
-use crate::app::line::shown;
-use crate::args::{Common, FactForm, Verify};
-use crate::failure::{self, Exit, Failure};
-use crate::source::read_bundle;
-use crate::source::{Source, place::Place};
+use super::verify::follow_account;
+use crate::args::{Common, Verify};
+use crate::failure::{self, Failure};
+use crate::source::{Source, read_bundle};
 
 /// The ending by which a file is told from a query.
 const ENDING: &str = ".tar";
@@ -37,11 +33,14 @@ pub(super) fn stand_in(common: &mut Common, query: &mut String) -> Result<(), Fa
     Ok(())
 }
 
-/// The bundle that `verify` is asked about.
-pub(super) fn file_of(context: &Context, query: Option<&str>) -> Option<PathBuf> {
+/// The bundle's file in the place of the query that `verify` is asked about, made the store.
+pub(super) fn chosen(common: &Common, query: Option<&str>) -> Option<Common> {
     let named = query.filter(|query| is_file(query)).map(PathBuf::from);
-    let store = context.common.store.clone();
-    named.or_else(|| store.filter(|store| store.is_file()))
+    let store = common.store.clone();
+    let file = named.or_else(|| store.filter(|store| store.is_file()))?;
+    let mut common = common.clone();
+    (common.store, common.collector) = (Some(file), None);
+    Some(common)
 }
 
 /// The account that a bundle's records give, for nobody in particular: no key is known beforehand.
@@ -63,39 +62,48 @@ pub(super) fn written(account: &Account) -> Result<String, Failure> {
     Ok(format!("{json}\n"))
 }
 
-/// One line of the answer.
-struct Line(&'static str, String, String);
-
-const PASS: &str = "PASS";
-const FAIL: &str = "FAIL";
-const NOTE: &str = "NOTE";
-
-/// `recount verify BUNDLE`.
-pub(super) fn verify(context: &Context, file: &Path, args: &Verify) -> Result<Exit, Failure> {
+/// What a bundle shows, for a report.
+pub(super) fn evidence(
+    opened: &Bundle,
+    source: &Source,
+    args: &Verify,
+) -> Result<Evidence, Failure> {
     let known = args.known_checkpoint.as_deref().map(read_known);
-    let known = known.transpose()?;
-    let mut common = context.common.clone();
-    common.store = Some(file.to_owned());
-    common.collector = None;
-    let source = Source::open(&common, &context.environment)?;
-    let (Place::Bundle(_), Some(opened)) = (&source.chosen.place, source.bundle()) else {
-        return Err(Failure::Usage {
-            what: format!("{} is not a file", file.display()),
-            hint: "recount verify --all checks a store".to_owned(),
-        });
+    let known = known.transpose()?.unwrap_or_default();
+    let check = |note| {
+        bundle::check(opened, &source.trusted, note).map_err(|error| failure::of_read(&error))
     };
-    let checked = bundle::check(opened, &source.trusted, known.as_deref());
-    let checked = checked.map_err(|error| failure::of_read(&error))?;
-    let mut lines = vec![Line(NOTE, "bundle".to_owned(), said(opened))];
-    let policy = args
-        .policy
-        .as_deref()
-        .map(super::verify::read_policy)
-        .transpose()?;
-    let mut exit = of_check(opened, &checked, policy.as_ref(), &mut lines);
-    exit = worse(exit, of_account(opened, &checked, &mut lines));
-    print(file, args.output, exit, &lines)?;
-    Ok(exit)
+    let checked = check(None)?;
+    let mut evidence = checked.evidence();
+    let name = args
+        .known_checkpoint
+        .as_ref()
+        .map(|it| it.display().to_string());
+    for (note, name) in appended(&known).into_iter().zip(name.iter().cycle()) {
+        let compared = check(Some(note))?;
+        match compared.known {
+            Some(true) => evidence.add_known(note, name),
+            Some(false) => evidence.unreached = Some(name.clone()),
+            None => evidence.findings = compared.findings,
+        }
+    }
+    for gap in &checked.gaps {
+        let gap = &gap.value;
+        evidence.residual.push(format!(
+            "what became of records {} to {} of {}, which never arrived",
+            gap.first, gap.last, gap.producer
+        ));
+    }
+    let (query, release) = (opened.query(), opened.release());
+    evidence.residual.push(format!(
+        "that release {release} exported it for {query}, as it says itself"
+    ));
+    if !evidence.all_leaves {
+        let what = "that nothing else belongs here: other streams and newer heads may be left out";
+        evidence.residual.push(what.to_owned());
+    }
+    add_account(opened, &checked, &mut evidence);
+    Ok(evidence)
 }
 
 fn read_known(file: &Path) -> Result<Vec<u8>, Failure> {
@@ -105,166 +113,49 @@ fn read_known(file: &Path) -> Result<Vec<u8>, Failure> {
     })
 }
 
-fn said(bundle: &Bundle) -> String {
-    let (query, release) = (bundle.query(), bundle.release());
-    format!("exported for {query} by release {release}, as it says itself")
-}
-
-/// What the evidence shows, property by property.
-fn of_check(
-    bundle: &Bundle,
-    checked: &BundleReport,
-    policy: Option<&Policy>,
-    lines: &mut Vec<Line>,
-) -> Exit {
-    let wrong = bundle.wrong_digests();
-    let digests = if wrong.is_empty() {
-        Line(
-            PASS,
-            "digests".to_owned(),
-            "every file is what SHA256SUMS says".to_owned(),
-        )
-    } else {
-        let what = format!("not what SHA256SUMS says: {}", wrong.join(", "));
-        Line(FAIL, "digests".to_owned(), what)
-    };
-    lines.push(digests);
-    let key = checked.ledger.key.as_ref();
-    lines.extend(key.map(|key| Line(NOTE, "key".to_owned(), key.to_string())));
-    let report = Report::judge(&checked.evidence(), policy);
-    for line in &report.lines {
-        let word = match line.state {
-            PropertyState::Shown => PASS,
-            PropertyState::Failed => FAIL,
-            PropertyState::NotShown | PropertyState::NotChecked => NOTE,
-        };
-        let name = line.property.to_string();
-        lines.push(Line(word, name.clone(), line.what.clone()));
-        let more = line.details.iter().filter(|what| **what != line.what);
-        lines.extend(more.map(|what| Line(word, name.clone(), what.clone())));
-    }
-    for gap in &checked.gaps {
-        let gap = &gap.value;
-        let what = format!(
-            "records {} to {} of {} never arrived",
-            gap.first, gap.last, gap.producer
-        );
-        lines.push(Line(FAIL, "gap".to_owned(), what));
-    }
-    for receipt in &checked.receipts {
-        lines.push(Line(NOTE, "receipt".to_owned(), receipt.to_string()));
-    }
-    let all = checked.carried == checked.ledger.size;
-    let what = if all {
-        "every leaf of the ledger log is here: no newer head and no other stream is hidden"
-    } else {
-        "other streams and newer heads may be left out: not every leaf of the ledger log is here"
-    };
-    lines.push(Line(NOTE, "left-out".to_owned(), what.to_owned()));
-    if checked.known == Some(false) {
-        let what = "the leaves that are here do not reach the known checkpoint; export with --known-checkpoint";
-        lines.push(Line(FAIL, "extends".to_owned(), what.to_owned()));
-    } else if checked.known == Some(true) {
-        let what = "the known checkpoint is extended".to_owned();
-        lines.push(Line(PASS, "extends".to_owned(), what));
-    }
-    lines.extend(
-        report
-            .residual
-            .iter()
-            .map(|what| Line(NOTE, "not-proven".to_owned(), what.clone())),
-    );
-    let failed = |line: &ledger::verify::report::Line| line.state == PropertyState::Failed;
-    let exit = match checked.verdict() {
-        // A policy knows keys that a bundle does not: what fails under it fails.
-        _ if report.lines.iter().any(failed) => Exit::NotIntact,
-        Verdict::Intact => Exit::Answered,
-        Verdict::Incomplete => Exit::Incomplete,
-        Verdict::Broken => Exit::NotIntact,
-    };
-    let unmet = report.policy.map(|policy| policy.unmet).unwrap_or_default();
-    let demanded = unmet
-        .iter()
-        .map(|what| Line(FAIL, "policy".to_owned(), what.clone()));
-    lines.extend(demanded);
-    if unmet.is_empty() {
-        return exit;
-    }
-    worse(exit, Exit::PolicyNotMet)
-}
-
 /// Computes the account again, compares it with the one that came along, and says how it stands.
-fn of_account(bundle: &Bundle, checked: &BundleReport, lines: &mut Vec<Line>) -> Exit {
-    let mut line = |word, what: String| lines.push(Line(word, "account".to_owned(), what));
-    let computed = match account(bundle).and_then(|account| Ok((written(&account)?, account))) {
-        Ok(computed) => computed,
+fn add_account(opened: &Bundle, checked: &BundleReport, evidence: &mut Evidence) {
+    match account(opened).and_then(|account| Ok((written(&account)?, account))) {
+        Ok((text, account)) => {
+            compare(opened, &text, evidence);
+            evidence.producers = Some(account::producers(&account, &checked.streams));
+            follow_account(&account, evidence);
+        }
         Err(error) => {
-            line(FAIL, format!("cannot be computed: {error}"));
-            return Exit::Incomplete;
+            evidence.doubt = Some(format!("the account cannot be computed: {error}"));
+            let mut watch = account::Watch::default();
+            watch.streams(&checked.streams);
+            evidence.producers = Some(watch.finish());
         }
-    };
-    let (text, account) = computed;
-    let mut exit = compared(bundle, &text, &mut line);
-    let status = account.integrity.status;
-    if checked.verdict() != Verdict::Broken {
-        exit = worse(exit, of_status(status, &mut line));
-    }
-    for gap in &account.integrity.gaps {
-        line(FAIL, format!("gap from {}: {}", gap.from, gap.why));
-    }
-    for loss in &account.integrity.losses {
-        line(FAIL, format!("a declared loss: {}", loss.why));
-    }
-    exit
-}
-
-fn of_status(status: IntegrityStatus, line: &mut impl FnMut(&'static str, String)) -> Exit {
-    match status {
-        IntegrityStatus::Intact => Exit::Answered,
-        IntegrityStatus::Open => {
-            let what = "a session neither ended nor was abandoned; what is there is intact";
-            line(FAIL, what.to_owned());
-            Exit::Incomplete
-        }
-        IntegrityStatus::Broken => Exit::NotIntact,
-        IntegrityStatus::Incomplete | IntegrityStatus::Unchecked => Exit::Incomplete,
     }
 }
 
 /// Compares the account that came along with the one that its records give.
-fn compared(bundle: &Bundle, text: &str, line: &mut impl FnMut(&'static str, String)) -> Exit {
-    let Some(came) = bundle.account() else {
-        line(NOTE, "none came along".to_owned());
-        return Exit::Answered;
-    };
+fn compare(opened: &Bundle, text: &str, evidence: &mut Evidence) {
+    let Some(came) = opened.account() else { return };
     if came == text.as_bytes() {
-        line(
-            PASS,
-            "the one that came along is what the records give".to_owned(),
-        );
-        return Exit::Answered;
+        return;
     }
     let own = env!("CARGO_PKG_VERSION");
-    if bundle.release() == own {
-        let what = "the one that came along is not what the records give: do not rely on it";
-        line(FAIL, what.to_owned());
-        return Exit::NotIntact;
+    if opened.release() == own {
+        evidence.findings.push(Finding {
+            kind: FindingKind::Damaged,
+            place: Place::Ledger,
+            what: "account.json is not what the records give: do not rely on it".to_owned(),
+        });
+        return;
     }
     let values = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
     let (came, here) = (values(came), values(text.as_bytes()));
     if let (Some(came), Some(here)) = (came, here)
         && says_no_more(&came, &here)
     {
-        let what = "what the one that came along says, the records give";
-        line(PASS, what.to_owned());
-        return Exit::Answered;
+        return;
     }
-    let what = format!(
-        "release {} made the one that came along, this is {own}, and they differ: rely on recount show",
-        bundle.release()
-    );
-    line(NOTE, what);
-    Exit::Incomplete
+    evidence.doubt = Some(format!(
+        "release {} made account.json, this is {own}, and they differ: rely on recount show",
+        opened.release()
+    ));
 }
 
 /// Whether everything in `came` is in `here`; a later release may add keys.
@@ -280,42 +171,6 @@ fn says_no_more(came: &serde_json::Value, here: &serde_json::Value) -> bool {
         }
         (came, here) => came == here,
     }
-}
-
-/// The exit code that says more: not intact, then policy, then incomplete.
-fn worse(one: Exit, other: Exit) -> Exit {
-    let rank = |exit: Exit| match exit {
-        Exit::Answered => 0,
-        Exit::Incomplete => 1,
-        Exit::PolicyNotMet => 2,
-        _ => 3,
-    };
-    if rank(other) > rank(one) { other } else { one }
-}
-
-fn print(file: &Path, form: FactForm, exit: Exit, lines: &[Line]) -> Result<(), Failure> {
-    let verdict = match exit {
-        Exit::Answered => "intact",
-        Exit::NotIntact => "not intact",
-        Exit::PolicyNotMet => "policy not met",
-        _ => "incomplete",
-    };
-    if form == FactForm::Json {
-        let properties = lines.iter().map(
-            |Line(result, property, what)| json!({"property": property, "result": result, "what": what}),
-        );
-        return out::json(&json!({
-            "schema": "recount.verify/1", "store": file.display().to_string(), "verdict": verdict,
-            "exit": exit as u8, "properties": properties.collect::<Vec<_>>(),
-        }));
-    }
-    let mut text = String::new();
-    for Line(result, property, what) in lines {
-        text.push_str(&format!("{result} {property:<19} {}\n", shown(what)));
-    }
-    let word = if exit == Exit::Answered { PASS } else { FAIL };
-    text.push_str(&format!("{word} {verdict:<19} exit {}\n", exit as u8));
-    out::text(&text)
 }
 
 /// A checkpoint's size, without looking at who signed it: it only says which leaf has to go along.

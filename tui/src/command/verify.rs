@@ -1,16 +1,18 @@
 //! `recount verify`: one line per property, and an exit code that a script can act on.
 
+mod anchors;
+
 use std::path::Path;
 
 use account::model::Account;
 use ledger::policy::Policy;
 use ledger::reader::Find;
 use ledger::verify::report::{Evidence, IndexCheck, Report, Verdict};
-use ledger::verify::{Finding, FindingKind, Place, VerifiedStream, verify_all};
+use ledger::verify::{Finding, FindingKind, Place, VerifiedStream, verify_all_telling};
 use vocabulary::problem::ProblemKind;
 use vocabulary::record::IntegrityStatus;
 
-use super::{Context, bundle, out, split_ref};
+use super::{Context, bundle, out, proof, split_ref};
 use crate::app::line::shown;
 use crate::args::{FactForm, Verify};
 use crate::failure::{self, Exit, Failure};
@@ -20,33 +22,58 @@ use crate::source::Source;
 const BEHIND_A_DOOR: &str = "pages and rows of the index are out of sight through a collector's door; recount-collector verify checks them on the folder";
 
 pub(super) fn run(context: &Context, args: &Verify) -> Result<Exit, Failure> {
-    if let Some(file) = bundle::file_of(context, args.query.as_deref()) {
-        return bundle::verify(context, &file, args);
-    }
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
-    let mut source = context.source()?;
-    let mut evidence = match &args.query {
-        Some(query) => of_query(&source, split_ref(query).0)?,
-        None if args.all => of_all(&source)?,
-        None => of_log(&source)?,
+    if let Some(bytes) = proof::in_file(args.query.as_deref()) {
+        let report = proof::report(&bytes, context.common.key.as_deref())?;
+        print(
+            &report,
+            args.query.as_deref().unwrap_or_default(),
+            args.output,
+        )?;
+        return Ok(exit_of(&report));
+    }
+    let file = bundle::chosen(&context.common, args.query.as_deref());
+    let mut source = match &file {
+        Some(common) => Source::open(common, &context.environment)?,
+        None => context.source()?,
     };
-    if args.view && args.query.is_some() {
-        compare_view(&source, &mut evidence)?;
-    }
-    if let Some(file) = &args.known_checkpoint {
-        extends(&source, file, &mut evidence)?;
-    }
+    let mut evidence = match source.bundle() {
+        Some(opened) => bundle::evidence(opened, &source, args)?,
+        None => of_live(&source, args)?,
+    };
+    anchors::compare(&source, &mut evidence, &args.anchor)?;
     let report = Report::judge(&evidence, policy.as_ref());
     print(&report, &source.place(), args.output)?;
     let exit = exit_of(&report);
-    if exit == Exit::Answered {
+    if exit == Exit::Answered && file.is_none() {
         context.pin(&mut source);
     }
     Ok(exit)
 }
 
+/// What a store or a door shows.
+fn of_live(source: &Source, args: &Verify) -> Result<Evidence, Failure> {
+    let mut evidence = match &args.query {
+        Some(query) => of_query(source, split_ref(query).0)?,
+        None if args.all => of_all(source)?,
+        None => of_log(source)?,
+    };
+    if args.view && args.query.is_some() {
+        compare_view(source, &mut evidence)?;
+    }
+    if let Some(file) = &args.known_checkpoint {
+        extends(source, file, &mut evidence)?;
+    }
+    let note = source.reader().witnessed();
+    let note = note.map_err(|error| failure::of_read(&error))?;
+    if note.is_some() {
+        evidence.add_witnessed(&mut source.verifier()?, note);
+    }
+    Ok(evidence)
+}
+
 /// Prints a report.
-pub(super) fn print(report: &Report, place: &str, form: FactForm) -> Result<(), Failure> {
+fn print(report: &Report, place: &str, form: FactForm) -> Result<(), Failure> {
     match form {
         FactForm::Json => out::json(&report.json(place)),
         FactForm::Text => {
@@ -58,7 +85,7 @@ pub(super) fn print(report: &Report, place: &str, form: FactForm) -> Result<(), 
 }
 
 /// The exit code of a report.
-pub(super) fn exit_of(report: &Report) -> Exit {
+fn exit_of(report: &Report) -> Exit {
     match report.verdict() {
         Verdict::Holds => Exit::Answered,
         Verdict::Failed => Exit::NotIntact,
@@ -68,7 +95,7 @@ pub(super) fn exit_of(report: &Report) -> Exit {
 }
 
 /// Reads a policy; a file that is none is malformed input, never a policy that demands nothing.
-pub(super) fn read_policy(file: &Path) -> Result<Policy, Failure> {
+fn read_policy(file: &Path) -> Result<Policy, Failure> {
     let wrong = |what: String| Failure::Usage {
         what: format!("--policy {}: {what}", file.display()),
         hint: "docs/ledger-format.md \u{a7}14 says what stands in a policy".to_owned(),
@@ -79,9 +106,16 @@ pub(super) fn read_policy(file: &Path) -> Result<Policy, Failure> {
 
 fn of_all(source: &Source) -> Result<Evidence, Failure> {
     // Of a folder this includes its pages, and an index made again and compared with every row.
-    let whole = verify_all(source.reader(), &source.trusted, &mut |_| {})
-        .map_err(|error| failure::of_read(&error))?;
+    let mut watch = account::Watch::default();
+    let whole = verify_all_telling(
+        source.reader(),
+        &source.trusted,
+        &mut |_| {},
+        &mut |stream, index, envelope| watch.record(stream, index, envelope),
+    );
+    let whole = whole.map_err(|error| failure::of_read(&error))?;
     let mut evidence = Evidence::of_whole(&whole);
+    evidence.producers = Some(watch.finish_whole());
     if source.is_door() {
         evidence.residual.push(BEHIND_A_DOOR.to_owned());
     } else {
@@ -119,7 +153,7 @@ fn of_query(source: &Source, query: &str) -> Result<Evidence, Failure> {
 }
 
 /// What only the account knows: whether the sessions are over, and what it found broken while it was computed.
-fn follow_account(account: &Account, evidence: &mut Evidence) {
+pub(super) fn follow_account(account: &Account, evidence: &mut Evidence) {
     let status = account.integrity.status;
     evidence.unfinished = Some(u64::from(status == IntegrityStatus::Open));
     if status == IntegrityStatus::Broken && evidence.findings.is_empty() {

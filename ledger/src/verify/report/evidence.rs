@@ -28,6 +28,17 @@ pub enum IndexCheck {
     NotChecked(String),
 }
 
+/// A key that signed records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySeen {
+    /// The Ed25519 public key.
+    pub key: [u8; 32],
+    /// Records that its signatures cover.
+    pub covered: u64,
+    /// The enrolled producer whose key it is; `None` of a key that nobody vouches for.
+    pub owner: Option<String>,
+}
+
 /// What the producers' own signatures, chains and numbers show.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Producers {
@@ -35,11 +46,20 @@ pub struct Producers {
     pub records: u64,
     /// Records whose producer numbered and chained them.
     pub numbered: u64,
-    /// Records that a valid signature by an enrolled key covers; `None` if signatures were not counted.
-    pub signed: Option<u64>,
-    /// Numbers that are missing and nothing explains.
-    pub missing: u64,
-    /// Numbers that are missing and a gap leaf or the producer itself says so.
+    /// Records that carry a signature. A signature covers what is in front of it, so these are not counted as
+    /// covered, and not as lacking it.
+    pub signatures: u64,
+    /// Records that a valid signature covers, by whichever key.
+    pub signed: u64,
+    /// Of them, those that a signature by an enrolled key covers.
+    pub enrolled: u64,
+    /// Keys whose signatures hold.
+    pub keys: Vec<KeySeen>,
+    /// Signatures over a record that was not looked at or lies too far in front.
+    pub astray: u64,
+    /// Numbers that are missing; `None` if they were not counted.
+    pub missing: Option<u64>,
+    /// Records that the producers themselves say were lost.
     pub declared: u64,
     /// Each gap, in words.
     pub gaps: Vec<String>,
@@ -121,6 +141,12 @@ pub struct Evidence {
     pub gap_leaves: u64,
     /// Whether every leaf of the ledger log was read, so that no stream and no binding can be hidden.
     pub all_leaves: bool,
+    /// A checkpoint kept elsewhere that the leaves that are here do not reach; its name.
+    pub unreached: Option<String>,
+    /// What came along with the evidence and does not follow from it, in words.
+    pub doubt: Option<String>,
+    /// The newest checkpoint that enough witnesses cosigned, where that is an older one.
+    pub witnessed: Option<Vec<u8>>,
     /// What else is not proven, by whoever gathered this.
     pub residual: Vec<String>,
 }
@@ -153,6 +179,9 @@ impl Evidence {
             index: IndexCheck::NotChecked("nothing was looked up".to_owned()),
             gap_leaves: 0,
             all_leaves: false,
+            unreached: None,
+            doubt: None,
+            witnessed: None,
             residual: Vec::new(),
         }
     }
@@ -198,6 +227,33 @@ impl Evidence {
             let first = epochs.first.map(|first| first.index);
             epochs.pinned |= first.is_some_and(|first| first < known.head.size);
         }
+    }
+
+    /// Adds what somebody outside holds: the trees of the checkpoints that were found there, each signed by the ledger's
+    /// key. Receipts that name this holder, or any where none is named, count as compared.
+    pub fn add_copy(&mut self, kind: Option<u8>, holder: Option<&str>, heads: &[TreeHead]) {
+        for anchor in &mut self.anchors {
+            let is_its = kind.is_none_or(|kind| anchor.kind == kind)
+                && holder.is_none_or(|holder| anchor.holder == holder);
+            let same = heads.iter().find(|head| head.size == anchor.head.size);
+            if let Some(same) = same.filter(|_| is_its) {
+                anchor.verified = Some(same.root == anchor.head.root);
+            }
+        }
+    }
+
+    /// Adds the checkpoint that enough witnesses cosigned, if it is one of this history; what is wrong otherwise.
+    pub fn add_witnessed(&mut self, verifier: &mut Verifier<'_>, note: Option<Vec<u8>>) {
+        let Some(note) = note else { return };
+        let findings = verifier.known_checkpoint(&note);
+        if findings.is_empty() {
+            self.witnessed = Some(note);
+        }
+        self.findings
+            .extend(findings.into_iter().map(|mut finding| {
+                finding.what = format!("`witnessed`: {}", finding.what);
+                finding
+            }));
     }
 
     /// Adds a stream that was read from its first record to its last.

@@ -1,10 +1,15 @@
 //! From evidence to lines: which findings speak against which property, and in which words.
 #![forbid(unsafe_code)]
 
-use super::evidence::{Bound, Evidence, IndexCheck, Reach};
+mod outside;
+mod producers;
+mod residual;
+
+use self::outside::{anchors, not_after, witnesses};
+use self::residual::residual;
+use super::evidence::{Evidence, IndexCheck, Reach};
 use super::{Line, PolicyOutcome, Property, PropertyState, Report};
-use crate::note::Note;
-use crate::policy::{Policy, Quorum};
+use crate::policy::Policy;
 use crate::verify::{Finding, FindingKind, KeyState};
 
 impl Report {
@@ -17,8 +22,8 @@ impl Report {
         let lines = vec![
             integrity(evidence, policy),
             completeness(evidence),
-            producer_signatures(evidence),
-            producer_gaps(evidence),
+            producers::signatures(evidence),
+            producers::gaps(evidence),
             redactions(evidence),
             epochs(evidence),
             witnesses,
@@ -117,7 +122,20 @@ fn integrity(evidence: &Evidence, policy: Option<&Policy>) -> Line {
     if !evidence.extends.is_empty() {
         what.push_str(&format!(", which extends {}", evidence.extends.join(", ")));
     }
-    line(Property::Integrity, PropertyState::Shown, what)
+    let mut line = match &evidence.doubt {
+        None => line(Property::Integrity, PropertyState::Shown, what),
+        Some(doubt) => line(
+            Property::Integrity,
+            PropertyState::NotShown,
+            format!("{what}; {doubt}"),
+        ),
+    };
+    line.details = evidence
+        .key
+        .iter()
+        .map(|key| format!("key {key}"))
+        .collect();
+    line
 }
 
 fn completeness(evidence: &Evidence) -> Line {
@@ -149,86 +167,17 @@ fn completeness(evidence: &Evidence) -> Line {
         );
         return line(Property::Completeness, PropertyState::NotShown, what);
     }
+    if let Some(known) = &evidence.unreached {
+        let what = format!(
+            "{whole}; the leaves that are here do not reach the known checkpoint {known}: export with --known-checkpoint"
+        );
+        return line(Property::Completeness, PropertyState::NotShown, what);
+    }
     if open {
         let what = format!("{whole}; what is there is intact, and it is not over");
         return line(Property::Completeness, PropertyState::NotShown, what);
     }
     line(Property::Completeness, PropertyState::Shown, whole)
-}
-
-fn producer_signatures(evidence: &Evidence) -> Line {
-    let property = Property::ProducerSignatures;
-    let Some(producers) = &evidence.producers else {
-        let what = "the records' own chains and signatures were not looked at";
-        return line(property, PropertyState::NotChecked, what);
-    };
-    if !producers.broken.is_empty() {
-        return failed(property, producers.broken.clone());
-    }
-    let percent = |part: u64| (100 * part).checked_div(producers.records).unwrap_or(100);
-    let Some(signed) = producers.signed else {
-        let what = format!(
-            "signatures were not counted here; {} % of {} are numbered and chained by their producer",
-            percent(producers.numbered),
-            count(producers.records, "record"),
-        );
-        return line(property, PropertyState::NotChecked, what);
-    };
-    let what = format!(
-        "{} % signed by their producer ({signed} of {}), {} % numbered and chained",
-        percent(signed),
-        count(producers.records, "record"),
-        percent(producers.numbered),
-    );
-    let state = if signed == producers.records && producers.records > 0 {
-        PropertyState::Shown
-    } else {
-        PropertyState::NotShown
-    };
-    line(property, state, what)
-}
-
-fn producer_gaps(evidence: &Evidence) -> Line {
-    let property = Property::ProducerGaps;
-    if evidence.gap_leaves > 0 && evidence.producers.is_none() {
-        let what = format!(
-            "{} in the ledger log: numbers that never came",
-            count(evidence.gap_leaves, "gap leaf").replace("leafs", "leaves")
-        );
-        return line(property, PropertyState::NotShown, what);
-    }
-    let Some(producers) = &evidence.producers else {
-        let what = "the records' own numbers were not looked at";
-        return line(property, PropertyState::NotChecked, what);
-    };
-    if producers.missing + producers.declared > 0 {
-        let what = format!(
-            "{} missing, {} of them declared",
-            count(producers.missing + producers.declared, "number"),
-            producers.declared
-        );
-        let mut line = line(property, PropertyState::NotShown, what);
-        line.details = producers.gaps.clone();
-        return line;
-    }
-    let unnumbered = producers.records.saturating_sub(producers.numbered);
-    let what = format!(
-        "no number is missing among {}",
-        count(producers.numbered, "numbered record")
-    );
-    match (producers.numbered, unnumbered) {
-        (0, _) => line(
-            property,
-            PropertyState::NotChecked,
-            "no producer numbers its records: what was never sent does not show",
-        ),
-        (_, 0) => line(property, PropertyState::Shown, what),
-        (_, rest) => line(
-            property,
-            PropertyState::Shown,
-            format!("{what}; {rest} more carry no number"),
-        ),
-    }
 }
 
 fn redactions(evidence: &Evidence) -> Line {
@@ -266,127 +215,6 @@ fn epochs(evidence: &Evidence) -> Line {
     }
 }
 
-fn witnesses(evidence: &Evidence, policy: Option<&Policy>) -> (Line, Option<Quorum>) {
-    let property = Property::Witnesses;
-    let note = evidence.note.as_deref().map(Note::parse);
-    let (Some(policy), Some(Ok(note))) = (policy, note) else {
-        let what = match policy {
-            None => "no policy names witnesses; give one with --policy",
-            Some(_) => "there is no checkpoint that could carry cosignatures",
-        };
-        return (line(property, PropertyState::NotChecked, what), None);
-    };
-    let quorum = match policy.quorum(&note) {
-        Ok(quorum) => quorum,
-        Err(error) => return (failed(property, vec![error.to_string()]), None),
-    };
-    let k_of_n = format!("{} of {} witnesses", quorum.cosigned.len(), quorum.of);
-    let (state, what) = if !quorum.demanded {
-        (
-            PropertyState::NotChecked,
-            "the policy's quorum is none".to_owned(),
-        )
-    } else if quorum.met {
-        (
-            PropertyState::Shown,
-            format!("{k_of_n} cosigned; quorum {} is met", quorum.name),
-        )
-    } else {
-        (
-            PropertyState::NotShown,
-            format!("{k_of_n} cosigned; quorum {} is not met", quorum.name),
-        )
-    };
-    let mut line = line(property, state, what);
-    line.details = quorum
-        .cosigned
-        .iter()
-        .map(|(name, time)| format!("{name} at Unix second {time}"))
-        .collect();
-    (line, Some(quorum))
-}
-
-/// What the quorum proves about time, and what else does; the earlier of the two.
-fn not_after(evidence: &Evidence, quorum: Option<&Quorum>) -> Option<Bound> {
-    let by = quorum.filter(|quorum| quorum.met).and_then(|quorum| {
-        Some(Bound {
-            unix_ns: quorum.by?.checked_mul(1_000_000_000)?,
-            by: format!("quorum {}", quorum.name),
-        })
-    });
-    match (by, evidence.not_after.clone()) {
-        (Some(one), Some(other)) if other.unix_ns < one.unix_ns => Some(other),
-        (one, other) => one.or(other),
-    }
-}
-
-fn anchor_kind(kind: u8) -> &'static str {
-    match kind {
-        1 => "file",
-        2 => "git",
-        3 => "object store",
-        4 => "witness",
-        5 => "RFC 3161",
-        _ => "other",
-    }
-}
-
-fn anchors(evidence: &Evidence, policy: Option<&Policy>) -> Line {
-    let property = Property::Anchors;
-    let pinned = policy.map(Policy::anchors).unwrap_or_default();
-    let counts = |kind: u8, holder: &str| {
-        pinned.is_empty()
-            || pinned
-                .iter()
-                .any(|it| it.kind == kind && it.holder == holder)
-    };
-    let describe = |it: &super::AnchorSeen| {
-        let seen = match it.verified {
-            Some(true) => "compared with the holder's copy",
-            Some(false) => "the holder's copy is another one",
-            None => "stated by the collector",
-        };
-        let foreign = if counts(it.kind, &it.holder) {
-            ""
-        } else {
-            ", not named by the policy"
-        };
-        format!(
-            "{} {}: {} leaves, {seen}{foreign}",
-            anchor_kind(it.kind),
-            it.holder,
-            it.head.size
-        )
-    };
-    let details: Vec<String> = evidence.anchors.iter().map(describe).collect();
-    let of = |verified| {
-        let it = evidence.anchors.iter();
-        it.filter(move |it| it.verified == verified && counts(it.kind, &it.holder))
-    };
-    let total = count(evidence.anchors.len() as u64, "receipt");
-    let (state, what) = if of(Some(false)).next().is_some() {
-        (
-            PropertyState::Failed,
-            "an anchor holds another history than this ledger".to_owned(),
-        )
-    } else if let Some(newest) = of(Some(true)).map(|it| it.head.size).max() {
-        let what = format!("{total}; up to leaf {newest} the holder's copy agrees");
-        (PropertyState::Shown, what)
-    } else if evidence.anchors.is_empty() {
-        let what = "no receipt: nobody outside is known to hold a checkpoint".to_owned();
-        (PropertyState::NotShown, what)
-    } else {
-        let what = format!("{total} stated by the collector, none compared with its holder's copy");
-        (PropertyState::NotShown, what)
-    };
-    Line {
-        property,
-        state,
-        what,
-        details,
-    }
-}
-
 fn index(evidence: &Evidence) -> Line {
     let property = Property::Index;
     let wrong = findings(evidence, property);
@@ -406,55 +234,6 @@ fn index(evidence: &Evidence) -> Line {
         ),
         IndexCheck::NotChecked(why) => line(property, PropertyState::NotChecked, why.clone()),
     }
-}
-
-/// What no line proves, most important first.
-fn residual(evidence: &Evidence, report: &Report) -> Vec<String> {
-    let shown = |property| report.state(property) == PropertyState::Shown;
-    let mut out = Vec::new();
-    let mut say = |condition: bool, what: &str| {
-        if condition {
-            out.push(what.to_owned());
-        }
-    };
-    say(
-        evidence.key_state == KeyState::FirstSeen,
-        "that the key is the right one: compare it with the words that init printed, or name it with --key",
-    );
-    say(
-        !shown(Property::Witnesses) && !shown(Property::Anchors),
-        "that nobody else was shown another history: no witness and no anchor outside was checked",
-    );
-    say(
-        report.not_after.is_none(),
-        "when this was sealed: the times are the collector's own clock",
-    );
-    say(
-        report.not_before.is_none(),
-        "that nothing is older than it says: no beacon was sealed before it",
-    );
-    say(
-        !shown(Property::Epochs),
-        "that whoever holds the identity key today did not write the past anew",
-    );
-    say(
-        evidence.reach == Reach::Part && !evidence.all_leaves,
-        "that no other stream names this request or session: only reading the whole ledger shows that",
-    );
-    say(
-        evidence.unsure > 0,
-        "that the newest head was found for every stream",
-    );
-    say(
-        !shown(Property::ProducerGaps) || !shown(Property::ProducerSignatures),
-        "that the agents sent everything, and that the collector added nothing in their name",
-    );
-    say(
-        true,
-        "that what an agent says is true, and what was never sent at all",
-    );
-    out.extend(evidence.residual.iter().cloned());
-    out
 }
 
 fn required(policy: &Policy, report: &Report) -> PolicyOutcome {
