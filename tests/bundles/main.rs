@@ -10,6 +10,7 @@
 )]
 
 mod agreement;
+mod author;
 mod bits;
 #[path = "../../ledger/tests/it/memory.rs"]
 #[expect(dead_code, reason = "the ledger's own tests use the rest")]

@@ -9,6 +9,7 @@ use ledger::leaf::{
 use ledger::note::VerifierKey;
 use ledger::verify::Trusted;
 
+use super::author::Author;
 use super::memory::{Memory, item};
 use super::random::Random;
 
@@ -17,6 +18,8 @@ pub(crate) struct World {
     pub(crate) memory: Memory,
     pub(crate) bundle: Vec<u8>,
     pub(crate) known: Vec<u8>,
+    /// Whether a producer of it may have chained or signed wrongly.
+    pub(crate) honest: bool,
 }
 
 impl World {
@@ -39,9 +42,18 @@ impl World {
         }
         let mut known = Vec::new();
         let early = random.below(12);
+        let mut authors: Vec<Author> = (0..random.below(4))
+            .map(|_| Author::random(random))
+            .collect();
+        let honest = authors.is_empty();
         for step in 0..(4 + random.below(20)) {
             let at = random.at(memory.streams.len());
-            act(&mut memory, random, at, most);
+            if !authors.is_empty() && random.once_in(2) {
+                let author = random.at(authors.len());
+                authors[author].write(&mut memory, random, at);
+            } else {
+                act(&mut memory, random, at, most);
+            }
             if step == early {
                 known = memory.sign();
             }
@@ -71,6 +83,7 @@ impl World {
             memory,
             bundle,
             known,
+            honest,
         }
     }
 }
@@ -216,7 +229,12 @@ pub(crate) fn verdict(bundle: &[u8], known: &[u8], key: Option<&VerifierKey>) ->
         Ok(report) => {
             let why = report.findings.first();
             let why = why.map(|it| format!("{}: {}", it.place, it.what));
+            let mut watch = account::Watch::default();
+            watch.streams(&report.streams);
+            let marks = watch.finish(&|_| None);
+            let why = why.or_else(|| marks.broken.first().cloned());
             let code = match report.verdict() {
+                _ if !marks.broken.is_empty() => 3,
                 Verdict::Intact => 0,
                 Verdict::Incomplete => 6,
                 Verdict::Broken => 3,

@@ -511,11 +511,220 @@ class Control:
         fields.end()
 
 
+# --- section 15: marks of producers
+
+WINDOW = 65_536
+CODES = [range(1, 9), range(0, 5), range(1, 4), range(1, 5), range(0, 5)]
+MARKS = ["recount.chain", "recount.seq", "session.id", "recount.signature", "recount.signature.key",
+         "recount.signature.seq"]
+
+
+class NoMarks(Exception):
+    """The record carries no marks of a producer."""
+
+
+def wire_fields(data):
+    """The fields of a protobuf message: (number, wire type, value)."""
+    out, at = [], 0
+
+    def varint():
+        nonlocal at
+        value = 0
+        for shift in range(0, 64, 7):
+            if at >= len(data) or shift == 63 and data[at] > 1:
+                raise NoMarks
+            byte, at = data[at], at + 1
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value
+        raise NoMarks
+
+    while at < len(data):
+        tag = varint()
+        number, kind, value = tag >> 3, tag & 7, None
+        if number == 0 or kind not in (0, 1, 2, 5):
+            raise NoMarks
+        if kind == 0:
+            value = varint()
+        else:
+            length = {1: 8, 5: 4}.get(kind)
+            length = varint() if length is None else length
+            if length > len(data) - at:
+                raise NoMarks
+            value, at = data[at:at + length], at + length
+        out.append((number, kind, value))
+    return out
+
+
+def any_value(data):
+    fields = wire_fields(data)
+    if len(fields) > 1:
+        raise NoMarks
+    return (fields[0][0], fields[0][2]) if fields and fields[0][:2] in ((1, 2), (3, 0), (7, 2)) else (0, None)
+
+
+def attributes(message, field, names):
+    """The first value under each name, as (field of AnyValue, value)."""
+    found = {}
+    for number, kind, pair in wire_fields(message):
+        if number != field:
+            continue
+        if kind != 2:
+            raise NoMarks
+        parts = {}
+        for number, kind, value in wire_fields(pair):
+            if number in (1, 2):
+                if kind != 2 or number in parts:
+                    raise NoMarks
+                parts[number] = value
+        name = parts.get(1, b"").decode("latin-1")
+        if name in names and name not in found:
+            found[name] = any_value(parts.get(2, b""))
+    return found
+
+
+def typed(found, name, kind):
+    value = found.get(name, (0, None))
+    return value[1] if value[0] == kind else None
+
+
+def numbered(found, name):
+    value = typed(found, name, 3)
+    return value if value is not None and value < 2**63 else None
+
+
+def uuid(found, name):
+    digits = (typed(found, name, 1) or b"").replace(b"-", b"")
+    if not re.fullmatch(b"[0-9a-fA-F]{32}", digits):
+        raise NoMarks
+    return bytes.fromhex(digits.decode())
+
+
+class Mark:
+    """What a producer wrote on one record; raises NoMarks where it wrote nothing."""
+
+    def __init__(self, envelope):
+        fields = Fields(envelope, NoMarks)
+        _, encoding, signal = fields.uint(8), fields.uint(8), fields.uint(8)
+        if (encoding, signal) != (1, 1):
+            raise NoMarks
+        collector, resource, _, _, _, item = [fields.opaque(32) for _ in range(6)]
+        found = attributes(item, 6, MARKS)
+        self.link, self.number = typed(found, MARKS[0], 7), numbered(found, MARKS[1])
+        if self.link is None or len(self.link) != 32 or self.number is None or not item.endswith(self.link):
+            raise NoMarks
+        part = Fields(collector, NoMarks)
+        version, *codes = part.shape("u8 u8 u8 u8 u8 u8")
+        if version != 1 or not all(code in known for code, known in zip(codes, CODES)):
+            raise NoMarks
+        _, known_as, _, masks = part.shape("text16 text16 text16 u16")
+        masked = [part.shape("u8 u32 u32 text8")[0] for _ in range(masks)]
+        part.opaque(16)
+        part.end()
+        if not all(1 <= mask <= 5 for mask in masked):
+            raise NoMarks
+        process = attributes(resource, 1, ["recount.producer", "recount.run"])
+        self.run = (known_as, uuid(process, "recount.producer"), uuid(process, "recount.run"))
+        self.item = None if 5 in masked else sha(item[:-32], bytes(32))
+        self.signature = typed(found, MARKS[3], 7)
+        self.session, self.key = typed(found, MARKS[2], 1), typed(found, MARKS[4], 7)
+        self.signed = numbered(found, MARKS[5])
+
+    def is_signature(self):
+        try:
+            (self.session or b"").decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+        return (len(self.signature) == 64 and self.key is not None and len(self.key) == 32
+                and self.signed is not None and self.session is not None)
+
+
+def signs(mark, link):
+    length = min(len(mark.session), 65535).to_bytes(2, "big")
+    message = (pad32("recount/producer-sig/v1") + mark.run[1] + mark.run[2] + mark.signed.to_bytes(8, "big")
+               + link + length + mark.session)
+    return verifies(mark.key, message, mark.signature)
+
+
+def next_link(before, number, item):
+    return sha(pad32("recount/producer/v1"), before, number.to_bytes(8, "big"), item)
+
+
+class Producers:
+    """The chains of all runs, and how far signatures reach along them."""
+
+    def __init__(self):
+        self.runs, self.wrong = {}, []
+        self.records = self.carriers = 0
+
+    def stream(self, name, envelopes):
+        """The records of one stream, in order: (index, envelope or None)."""
+        links, order = {}, []
+        for index, envelope in envelopes:
+            self.records += 1
+            try:
+                mark = Mark(envelope) if envelope is not None else None
+            except NoMarks:
+                mark = None
+            if mark is None:
+                continue
+            if mark.signature is not None:
+                self.carriers += 1
+                if mark.item is not None:
+                    self.signature(f"{name} record {index}", mark, links)
+            run = self.runs.setdefault(mark.run, ({}, []))[0]
+            if mark.number not in run:
+                run[mark.number] = mark
+                links[mark.run, mark.number] = mark.link
+                order.append((mark.run, mark.number))
+                if len(order) > WINDOW:
+                    links.pop(order[-WINDOW - 1])
+
+    def signature(self, where, mark, links):
+        if not mark.is_signature():
+            return self.wrong.append(f"{where}: its signature is none")
+        link = links.get((mark.run, mark.signed))
+        if link is None:
+            return None
+        if not signs(mark, link):
+            return self.wrong.append(f"{where}: the signature by key {mark.key.hex()[:16]} does not hold for "
+                                     f"number {mark.signed}")
+        return self.runs[mark.run][1].append((mark.signed, mark.key))
+
+    def finish(self):
+        """Records that are covered, and the keys."""
+        covered, keys = 0, set()
+        for (_, _, run), (marks, signed) in self.runs.items():
+            keys |= {key for _, key in signed}
+            reach = since = 0
+            ends = {number for number, _ in signed}
+            for number in sorted(marks):
+                mark = marks[number]
+                front = marks.get(number - 1)
+                link = bytes(32) if number == 0 else front.link if front else None
+                follows = None
+                if mark.item is not None and link is not None:
+                    follows = next_link(link, number, mark.item) == mark.link
+                    if not follows:
+                        self.wrong.append(f"number {number} of run {run.hex()} does not follow from the one before it")
+                if number == 0 or not follows:
+                    # Another stretch begins; what its first record is over is not known unless it is number 0.
+                    since = int(bool(follows) and mark.signature is None)
+                elif mark.signature is None:
+                    since += 1
+                if number in ends:
+                    reach += since
+                    since = 0
+            covered += reach
+        return covered, keys
+
+
 # --- the check
 
 class Check:
     def __init__(self, files, vkey=None, known=None):
         self.files, self.lines, self.wrong, self.open = files, [], [], []
+        self.good = {}
         self.vkey, self.known = vkey, known
 
     def say(self, result, name, what):
@@ -563,6 +772,7 @@ class Check:
         self.check_known()
         for stream, records in self.streams.items():
             self.check_stream(stream, records)
+        self.check_producers()
         self.check_left_out()
         self.check_seals()
         self.check_receipts()
@@ -642,7 +852,9 @@ class Check:
                     raise Wrong("it is missing")
                 frontier.append(leaf_hash(record[0]))
                 roots[frontier.size] = frontier.root() if self.is_head(about, frontier.size) else None
-                if not check_record(index, *record):
+                there = check_record(index, *record)
+                self.good.setdefault(stream, []).append((index, record[1][1] if there else None))
+                if not there:
                     gone += 1
                     if not any(first <= index < last for first, last in erased):
                         raise Wrong("its payload is gone and nothing says why")
@@ -672,6 +884,18 @@ class Check:
     @staticmethod
     def is_head(about, size):
         return any(leaf.kind in (4, 5) and leaf.body[1][0] == size for leaf in about)
+
+    def check_producers(self):
+        producers = Producers()
+        for stream, envelopes in self.good.items():
+            producers.stream(f"stream {stream.hex()[:16]}", envelopes)
+        covered, keys = producers.finish()
+        for what in producers.wrong:
+            self.fail("producers", what)
+        if not producers.wrong:
+            signed = f"{len(keys)} keys" if keys else "no key"
+            self.say("PASS" if keys else "NOTE", "producers", f"{covered} of {producers.records - producers.carriers} "
+                     f"records are covered by valid signatures of {signed}; whose a key is is not known here")
 
     def check_left_out(self):
         for leaf in self.leaves:

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ledger::acked::Acked;
 use ledger::checkpoint::{Checkpoint, default_origin};
 use ledger::envelope::{
-    CollectorPart, Delivery, Encoding, Envelope, PrincipalProof, ProducerProof, RecordingMode,
-    SessionRule, Signal,
+    CollectorPart, Delivery, Encoding, Envelope, Mask, PrincipalProof, ProducerProof,
+    RecordingMode, SessionRule, Signal,
 };
 use ledger::leaf::{
     ControlBody, ControlLeaf, LedgerId, NO_HEAD, NO_INCARNATION, Private, RecordLeaf,
@@ -199,6 +199,19 @@ impl Memory {
     }
 
     pub(crate) fn record(&mut self, at: usize, item: &[u8]) {
+        self.record_of(at, Encoding::Protobuf, b"resource", item, Vec::new(), None);
+    }
+
+    /// Seals a record of this resource.
+    pub(crate) fn record_of(
+        &mut self,
+        at: usize,
+        encoding: Encoding,
+        resource: &[u8],
+        item: &[u8],
+        masks: Vec<Mask>,
+        enrolled: Option<[u8; 32]>,
+    ) {
         let salt = self.salt();
         let stream = &mut self.streams[at];
         let collector = CollectorPart {
@@ -210,14 +223,14 @@ impl Memory {
             session_label: stream.hint.label.clone(),
             producer: stream.hint.producer.clone(),
             claimed_producer: "agent".to_owned(),
-            masks: Vec::new(),
-            enrolled_key: None,
+            masks,
+            enrolled_key: enrolled,
         };
         let envelope = Envelope {
-            encoding: Encoding::Protobuf,
+            encoding,
             signal: Signal::Logs,
             collector: &collector.encode().unwrap(),
-            resource: b"resource",
+            resource,
             resource_schema_url: b"",
             scope: b"scope",
             scope_schema_url: b"https://opentelemetry.io/schemas/1.37.0",
