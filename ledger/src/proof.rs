@@ -1,6 +1,10 @@
 //! Proofs for others (C2SP tlog-proof): one leaf's inclusion with the checkpoint it is included under.
 #![forbid(unsafe_code)]
 
+mod record;
+
+pub use record::{Included, RecordProof};
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::checkpoint::Checkpoint;

@@ -11,7 +11,7 @@ mod proof;
 
 pub use frontier::Frontier;
 pub use proof::{
-    NodeSource, ProofError, consistency, frontier_at, inclusion, root_of, subtree,
+    NodeSource, ProofError, consistency, frontier_at, inclusion, root_by, root_of, subtree,
     verify_consistency, verify_inclusion,
 };
 

@@ -156,6 +156,8 @@ pub enum Command {
     Replay(Replay),
     /// Check that the record is whole; one line per property
     Verify(Verify),
+    /// Prove that one record is in the ledger, in a text of 2 KB (C2SP tlog-proof)
+    Proof(Proof),
     /// Write a request out, for others to read or to check offline
     Export(Export),
     /// Record one line of stdin, text or JSON, as one sealed record
@@ -185,6 +187,13 @@ pub struct Show {
     /// Every item of every list, not only the first thousand
     #[arg(long)]
     pub all: bool,
+}
+
+/// `recount proof`
+#[derive(Args, Debug)]
+pub struct Proof {
+    /// The record: 47892#14, or 47892#s1a#14 as recount log shows it
+    pub record: String,
 }
 
 /// The forms of an account.
@@ -328,8 +337,8 @@ pub enum ExportForm {
 /// `recount verify`
 #[derive(Args, Debug)]
 pub struct Verify {
-    /// A request, session, trace or record, or the file of an exported bundle
-    #[arg(value_name = "QUERY|BUNDLE", required_unless_present_any = ["all", "known_checkpoint"])]
+    /// A request, session, trace or record, or the file of a bundle or of one record's proof
+    #[arg(value_name = "QUERY|FILE", required_unless_present_any = ["all", "known_checkpoint"])]
     pub query: Option<String>,
     /// The whole ledger: every record, index and page
     #[arg(long, conflicts_with = "query")]
@@ -340,6 +349,9 @@ pub struct Verify {
     /// Demand what this policy says: logs, witnesses, quorum, properties
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Compare receipts with what an anchor holds: its file, or what it gave out
+    #[arg(long, value_name = "FILE")]
+    pub anchor: Vec<PathBuf>,
     /// Make the whole index again from the sealed bytes and compare
     #[arg(long)]
     pub view: bool,

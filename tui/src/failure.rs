@@ -89,6 +89,12 @@ pub enum Failure {
         /// The next step.
         hint: String,
     },
+    /// What was asked for is there, and no signature covers it.
+    #[error("{what}")]
+    NotCovered {
+        /// What lacks a signature.
+        what: String,
+    },
     /// The system does not let this user read.
     #[error("{}", placed(place, what))]
     NotAllowed {
@@ -175,6 +181,10 @@ impl Failure {
                 "did you mean {}? recount diff {query} --stat lists what changed",
                 near.join(", ")
             )),
+            Failure::NotCovered { .. } => Some(
+                "a collector signs every few seconds: ask again, or recount-collector checkpoint"
+                    .to_owned(),
+            ),
             Failure::Terminal(_) => Some("use --plain, or -o json".to_owned()),
         }
     }
@@ -191,6 +201,7 @@ impl Failure {
                 Exit::NoMatch
             }
             Failure::NotIntact { .. } => Exit::NotIntact,
+            Failure::NotCovered { .. } => Exit::Incomplete,
             Failure::NotAllowed { .. } => Exit::NotAllowed,
             Failure::Unavailable { .. } | Failure::Output(_) => Exit::Unavailable,
         }

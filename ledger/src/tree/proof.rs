@@ -179,17 +179,16 @@ pub fn consistency<S: NodeSource>(
     Ok(proof)
 }
 
-/// Checks that `leaf_hash` is leaf `index` of the tree of `size` leaves with this `root`.
+/// The root of the tree of `size` leaves in which `leaf_hash` is leaf `index`, if `proof` is its proof.
 ///
 /// # Errors
-/// An index outside the tree, a proof of the wrong length, another root.
-pub fn verify_inclusion(
+/// An index outside the tree, a proof of the wrong length.
+pub fn root_by(
     leaf_hash: &Hash,
     index: u64,
     size: u64,
     proof: &[Hash],
-    root: &Hash,
-) -> Result<(), ProofError> {
+) -> Result<Hash, ProofError> {
     if index >= size {
         return Err(ProofError::Index { index, size });
     }
@@ -211,7 +210,21 @@ pub fn verify_inclusion(
             hash_node(sibling, &hash)
         };
     }
-    if &hash == root {
+    Ok(hash)
+}
+
+/// Checks that `leaf_hash` is leaf `index` of the tree of `size` leaves with this `root`.
+///
+/// # Errors
+/// An index outside the tree, a proof of the wrong length, another root.
+pub fn verify_inclusion(
+    leaf_hash: &Hash,
+    index: u64,
+    size: u64,
+    proof: &[Hash],
+    root: &Hash,
+) -> Result<(), ProofError> {
+    if root_by(leaf_hash, index, size, proof)? == *root {
         Ok(())
     } else {
         Err(ProofError::Root { size })

@@ -17,6 +17,7 @@ mod otlp;
 mod policy;
 mod published;
 #[cfg(feature = "door")]
+mod record_proofs;
 mod tail;
 mod trees;
 mod vectors;

@@ -9,6 +9,7 @@ mod export;
 mod log;
 mod log_line;
 mod out;
+mod proof;
 mod record;
 mod replay;
 mod screens;
@@ -144,6 +145,7 @@ fn obey(context: &Context, mut cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Why(args)) => why::run(context, &args),
         Some(Command::Replay(args)) => replay::run(context, &args),
         Some(Command::Verify(args)) => verify::run(context, &args),
+        Some(Command::Proof(args)) => proof::run(context, &args),
         Some(Command::Export(args)) => export::run(context, &args),
         Some(Command::LogLine(args)) => log_line::run(context, &args),
         Some(Command::Doctor) => doctor::run(context),

@@ -109,7 +109,7 @@ impl Keyring {
 }
 
 /// What `--key` takes: the key itself, the words that `init` printed, or a file that holds one of them.
-fn named_key(text: &str) -> Result<Trusted, Failure> {
+pub(crate) fn named_key(text: &str) -> Result<Trusted, Failure> {
     let is_itself = text.contains('+') || text.trim().contains(char::is_whitespace);
     let given = if is_itself && !Path::new(text).exists() {
         text.to_owned()

@@ -5,4 +5,5 @@ pub mod place;
 mod keys;
 mod open;
 
+pub(crate) use keys::named_key;
 pub(crate) use open::{Source, distance, read_bundle};
