@@ -142,7 +142,7 @@ impl RecordProof {
             }
         };
         let mut path = Vec::new();
-        while c.remaining() > 0 {
+        while !c.rest().is_empty() {
             path.push(c.array("path")?);
         }
         Ok(Self {

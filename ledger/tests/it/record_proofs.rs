@@ -84,7 +84,11 @@ fn no_bit_of_a_proof_can_be_another_one() {
         let mut other = bytes.clone();
         other[at / 8] ^= 1 << (at % 8);
         let good = RecordProof::parse(&other).is_ok_and(|it| it.verify(&key).is_ok());
-        assert!(!good, "bit {at} was flipped: {}", String::from_utf8_lossy(&other));
+        assert!(
+            !good,
+            "bit {at} was flipped: {}",
+            String::from_utf8_lossy(&other)
+        );
     }
 }
 

@@ -6,6 +6,7 @@ use crate::checkpoint::Checkpoint;
 use crate::note::{Note, NoteError};
 use crate::policy::{Policy, Quorum};
 use crate::verify::report::{AnchorSeen, Bound, Evidence, Line, Property, PropertyState};
+use vocabulary::Timestamp;
 
 pub(super) fn witnesses(evidence: &Evidence, policy: Option<&Policy>) -> (Line, Option<Quorum>) {
     let property = Property::Witnesses;
@@ -148,10 +149,19 @@ pub(super) fn anchors(evidence: &Evidence, policy: Option<&Policy>) -> Line {
         let what = format!("{total} stated by the collector, none compared with its holder's copy");
         (PropertyState::NotShown, what)
     };
+    let newest = evidence.anchors.iter().max_by_key(|it| it.unix_ns);
+    let last = newest.map(|it| {
+        format!(
+            "; last anchored {} ({}, {} leaves)",
+            Timestamp::from_unix_ns(it.unix_ns),
+            it.holder,
+            it.head.size
+        )
+    });
     Line {
         property,
         state,
-        what,
+        what: what + &last.unwrap_or_default(),
         details,
     }
 }
