@@ -134,7 +134,12 @@ impl Author {
             &text(&dashed(&self.producer)),
         );
         attribute(&mut resource, 1, "recount.run", &text(&dashed(&self.run)));
-        memory.record_of(at, encoding, &resource, &item, masks);
+        let enrolled = match random.below(3) {
+            0 => Some(self.key.public()),
+            1 => Some([1; 32]),
+            _ => None,
+        };
+        memory.record_of(at, encoding, &resource, &item, masks, enrolled);
         if encoding == Encoding::Protobuf && wrong != Wrong::Link {
             self.written.push((at, number, value));
         }

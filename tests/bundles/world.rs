@@ -231,7 +231,7 @@ pub(crate) fn verdict(bundle: &[u8], known: &[u8], key: Option<&VerifierKey>) ->
             let why = why.map(|it| format!("{}: {}", it.place, it.what));
             let mut watch = account::Watch::default();
             watch.streams(&report.streams);
-            let marks = watch.finish(&|_| None);
+            let marks = watch.finish();
             let why = why.or_else(|| marks.broken.first().cloned());
             let code = match report.verdict() {
                 _ if !marks.broken.is_empty() => 3,

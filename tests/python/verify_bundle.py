@@ -619,7 +619,7 @@ class Mark:
             raise NoMarks
         _, known_as, _, masks = part.shape("text16 text16 text16 u16")
         masked = [part.shape("u8 u32 u32 text8")[0] for _ in range(masks)]
-        part.opaque(16)
+        self.enrolled = enrolled_key(part.opaque(16))
         part.end()
         if not all(1 <= mask <= 5 for mask in masked):
             raise NoMarks
@@ -637,6 +637,19 @@ class Mark:
             return False
         return (len(self.signature) == 64 and self.key is not None and len(self.key) == 32
                 and self.signed is not None and self.session is not None)
+
+
+def enrolled_key(data):
+    """Section 5: the key in `ext`, if that comes out even up to it."""
+    ext = Fields(data, NoMarks)
+    try:
+        while ext.at < len(data):
+            kind, value = ext.uint(8), ext.opaque(16)
+            if kind == 1:
+                return value if len(value) == 32 else None
+    except NoMarks:
+        pass
+    return None
 
 
 def signs(mark, link):
@@ -689,15 +702,16 @@ class Producers:
         if not signs(mark, link):
             return self.wrong.append(f"{where}: the signature by key {mark.key.hex()[:16]} does not hold for "
                                      f"number {mark.signed}")
-        return self.runs[mark.run][1].append((mark.signed, mark.key))
+        return self.runs[mark.run][1].append((mark.signed, mark.key, mark.key == mark.enrolled))
 
     def finish(self):
-        """Records that are covered, and the keys."""
-        covered, keys = 0, set()
+        """Records that are covered, those by an enrolled key, and the keys."""
+        covered, enrolled, keys = 0, 0, set()
         for (_, _, run), (marks, signed) in self.runs.items():
-            keys |= {key for _, key in signed}
-            reach = since = 0
-            ends = {number for number, _ in signed}
+            keys |= {key for _, key, _ in signed}
+            reach = since = vouched = waiting = 0
+            owned = {number for number, _, is_enrolled in signed if is_enrolled}
+            ends = {number for number, _, _ in signed}
             for number in sorted(marks):
                 mark = marks[number]
                 front = marks.get(number - 1)
@@ -709,14 +723,15 @@ class Producers:
                         self.wrong.append(f"number {number} of run {run.hex()} does not follow from the one before it")
                 if number == 0 or not follows:
                     # Another stretch begins; what its first record is over is not known unless it is number 0.
-                    since = int(bool(follows) and mark.signature is None)
+                    since = waiting = int(bool(follows) and mark.signature is None)
                 elif mark.signature is None:
-                    since += 1
+                    since, waiting = since + 1, waiting + 1
                 if number in ends:
-                    reach += since
-                    since = 0
-            covered += reach
-        return covered, keys
+                    reach, since = reach + since, 0
+                if number in owned:
+                    vouched, waiting = vouched + waiting, 0
+            covered, enrolled = covered + reach, enrolled + vouched
+        return covered, enrolled, keys
 
 
 # --- the check
@@ -889,13 +904,14 @@ class Check:
         producers = Producers()
         for stream, envelopes in self.good.items():
             producers.stream(f"stream {stream.hex()[:16]}", envelopes)
-        covered, keys = producers.finish()
+        covered, enrolled, keys = producers.finish()
         for what in producers.wrong:
             self.fail("producers", what)
         if not producers.wrong:
             signed = f"{len(keys)} keys" if keys else "no key"
             self.say("PASS" if keys else "NOTE", "producers", f"{covered} of {producers.records - producers.carriers} "
-                     f"records are covered by valid signatures of {signed}; whose a key is is not known here")
+                     f"records are covered by valid signatures of {signed}, {enrolled} of them by keys that were "
+                     "enrolled when the signatures came")
 
     def check_left_out(self):
         for leaf in self.leaves:
