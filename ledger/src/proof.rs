@@ -1,8 +1,10 @@
 //! Proofs for others (C2SP tlog-proof): one leaf's inclusion with the checkpoint it is included under.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "verify")]
 mod record;
 
+#[cfg(feature = "verify")]
 pub use record::{Included, RecordProof};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
