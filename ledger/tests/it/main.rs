@@ -16,8 +16,8 @@ mod notes;
 mod otlp;
 mod policy;
 mod published;
-#[cfg(feature = "door")]
 mod record_proofs;
+#[cfg(feature = "door")]
 mod tail;
 mod trees;
 mod vectors;
