@@ -19,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("another_enrolled_agent_only_claims", only_claims),
         Trial::test("enrolled_sessions_keep_others_out", keeps_out),
         Trial::test("enrolled_user_needs_no_token", needs_no_token),
+        Trial::test("enrolled_log_line_presents_its_token", presents_its_token),
         Trial::test("revoked_agent_waits_for_a_new_token", waits),
     ]
 }
@@ -245,6 +246,32 @@ fn needs_no_token() -> Result<(), Failed> {
         .unwrap_or_default();
     let wanted = "enrolled as home, known to the collector by the user that it runs as";
     same("who ran it", proof, wanted)
+}
+
+fn presents_its_token() -> Result<(), Failed> {
+    let world = World::new(&["--require-enrolment"])?;
+    let token = world.enroll(&["cron"])?;
+    let address = world.collector.ready().otlp_http.clone().ok_or("a door")?;
+    let line = |token: &str| {
+        let mut command = Recount.command()?;
+        command
+            .args(["log-line", "--request", "47892", "--agent", "job"])
+            .env("RECOUNT_COLLECTOR", format!("http://{address}"))
+            .env("RECOUNT_SPOOL", world.folder.path().join(token))
+            .env("RECOUNT_TOKEN", token);
+        Outcome::fed(&mut command, "done\n")
+    };
+    line(&token)?.ended(0)?;
+    let refused = line("rct_other")?.ended(5)?.err;
+    for words in ["of no enrolled producer", "hint: set RECOUNT_TOKEN"] {
+        same(
+            &format!("{words:?} in {refused}"),
+            refused.contains(words),
+            true,
+        )?;
+    }
+    let account = world.account("47892", 0)?;
+    same("streams", streams(&account), vec![("cron", "token", "own")])
 }
 
 fn waits() -> Result<(), Failed> {

@@ -16,6 +16,8 @@ use crate::failure::{Exit, Failure};
 /// How long the collector may take to acknowledge.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+const TOKEN: &str = "set RECOUNT_TOKEN to the token that recount-collector enroll NAME prints";
+
 const START: &str = "start one: recount-collector serve --init";
 
 pub(super) fn run(context: &Context, args: &LogLine) -> Result<Exit, Failure> {
@@ -23,8 +25,17 @@ pub(super) fn run(context: &Context, args: &LogLine) -> Result<Exit, Failure> {
     // back of a user who was told that it was not.
     reachable(&args.endpoint)?;
     let recorder = Recorder::builder(&args.agent).collector(&args.endpoint);
-    let recorder = match context.environment.get("RECOUNT_SPOOL") {
+    let variable = |name| context.environment.get(name);
+    let recorder = match variable("RECOUNT_SPOOL") {
         Some(folder) => recorder.spool(folder),
+        None => recorder,
+    };
+    let recorder = match context.environment.text("RECOUNT_TOKEN") {
+        Some(token) => recorder.token(token),
+        None => recorder,
+    };
+    let recorder = match variable("RECOUNT_AGENT_KEY") {
+        Some(file) => recorder.agent_key(file),
         None => recorder,
     };
     let recorder = recorder.build().map_err(|error| Failure::Unavailable {
@@ -175,6 +186,11 @@ fn is_json(text: &str) -> bool {
 fn not_sealed(args: &LogLine, recorder: &Recorder, sealed: u64, why: &RefusedWhy) -> Failure {
     let unsent = recorder.unsent().0;
     recorder.close_blocking(Duration::ZERO);
+    // It answers, and does not know who asks.
+    let hint = match why.to_string().contains("status 401") {
+        true => TOKEN,
+        false => START,
+    };
     Failure::Unavailable {
         place: args.endpoint.clone(),
         what: format!(
@@ -183,6 +199,6 @@ fn not_sealed(args: &LogLine, recorder: &Recorder, sealed: u64, why: &RefusedWhy
             args.endpoint,
             crate::app::words::count(unsent, "record", "records")
         ),
-        hint: START.to_owned(),
+        hint: hint.to_owned(),
     }
 }
