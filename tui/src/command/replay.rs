@@ -139,11 +139,11 @@ fn state_text(account: &Account, upto: RecordRef) -> String {
             None => "not changed yet".to_owned(),
         };
         let there = if held.content.state == ContentState::Absent {
-            "is not there"
+            "not there, "
         } else {
-            "is"
+            ""
         };
-        let _ = writeln!(text, "resource   {} {there}, {by}", shown(resource));
+        let _ = writeln!(text, "resource   {}  {there}{by}", shown(resource));
         match words::inline(held.content) {
             Some(content) => content.lines().for_each(|line| {
                 let _ = writeln!(text, "  | {}", shown(line));

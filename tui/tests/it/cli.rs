@@ -187,12 +187,12 @@ fn diff_why_and_replay_answer_from_the_same_account() {
     }
     let before = out(&ask(&store, &["replay", "47892", "--at", "6"]));
     assert!(
-        before.contains("acme.md is not there, not changed yet"),
+        before.contains("acme.md  not there, not changed yet"),
         "{before}"
     );
     let after = out(&ask(&store, &["replay", "47892", "--at", "s1a#7"]));
     assert!(
-        after.contains("acme.md is, left by s1a#7") && after.contains("| Dear Acme"),
+        after.contains("acme.md  left by s1a#7") && after.contains("| Dear Acme"),
         "{after}"
     );
     assert_eq!(code(&ask(&store, &["replay", "47892", "--at", "99"])), 1);

@@ -227,8 +227,8 @@ fn two_parts(what: &str, why: &str, room: usize, look: Look) -> Line {
     let left = if what.width() + why.width() + 2 <= room {
         what.width().max((room / 2).min(room - why.width() - 2))
     } else {
-        // What happened comes first; the reason keeps a third of the row, or what it needs.
-        let reserved = why.width().min(room / 3) + 2;
+        // What happened comes first; the reason keeps a quarter of the row, or what it needs.
+        let reserved = why.width().min(room / 4) + 2;
         what.width().min(room.saturating_sub(reserved))
     };
     what.cut(left, look)
