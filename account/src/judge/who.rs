@@ -19,6 +19,10 @@ pub(crate) fn collect(fold: &Fold) -> Vec<Who> {
         approved(fold, run.row.name, &mut who);
         who.push(owns(run));
     }
+    // That nobody is named, nobody said.
+    for row in who.iter_mut().filter(|row| row.identity.is_none()) {
+        row.evidence.source = Source::Derived;
+    }
     who
 }
 
