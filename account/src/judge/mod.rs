@@ -2,6 +2,7 @@
 
 pub(crate) mod contradictions;
 mod declared;
+mod denied;
 mod failure;
 pub(crate) mod integrity;
 mod missing;
@@ -11,5 +12,6 @@ pub(crate) mod recovery;
 pub(crate) mod refused;
 pub(crate) mod scope;
 pub(crate) mod things;
+mod together;
 pub(crate) mod unknown;
 pub(crate) mod who;

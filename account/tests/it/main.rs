@@ -7,13 +7,17 @@
 )]
 
 mod broken;
+mod claims;
 mod conflicts;
 mod declared;
 mod facts;
+mod lacking;
 mod listing;
 mod meanwhile;
 mod plain;
 mod queries;
 mod reasoning;
+mod renewal;
+mod settled;
 mod story;
 mod support;
