@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, a file or a terminal, so every screen is a function of a value.
 
+pub mod bindings;
 pub mod keys;
 pub mod look;
 

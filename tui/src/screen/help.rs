@@ -5,7 +5,8 @@ use ratatui::layout::Rect;
 
 use super::{clear, stack};
 use crate::app::Model;
-use crate::app::keys::{BINDINGS, Binding, Screen};
+use crate::app::bindings::BINDINGS;
+use crate::app::keys::{Binding, Screen};
 use crate::app::line::{Line, rule};
 use crate::app::list::List;
 use crate::app::look::Token;

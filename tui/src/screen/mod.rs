@@ -13,7 +13,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::app::keys::{Action, BINDINGS, Screen};
+use crate::app::bindings::BINDINGS;
+use crate::app::keys::{Action, Screen};
 use crate::app::line::{Line, wrap};
 use crate::app::look::{Look, Token};
 use crate::app::{Model, PromptKind, marks};

@@ -1,7 +1,8 @@
 //! What keys do: journeys that a person makes, and sequences that nobody would.
 
 use proptest::prelude::*;
-use tui::app::keys::{BINDINGS, Code, Key, Screen};
+use tui::app::bindings::BINDINGS;
+use tui::app::keys::{Code, Key, Screen};
 use tui::app::{Effect, Model, Msg, Notice, update};
 
 use crate::stage::{drawn, listed, press, sessions, stage, text};
