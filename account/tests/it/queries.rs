@@ -3,6 +3,7 @@
 use account::model::QueryKind;
 use account::{AccountError, Options, build};
 use ledger::verify::Trusted;
+use proptest::prelude::*;
 use serde_json::json;
 
 use crate::support::{Sender, World};
@@ -119,4 +120,61 @@ fn the_trace_of_sessions_that_have_a_name_is_a_query() {
     )
     .unwrap_err();
     assert!(matches!(error, AccountError::NotFound { .. }), "{error}");
+}
+
+/// Names, parts of names and things like them, with and without the word that says what they name.
+fn query() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec![
+        "47892",
+        "47893",
+        "s-aaaa1111",
+        "s-aaaa2222",
+        "s-bbbb1111",
+        "überweisung",
+        "日本-1",
+        "0af7651916cd43dd8448eb211c80319c",
+    ]);
+    let word = prop::sample::select(vec![
+        "", "request:", "session:", "trace:", "stream:", "other:", ":",
+    ]);
+    let text = prop_oneof![
+        (name, 0_usize..40, "\\PC{0,3}").prop_map(|(name, length, more)| {
+            name.chars()
+                .take(length)
+                .chain(more.chars())
+                .collect::<String>()
+        }),
+        "[0-9a-f]{0,64}",
+        "\\PC{0,40}",
+    ];
+    (word, text).prop_map(|(word, text)| format!("{word}{text}"))
+}
+
+#[test]
+fn any_text_as_a_query_names_what_is_there_or_is_refused() {
+    let mut world = world();
+    for (label, request) in [("überweisung", "日本-1"), ("日本-1", "überweisung")] {
+        let mut sender = Sender::sdk(label, request);
+        sender.tell(&world, "agent.session.start", json!({}));
+        world.seal(&mut sender, true);
+    }
+    let folder = world.read();
+    proptest!(ProptestConfig::with_cases(400), |(text in query())| {
+        match build(&folder, &Trusted::FirstSeen, &text, &Options::default()) {
+            Ok(account) => {
+                let matched = &account.query.matched[0];
+                let named = text.split_once(':').map_or(text.as_str(), |(word, name)| match word {
+                    "request" | "session" | "trace" | "stream" => name,
+                    _ => text.as_str(),
+                });
+                prop_assert!(!account.sessions.is_empty());
+                let whole = account.query.kind == QueryKind::Request;
+                prop_assert!(if whole { matched == named } else { matched.starts_with(named) }, "{text:?}: {matched:?}");
+            }
+            Err(error) => prop_assert!(
+                matches!(error, AccountError::NotFound { .. } | AccountError::Ambiguous { .. } | AccountError::TooShort { .. }),
+                "{text:?}: {error}"
+            ),
+        }
+    });
 }

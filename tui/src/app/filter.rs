@@ -109,6 +109,7 @@ impl Test {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn keeps(filter: &str, row: Seen<'_>) -> bool {
         Filter::parse(filter).unwrap().keeps(&row)
@@ -134,5 +135,29 @@ mod tests {
     fn an_unknown_flag_names_the_known_ones() {
         let error = Filter::parse("is:dneied").unwrap_err();
         assert!(error.to_string().contains("is:denied"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_filter_or_names_the_word_that_is_none(text in "((-|kind:|is:|problem|denied|\\PC){0,4} ?){0,6}") {
+            let row = Seen { kind: "http", mark: "DENY", text: "post mail /send", problem: true, changed: false };
+            match Filter::parse(&text) {
+                Ok(filter) => {
+                    prop_assert_eq!(filter.is_empty(), text.trim().is_empty());
+                    let kept: Vec<bool> = text.split_whitespace().map(|word| keeps(word, row)).collect();
+                    prop_assert_eq!(filter.keeps(&row), !kept.contains(&false));
+                }
+                Err(error) => {
+                    prop_assert!(text.split_whitespace().any(|word| word == error.word), "{}", error);
+                    prop_assert!(error.word.contains("is:"));
+                }
+            }
+        }
+
+        #[test]
+        fn a_minus_turns_every_word_around(word in "(kind:[a-z]{1,5}|is:(problem|denied|error|changed)|[a-z/]{1,6})") {
+            let row = Seen { kind: "http", mark: "DENY", text: "post mail /send", problem: true, changed: false };
+            prop_assert_ne!(keeps(&word, row), keeps(&format!("-{word}"), row));
+        }
     }
 }

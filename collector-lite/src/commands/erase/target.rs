@@ -239,4 +239,27 @@ mod tests {
             assert_eq!(parsed(bad), None, "{bad}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_target_that_is_written_as_it_was_or_is_refused(
+            text in "(47892|#|s1|s1a|\\.\\.|[0-9]{1,20}|\\PC){0,7}",
+        ) {
+            let written = |target: Target| match target.part {
+                Part::All => target.query,
+                Part::Named(name) => format!("{}#{name}", target.query),
+                Part::Records(stream, from, to) => {
+                    assert!(from <= to);
+                    let last = text.rsplit('#').next().unwrap_or_default();
+                    let (first, until) = last.split_once("..").unwrap_or((last, last));
+                    assert_eq!((first.parse(), until.parse()), (Ok(from), Ok(to)));
+                    format!("{}#{stream}#{last}", target.query)
+                }
+            };
+            match parsed(&text) {
+                Some(target) => assert_eq!(written(target), text),
+                None => assert!(text.is_empty() || text.contains('#')),
+            }
+        }
+    }
 }
