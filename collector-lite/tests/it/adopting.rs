@@ -169,6 +169,33 @@ fn a_running_collector_takes_the_spool_and_a_torn_end_is_told() {
 }
 
 #[test]
+fn the_spool_of_an_enrolled_agent_is_brought_in_with_its_token() {
+    let lab = Lab::new();
+    let mut collector = lab.serve_with(&["--require-enrolment"]);
+    let told = lab.run(&["enroll", "billing", "-o", "json"]).stdout;
+    let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
+    let folder = lab.dir.path().join("spool");
+    spool(&folder, 3, false);
+    let url = format!("http://{}", collector.ready().otlp_http.clone().unwrap());
+    let adopt = |token: Option<&str>| {
+        let mut command = lab.command_of(&["adopt", folder.to_str().unwrap(), "--collector", &url]);
+        command.envs(token.map(|token| ("RECOUNT_TOKEN", token)));
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    let (code, said) = adopt(None);
+    assert!(code == Some(5) && said.contains("RECOUNT_TOKEN"), "{said}");
+    assert_eq!(adopt(told["token"].as_str()).0, Some(0));
+    collector.stop().unwrap();
+    check(&lab, 3);
+    let body = lab.records()[0].body.clone().unwrap();
+    let envelope = Envelope::decode(&body.envelope).unwrap();
+    let part = CollectorPart::decode(envelope.collector).unwrap();
+    assert_eq!(part.producer, "billing");
+}
+
+#[test]
 fn a_folder_that_is_no_spool_is_named() {
     let lab = Lab::new();
     assert!(lab.run(&["init"]).status.success());
