@@ -9,6 +9,7 @@ mod bundles;
 mod cli;
 mod keys;
 mod policy;
+mod proofs;
 mod screens;
 mod stage;
 mod store;
