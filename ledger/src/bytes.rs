@@ -127,7 +127,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    #[cfg(any(feature = "segment", feature = "bundle"))]
+    #[cfg(any(feature = "segment", feature = "verify"))]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
