@@ -145,9 +145,10 @@ impl Fold {
             Event::DecisionLog => self.decision(told),
             Event::Reasoning => self.reasoning(told),
             Event::Context | Event::ConfigChange => self.loaded(told, event),
-            Event::Loss => self.loss(told),
+            // What another producer says it lost, or saw, is nothing of this session's.
+            Event::Loss if own => self.loss(told),
             Event::LogLine => self.line(told),
-            event if event.is_security() => self.security(told, event),
+            event if event.is_security() && own => self.security(told, event),
             _ => {}
         }
     }

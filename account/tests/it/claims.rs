@@ -56,6 +56,33 @@ fn another_producer_that_names_a_session_only_claims() {
     assert_eq!(account.problems[0].kind, ProblemKind::IdentityClaimed);
 }
 
+#[test]
+fn another_producer_can_neither_explain_a_gap_nor_accuse() {
+    let mut world = World::new();
+    let mut own = Sender::sdk("s-claimed-2", "r-2");
+    own.tell(&world, "agent.session.start", json!({}));
+    own.skip().skip();
+    let end = json!({ "recount.session.records": 4 });
+    own.tell(&world, "agent.session.end", end);
+    world.seal(&mut own, true);
+    let mut other = Sender::sdk("s-claimed-2", "r-2");
+    other.producer = "unauthenticated:grpc".to_owned();
+    let loss = json!({ "recount.loss.count": 9, "recount.loss.cause": "spool_full" });
+    other.tell(&world, "agent.loss", loss);
+    let bypass = json!({ "recount.reason": "it went around the proxy" });
+    other.tell(&world, "agent.security.bypass", bypass);
+    world.seal(&mut other, false);
+    let account = world.account("r-2");
+    let mut kinds: Vec<ProblemKind> = account.problems.iter().map(|row| row.kind).collect();
+    kinds.dedup();
+    assert_eq!(
+        kinds,
+        [ProblemKind::IdentityClaimed, ProblemKind::RecordMissing]
+    );
+    assert!(account.integrity.losses.is_empty());
+    assert_eq!(account.integrity.gaps.len(), 1);
+}
+
 /// One protobuf field with a length.
 fn field(number: u8, body: &[u8]) -> Vec<u8> {
     let mut out = vec![number << 3 | 2];
