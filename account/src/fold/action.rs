@@ -327,7 +327,7 @@ impl Fold {
             size: None,
             trust: None,
             at: Some(told.time),
-            evidence: Evidence::new(Source::Derived, vec![told.at]),
+            evidence: Evidence::new(Self::source(told, Source::Derived), vec![told.at]),
         });
     }
 }
@@ -377,8 +377,9 @@ impl Act {
     /// How it ended.
     fn settle(&mut self, told: &Told<'_>) {
         let row = &mut self.row;
-        row.outcome = told.word(key::OUTCOME).unwrap_or(Outcome::Unknown);
-        row.effect = told.word(key::EFFECT).unwrap_or(Effect::Unknown);
+        // What a record leaves out, an earlier one may have said.
+        row.outcome = told.word(key::OUTCOME).unwrap_or(row.outcome);
+        row.effect = told.word(key::EFFECT).unwrap_or(row.effect);
         row.result = told.text(key::RESULT).or(row.result.take());
         row.error = error(told).or(row.error.take());
     }

@@ -72,6 +72,22 @@ fn a_reconciliation_settles_what_was_dangling() {
 }
 
 #[test]
+fn a_reconciliation_takes_nothing_back_that_it_does_not_speak_of() {
+    let mut world = World::new();
+    let mut sender = Sender::sdk("s-settle-0002", "r-41");
+    let what = ["http", "write", "POST", "http:x.example/1"];
+    sender.begin(&world, "a-1", what, json!({}));
+    sender.end(&world, "a-1", "timeout", "unknown", json!({}));
+    let looked = json!({ "recount.action.id": "a-1", "recount.effect": "committed" });
+    sender.tell(&world, "agent.tool.reconcile", looked);
+    world.seal(&mut sender, false);
+    let account = world.account("r-41");
+    let row = &account.actions[0];
+    assert_eq!(row.outcome, Outcome::Timeout);
+    assert_eq!(row.effect, vocabulary::action::Effect::Committed);
+}
+
+#[test]
 fn diffs_that_do_not_fit_together_are_a_problem() {
     let mut world = World::new();
     let mut sender = Sender::sdk("s-gap-00001", "r-5");
