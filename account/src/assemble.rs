@@ -10,7 +10,9 @@ use crate::fold::{Fold, Run};
 use crate::gaps::Foreign;
 use crate::gather::Part;
 use crate::judge::problems::Problems;
-use crate::judge::{contradictions, integrity, outcome, problems, refused, scope, unknown, who};
+use crate::judge::{
+    contradictions, declared, integrity, outcome, problems, refused, scope, unknown, who,
+};
 use crate::model::{self, Account, Asked, Content, Evidence, Request, SCHEMA, Standing};
 use crate::reading::Reading;
 use crate::resolve::Resolved;
@@ -57,11 +59,14 @@ impl Reading {
         senders(fold);
         let unread: BTreeSet<SessionRef> =
             self.lost.iter().map(|(at, _)| at.stream.session).collect();
+        let short = declared::short(&evidence, fold);
         let incomplete: BTreeSet<SessionRef> = fold
             .runs
             .iter()
             .map(|run| run.row.name)
-            .filter(|name| unread.contains(name) || evidence.is_incomplete(*name, fold))
+            .filter(|name| {
+                unread.contains(name) || short.contains(name) || evidence.is_incomplete(*name, fold)
+            })
             .collect();
         let found = scope::judge(fold, &|session| incomplete.contains(&session));
         let unrecovered = problems::collect(fold, &found, &mut problems);

@@ -1,6 +1,6 @@
 //! What the ends of sessions say they wrote, compared with what is here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vocabulary::id::{SessionRef, StreamRef};
 use vocabulary::problem::ProblemKind;
 
@@ -44,11 +44,13 @@ pub(super) fn collect(
     rows
 }
 
-/// Whether fewer records of a session are here than its end declares.
-pub(super) fn is_short(evidence: &Evidence<'_>, fold: &Fold, session: SessionRef) -> bool {
-    let rows = declared(evidence, fold);
-    rows.values()
-        .any(|row| row.session == session && row.here + row.unreadable < row.declared)
+/// The sessions of which fewer records are here than their ends declare.
+pub(crate) fn short(evidence: &Evidence<'_>, fold: &Fold) -> BTreeSet<SessionRef> {
+    declared(evidence, fold)
+        .values()
+        .filter(|row| row.here + row.unreadable < row.declared)
+        .map(|row| row.session)
+        .collect()
 }
 
 fn said(row: &Declared) -> String {

@@ -102,8 +102,7 @@ impl Evidence<'_> {
             .any(|loss| loss.session.is_none_or(|lost| lost == session));
         let hole = self.holes.0.iter().any(|hole| hole.session == session);
         let noted = self.noted.iter().any(|(name, _)| here(name));
-        let fewer = declared::is_short(self, fold, session);
-        found || erased || lost || hole || noted || fewer
+        found || erased || lost || hole || noted
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the rows add up to: scope kept or not, what went wrong, who answers for it, how it ended.
 
 pub(crate) mod contradictions;
-mod declared;
+pub(crate) mod declared;
 mod denied;
 mod failure;
 pub(crate) mod integrity;
