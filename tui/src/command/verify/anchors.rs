@@ -112,8 +112,14 @@ fn add(
         return Ok(());
     }
     let findings = verifier.known_checkpoint(note);
-    if findings.is_empty() {
-        evidence.add_known(note, &name);
+    match holder {
+        // Kept by whoever asks: it pins the past.
+        None if findings.is_empty() => evidence.add_known(note, &name),
+        None => {}
+        // Named by the ledger itself, whose writer may have made the file to fit.
+        Some(_) => evidence.residual.push(format!(
+            "that {name} is out of the reach of whoever writes the ledger, whose receipts name it"
+        )),
     }
     evidence.findings.extend(findings.into_iter().map(|mut it| {
         it.what = format!("{name}: {}", it.what);
