@@ -86,9 +86,11 @@ impl Watch {
         }
     }
 
-    /// Takes whole streams.
+    /// Takes whole streams, in the order of their ids: of two records of one number the first counts.
     pub fn streams(&mut self, streams: &[VerifiedStream]) {
-        for stream in streams {
+        let mut sorted: Vec<&VerifiedStream> = streams.iter().collect();
+        sorted.sort_by_key(|stream| stream.stream);
+        for stream in sorted {
             for record in &stream.records {
                 self.record(
                     &stream.stream,

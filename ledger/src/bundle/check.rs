@@ -160,6 +160,20 @@ pub fn check(
             ));
             findings.extend(stream.findings.last().cloned());
         }
+        // A hole at the end is behind every record that is there, and so in front of none that would show it.
+        let here = stream.records.len() as u64;
+        if stream.findings.is_empty() && here < hint.records {
+            let place = Place::Records {
+                stream: hint.stream,
+                from: here,
+                to: hint.records,
+            };
+            let what = "the record is missing".to_owned();
+            stream
+                .findings
+                .push(finding(FindingKind::Missing, place, what));
+            findings.extend(stream.findings.last().cloned());
+        }
         streams.push(stream);
     }
     let known = known.and_then(|note| compare(&mut verifier, note, &mut findings));
