@@ -288,7 +288,8 @@ impl Fold {
         });
     }
 
-    /// Verdicts to the actions they are about.
+    /// Verdicts to the actions they are about; of several the last one counts, but a denial stays. What lifts it is an
+    /// approval by somebody, which is told; an agent that says `allow` after its own `deny` lifts nothing.
     pub(super) fn join_verdicts(&mut self) {
         for judged in std::mem::take(&mut self.verdicts) {
             let Some(id) = judged.action else { continue };
@@ -300,9 +301,11 @@ impl Fold {
             else {
                 continue;
             };
-            act.row.verdict = Some(judged.verdict);
-            act.row.rule = judged.rule;
             act.row.evidence.refs.push(judged.at);
+            if act.row.verdict != Some(Verdict::Deny) || judged.verdict == Verdict::Deny {
+                act.row.verdict = Some(judged.verdict);
+                act.row.rule = judged.rule;
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 use vocabulary::action::Outcome;
 use vocabulary::problem::ProblemKind;
+use vocabulary::verdict::Verdict;
 
 use crate::support::{Sender, World};
 
@@ -44,6 +45,39 @@ fn a_denied_action_that_is_tried_again_is_worse_than_a_denied_one() {
     world.seal(&mut sender, false);
     let account = world.account("r-3");
     assert_eq!(account.problems[0].kind, ProblemKind::DeniedThenRetried);
+}
+
+#[test]
+fn an_agent_that_allows_what_it_denied_lifts_nothing_and_somebody_who_approves_does() {
+    for (request, approved) in [("r-31", false), ("r-32", true)] {
+        let mut world = World::new();
+        let mut sender = Sender::sdk(&format!("s-lift-{request}"), request);
+        let verdict = |said: &str, rule: &str| json!({ "recount.action.id": "a-1", "recount.verdict": said, "recount.rule": rule });
+        sender.tell(&world, "agent.verdict", verdict("deny", "R-7"));
+        if approved {
+            let approval = json!({ "recount.action.id": "a-1", "recount.approval": "approved", "recount.approved_by": "user@example.test" });
+            sender.tell(&world, "agent.approval", approval);
+        }
+        sender.tell(&world, "agent.verdict", verdict("allow", "R-0"));
+        sender.begin(
+            &world,
+            "a-1",
+            ["http", "send", "POST", "http:mail.example/send"],
+            json!({}),
+        );
+        sender.end(&world, "a-1", "success", "committed", json!({}));
+        world.seal(&mut sender, false);
+        let account = world.account(request);
+        let action = &account.actions[0];
+        assert_eq!(action.verdict, Some(Verdict::Deny));
+        assert_eq!(action.rule.as_deref(), Some("R-7"));
+        let wanted = match approved {
+            true => ProblemKind::ApprovedException,
+            false => ProblemKind::DeniedThenRetried,
+        };
+        let told: Vec<_> = account.problems.iter().map(|row| row.kind).collect();
+        assert!(told.contains(&wanted), "{told:?}");
+    }
 }
 
 #[test]
