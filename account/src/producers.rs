@@ -25,7 +25,7 @@ const TOLD: usize = 100;
 
 /// Reads verified records, stream by stream, and finds out what their producers' marks show.
 ///
-/// Memory is for one stream's last [`WINDOW`] links and one stretch per row of neighbouring numbers.
+/// Memory is for one stream's last 65,536 links and one stretch per row of neighbouring numbers.
 #[derive(Debug, Default)]
 pub struct Watch {
     marks: Marks,
