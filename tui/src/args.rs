@@ -338,9 +338,9 @@ pub enum ExportForm {
 #[derive(Args, Debug)]
 pub struct Verify {
     /// A request, session, trace or record, or the file of a bundle or of one record's proof
-    #[arg(value_name = "QUERY|FILE", required_unless_present_any = ["all", "known_checkpoint"])]
+    #[arg(value_name = "QUERY|FILE")]
     pub query: Option<String>,
-    /// The whole ledger: every record, index and page
+    /// The whole ledger: every record, index and page (also without a query or a known checkpoint)
     #[arg(long, conflicts_with = "query")]
     pub all: bool,
     /// Prove that the ledger still extends this checkpoint, or each of a file anchor's

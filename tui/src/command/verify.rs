@@ -55,8 +55,8 @@ pub(super) fn run(context: &Context, args: &Verify) -> Result<Exit, Failure> {
 fn of_live(source: &Source, args: &Verify) -> Result<Evidence, Failure> {
     let mut evidence = match &args.query {
         Some(query) => of_query(source, split_ref(query).0)?,
-        None if args.all => of_all(source)?,
-        None => of_log(source)?,
+        None if args.known_checkpoint.is_some() && !args.all => of_log(source)?,
+        None => of_all(source)?,
     };
     if args.view && args.query.is_some() {
         compare_view(source, &mut evidence)?;

@@ -247,6 +247,8 @@ fn verify_prints_one_line_per_property_and_an_open_session_is_six() {
     );
     let all = ask(&store, &["verify", "--all"]);
     assert_eq!(code(&all), 0, "{}", out(&all));
+    let unasked = ask(&store, &["verify"]);
+    assert_eq!(out(&unasked), out(&all), "the whole ledger without a query");
     let signed = store.dir().join("last_signed");
     let kept = ask(
         &store,
