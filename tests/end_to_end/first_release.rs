@@ -78,7 +78,7 @@ fn agent(endpoint: &str, spool: &Path) -> Result<(), Failed> {
     let sent: Result<(), _> = write.run_blocking(|| Err(std::io::Error::other("403 Forbidden")));
     assert!(draft.is_ok() && sent.is_err());
     session.end_blocking(&draft);
-    match recorder.close_blocking(Duration::from_secs(10)) {
+    match recorder.close_blocking(Duration::from_secs(60)) {
         unsent if unsent.is_none() => Ok(()),
         unsent => Err(format!("{} records unsent", unsent.0).into()),
     }

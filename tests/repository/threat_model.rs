@@ -75,12 +75,15 @@ fn a_sentence_ends_where_the_next_begins() {
     );
 }
 
-/// The sentences of the list items before the table of attacks.
+/// The sentences of the promises and of the list items before the table of attacks.
 fn promises(text: &str) -> Vec<&str> {
     let prose = text.split("<!-- attacks").next().unwrap_or(text);
     prose
         .lines()
-        .filter_map(|line| line.strip_prefix("- "))
+        .filter_map(|line| {
+            line.strip_prefix("- ")
+                .or_else(|| line.strip_prefix("Promise: "))
+        })
         .flat_map(sentences)
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Every system call that changes a store fails once, or the process dies in it: what was acknowledged is there.
 //!
 //! Few calls are tried in a usual run. `RECOUNT_FAULTS=all` tries every one (half an hour and more), `RECOUNT_SOAK=N`
-//! kills N times.
+//! kills N times, at other moments with another `RECOUNT_SEED`.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -414,12 +414,11 @@ fn soak(dir: &Path, from: &[u64], after: Duration) -> Vec<u64> {
 /// redteam: P08 P16
 #[test]
 fn killed_at_random_under_sixteen_producers_nothing_acknowledged_is_lost() {
-    let kills: u64 = std::env::var("RECOUNT_SOAK")
-        .ok()
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(4);
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let kills: u64 = number("RECOUNT_SOAK").unwrap_or(4);
     let (mut place, mut from) = (Place::new(), vec![0; PRODUCERS]);
-    let (mut random, mut total) = (0x2545_f491_4f6c_dd1d_u64, 0);
+    let seed: u64 = number("RECOUNT_SEED").unwrap_or(0);
+    let (mut random, mut total) = (0x2545_f491_4f6c_dd1d_u64 ^ seed, 0);
     for kill in 0..kills {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)

@@ -104,7 +104,7 @@ pub(super) fn queue_overflow(case: &mut Case) -> Result<(), Failed> {
     })?;
     scene::signal(&collector, "CONT")?;
     session.end_blocking(recount::EndReason::Completed);
-    recorder.close_blocking(Duration::from_secs(10));
+    recorder.close_blocking(Duration::from_secs(60));
     collector.stop()?;
     let account = case.account("full")?;
     let losses = account["integrity"]["losses"]
