@@ -10,6 +10,9 @@ use crate::attack::When;
 use crate::case::Case;
 use crate::scene;
 
+/// How long strace gets to let go.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Makes system calls of a running collector fail. Dropping it lets go of the collector.
 struct Fault {
     strace: Child,
@@ -22,6 +25,16 @@ impl Drop for Fault {
         let pid = self.strace.id().to_string();
         // Asked to end, strace detaches; killed, it would take the collector with it.
         let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        let patience = Instant::now() + PATIENCE;
+        while Instant::now() < patience {
+            if !matches!(self.strace.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // Of a collector that ends just now, strace may wait for the first thread, which ends only after the others
+        // that strace has not looked at: then nobody is left to be taken along.
+        let _ = self.strace.kill();
         let _ = self.strace.wait();
     }
 }
