@@ -5,32 +5,26 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use rusqlite::Connection;
 
-use super::batch::{Batch, Named, Owners, Prepared, Receipt, Run, StreamBatch, StreamReceipt};
-use super::conflicts;
+use super::batch::{Batch, Receipt, Run, StreamBatch, StreamReceipt};
 use super::control::{self, ControlLog, WriteError};
 use super::duplicates::{Answer, Recent, Runs};
 use super::gaps::Gaps;
-use super::owners::{Attempts, Foreign};
+use super::owners::Attempts;
 use super::streams::{Stream, Streams};
 use super::tables::{self, TableError, to_sql};
-use crate::leaf::{ConflictNote, RequestBinding, SessionLink, StreamId};
-use crate::leaf::{ControlBody, LedgerId, NO_HEAD, RECORD_LEAF, RecordLeaf, TreeHead, flag};
-use crate::tree::{Hash, hash_leaf};
+use crate::leaf::{ControlBody, LedgerId, NO_HEAD, TreeHead};
+use crate::tree::Hash;
 
-/// `kind` of a conflict: one sequence number with two contents.
-const SAME_NUMBER: u8 = 1;
+mod contradictions;
+mod growth;
 
-/// `kind` of a conflict: a producer named another one's session.
-const FOREIGN_SESSION: u8 = 3;
+use growth::{append, bind, cover, evidence, link};
 
 /// Records that a stream may have beyond its newest head.
 const HEAD_EVERY: u64 = 256;
 
 /// Conflicts that one run of the collector says in leaves of their own.
 const CONFLICT_LEAVES: u32 = 10_000;
-
-/// How long a record may take from its arrival to the writer: 1 s, in nanoseconds.
-const HANDED_OVER_NS: u64 = 1_000_000_000;
 
 /// Everything the writer knows; rebuilt from the database after a transaction that failed.
 #[derive(Debug)]
@@ -209,42 +203,6 @@ impl Book {
         Ok(receipt)
     }
 
-    /// Which streams of a batch are another producer's. That one tried is said in a leaf, once for each session.
-    fn foreign(
-        &mut self,
-        connection: &Connection,
-        batch: &Batch,
-        owners: &Owners,
-    ) -> Result<Vec<usize>, WriteError> {
-        let mut places = Vec::new();
-        for (place, stream) in batch.streams.iter().enumerate() {
-            let Some(owner) = self.streams.owner(connection, &stream.key, owners)? else {
-                continue;
-            };
-            places.push(place);
-            let attempt = Foreign {
-                owner: &owner.producer,
-                label: &stream.key.label,
-                by: &stream.key.producer,
-                records: stream.records.len(),
-            };
-            if self.conflicts_left == 0 || !self.attempts.is_new(&attempt) {
-                continue;
-            }
-            self.conflicts_left -= 1;
-            let (kind, stream) = (FOREIGN_SESSION, owner.stream);
-            self.control
-                .append_private(connection, &attempt.note(), |commitment| {
-                    ControlBody::Conflict {
-                        kind,
-                        stream,
-                        commitment,
-                    }
-                })?;
-        }
-        Ok(places)
-    }
-
     fn write_stream(
         &mut self,
         connection: &Connection,
@@ -331,42 +289,6 @@ impl Book {
             self.headed = true;
         }
         Ok(())
-    }
-
-    /// Says which numbers come a second time with other bytes, and counts them.
-    fn conflicts(
-        &mut self,
-        connection: &Connection,
-        batch: &StreamBatch,
-        keep: &[bool],
-    ) -> Result<u64, WriteError> {
-        let Some(run) = batch.run.as_ref().filter(|_| keep.contains(&false)) else {
-            return Ok(0);
-        };
-        let label = &batch.key.label;
-        let found = conflicts::find(connection, label, run, &batch.records.payload, keep)?;
-        let stream = self.streams.id_of(connection, &batch.key)?;
-        for conflict in &found {
-            let Some(left) = self.conflicts_left.checked_sub(1) else {
-                break;
-            };
-            self.conflicts_left = left;
-            let note = ConflictNote {
-                what: format!(
-                    "number {} of run {} of producer {} came with other bytes",
-                    conflict.number, run.run, run.producer
-                ),
-                first: conflict.first,
-                second: conflict.second,
-            };
-            self.control
-                .append_private(connection, &note, |commitment| ControlBody::Conflict {
-                    kind: SAME_NUMBER,
-                    stream: stream.unwrap_or(StreamId([0; 32])),
-                    commitment,
-                })?;
-        }
-        Ok(found.len() as u64)
     }
 
     /// Whether numbers are awaited that should have come by this time.
@@ -557,154 +479,4 @@ impl Book {
             Err(TableError::damaged("table state", why))
         }
     }
-}
-
-/// Writes records at the end of a stream and gives the index of the first.
-fn append(
-    connection: &Connection,
-    stream: &mut Stream,
-    records: &Prepared,
-) -> Result<u64, WriteError> {
-    let first = stream.log.size();
-    let mut leaves = Vec::with_capacity(RECORD_LEAF * records.len());
-    let mut due = Vec::new();
-    let late = if stream.closed.is_some() {
-        flag::LATE
-    } else {
-        0
-    };
-    for ((commitment, flags), received_ns) in records
-        .commitments
-        .iter()
-        .zip(&records.flags)
-        .zip(&records.received_ns)
-    {
-        // A stream's times never go back. Two connections may hand over in another order than they received; only
-        // more than that means a clock that was set back.
-        let held = if received_ns.saturating_add(HANDED_OVER_NS) < stream.newest_ns {
-            flag::CLOCK_HELD
-        } else {
-            0
-        };
-        stream.newest_ns = stream.newest_ns.max(*received_ns);
-        let leaf = RecordLeaf {
-            index: stream.log.size(),
-            received_unix_ns: stream.newest_ns,
-            flags: flags | late | held,
-            commitment: *commitment,
-        }
-        .encode();
-        stream.log.append(hash_leaf(&leaf), &mut due);
-        leaves.extend_from_slice(&leaf);
-    }
-    if !records.is_empty() {
-        connection
-            .prepare_cached(
-                "INSERT INTO segment (stream, first, count, leaves, salts, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute((stream.n, to_sql(first), to_sql(records.len() as u64), &leaves, &records.salts, &records.payload))?;
-    }
-    control::store_tiles(connection, stream.n, &due)?;
-    Ok(first)
-}
-
-/// Index in the stream of the record that was at `position` before duplicates were dropped; `None` if it was dropped
-/// itself: what it shows was said when it was sealed. A part without records speaks of those before `first`.
-fn evidence(first: u64, keep: &[bool], position: usize) -> Option<u64> {
-    if keep.is_empty() {
-        return Some(position as u64).filter(|index| *index < first);
-    }
-    let before = keep.iter().take(position).filter(|keep| **keep).count();
-    (keep.get(position) == Some(&true)).then_some(first + before as u64)
-}
-
-/// Says in the ledger that a stream belongs to a request, once.
-fn bind(
-    connection: &Connection,
-    control: &mut ControlLog,
-    stream: &mut Stream,
-    named: &Named,
-    evidence: u64,
-) -> Result<(), WriteError> {
-    if stream.bound.contains(&named.name) {
-        return Ok(());
-    }
-    let new = connection
-        .prepare_cached(
-            "INSERT OR IGNORE INTO request (request, stream, control) VALUES (?1, ?2, ?3)",
-        )?
-        .execute((&named.name, stream.n, to_sql(control.size())))?;
-    if new == 1 {
-        let binding = RequestBinding {
-            request: named.name.clone(),
-            rule: named.rule,
-            evidence,
-        };
-        control.append_private(connection, &binding, |commitment| {
-            ControlBody::RequestBinding {
-                stream: stream.id,
-                commitment,
-            }
-        })?;
-    }
-    remember(&mut stream.bound, &named.name);
-    Ok(())
-}
-
-/// Says in the ledger that a stream belongs to a session, once.
-fn link(
-    connection: &Connection,
-    control: &mut ControlLog,
-    stream: &mut Stream,
-    named: &Named,
-    evidence: u64,
-) -> Result<(), WriteError> {
-    if stream.linked.contains(&named.name) {
-        return Ok(());
-    }
-    let new = connection
-        .prepare_cached(
-            "INSERT OR IGNORE INTO link (session, stream, control) VALUES (?1, ?2, ?3)",
-        )?
-        .execute((&named.name, stream.n, to_sql(control.size())))?;
-    if new == 1 {
-        let link = SessionLink {
-            session: named.name.clone(),
-            rule: named.rule,
-            evidence,
-        };
-        control.append_private(connection, &link, |commitment| ControlBody::SessionLink {
-            stream: stream.id,
-            commitment,
-        })?;
-    }
-    remember(&mut stream.linked, &named.name);
-    Ok(())
-}
-
-/// A short list: a stream usually has one name. More are looked up in the table.
-fn remember(names: &mut Vec<String>, name: &str) {
-    if names.len() >= 8 {
-        names.remove(0);
-    }
-    names.push(name.to_owned());
-}
-
-/// Notes in the stream's row that the leaf `index` covers all its records.
-fn cover(connection: &Connection, stream: &mut Stream, index: u64) -> Result<(), WriteError> {
-    stream.head = Some(index);
-    stream.head_size = stream.log.size();
-    stream.marked = false;
-    connection
-        .prepare_cached(
-            "UPDATE stream SET head = ?2, head_size = ?3, head_ns = ?4, closed = ?5, uncovered = 0 WHERE n = ?1",
-        )?
-        .execute((
-            stream.n,
-            to_sql(index),
-            to_sql(stream.head_size),
-            to_sql(stream.newest_ns),
-            stream.closed.map(to_sql),
-        ))?;
-    Ok(())
 }

@@ -10,8 +10,8 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::error::StoreError;
 use super::files::{self, Identity, Lock, Paths};
-use super::ledger::Status;
 use super::schema::LEDGER_LOG;
+use super::status::Status;
 use super::tables::{self, TableError};
 use super::{check, database, query, recover, schema};
 use crate::acked::Acked;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -13,96 +13,22 @@ use super::batch::{Batch, Receipt};
 use super::book::Book;
 use super::configuration::{self, Setting};
 use super::control::WriteError;
-use super::disk::{Disk, DiskLimits, DiskStage, SpaceOf, Stage, space_of};
+use super::disk::{Disk, DiskStage, Stage};
 use super::epochs::Epochs;
 use super::error::{AppendError, Fatal, StoreError};
 use super::files::{self, Identity, Lock, Paths};
 use super::folder::Folder;
+use super::options::Options;
 use super::queue::{Limits, Queue, Task};
 use super::signer::{Committed, Hold, Pace, Signer};
 use super::statement::Statement;
-use super::watch::{BootClock, Watch};
+use super::watch::Watch;
 use super::writer::{OnFatal, Writer, stop};
-use super::{Clock, database, held, recover, schema};
+use super::{database, held, recover, schema};
 use crate::checkpoint::Checkpoint;
 use crate::leaf::{ControlBody, LedgerId, Receipt as AnchorReceipt, ShortText, TreeHead};
 use crate::note::{SignerKey, VerifierKey};
 use crate::tree::Hash;
-
-/// How a ledger is opened for writing.
-pub struct Options {
-    /// Says the time.
-    pub clock: Clock,
-    /// The effective settings: their SHA-256 stands in the startup leaf, and what changed since the last start in
-    /// leaves of its own. No secret may be among them.
-    pub settings: Vec<Setting>,
-    /// Version of the program that opens it, for the startup leaf; at most 255 bytes.
-    pub version: String,
-    /// Records that may wait before [`AppendError::Busy`].
-    pub waiting_records: usize,
-    /// Bytes that may wait before [`AppendError::Busy`].
-    pub waiting_bytes: usize,
-    /// Streams kept in memory ready to take records, about 8 KiB each; others are read again when a record comes.
-    pub streams_at_hand: usize,
-    /// How long a stream's newest record may lack a head.
-    pub head_after: Duration,
-    /// How long a signing epoch lasts; then its key is destroyed.
-    pub epoch: Duration,
-    /// Shortest time between two signatures when a head or a close waits for one.
-    pub sign_soon: Duration,
-    /// Shortest time between two signatures otherwise.
-    pub sign_late: Duration,
-    /// How long after a session's end its missing sequence numbers are said to be missing.
-    pub gap_after: Duration,
-    /// How long the ledger log may be silent before a heartbeat.
-    pub heartbeat_after: Duration,
-    /// Says the time since boot, to notice a wall clock that was set.
-    pub boot_clock: BootClock,
-    /// What is done at how little room.
-    pub disk: DiskLimits,
-    /// Says how much room there is.
-    pub space_of: SpaceOf,
-    /// Called from the writer's thread when the disk's stage changes; it must not block.
-    pub on_disk: Box<dyn Fn(DiskStage) + Send + Sync>,
-    /// Called once, from a thread of the ledger, when it stops for good; the process has to end then.
-    pub on_fatal: Box<dyn Fn(&Fatal) + Send + Sync>,
-}
-
-impl Options {
-    /// Defaults: 65,536 records or 64 MiB wait, 4,096 streams are at hand, heads after 10 s, an epoch lasts 15 min,
-    /// signatures after 0.25 s and 10 s, gaps after 30 s, heartbeats after 5 min, the disk's limits by its size; nothing
-    /// is called when the ledger stops.
-    #[must_use]
-    pub fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            settings: Vec::new(),
-            version: String::new(),
-            waiting_records: 65_536,
-            waiting_bytes: 64 * 1024 * 1024,
-            streams_at_hand: 4096,
-            head_after: Duration::from_secs(10),
-            epoch: Duration::from_secs(15 * 60),
-            sign_soon: Duration::from_millis(250),
-            sign_late: Duration::from_secs(10),
-            gap_after: Duration::from_secs(30),
-            heartbeat_after: Duration::from_secs(300),
-            boot_clock: Arc::new(since_boot_ns),
-            disk: DiskLimits::default(),
-            space_of: Arc::new(space_of),
-            on_disk: Box::new(|_| {}),
-            on_fatal: Box::new(|_| {}),
-        }
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
-            .field("version", &self.version)
-            .finish_non_exhaustive()
-    }
-}
 
 /// The one writer of a ledger folder. Everything it appends goes through its queue to one thread.
 pub struct Ledger {
@@ -473,35 +399,6 @@ impl Drop for Ledger {
     }
 }
 
-/// How a ledger stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// The folder.
-    pub dir: PathBuf,
-    /// The ledger's id.
-    pub ledger: LedgerId,
-    /// First line of its checkpoints.
-    pub origin: String,
-    /// Number of the last commit.
-    pub commit: u64,
-    /// Leaves in the ledger log.
-    pub size: u64,
-    /// What was signed last.
-    pub signed: Option<TreeHead>,
-    /// Streams.
-    pub streams: u64,
-    /// Streams with records that no head covers yet.
-    pub uncovered: u64,
-    /// Segments.
-    pub segments: u64,
-    /// Bytes of the database.
-    pub database_bytes: u64,
-    /// Bytes of the write-ahead log.
-    pub wal_bytes: u64,
-    /// Whether the last run ended in order.
-    pub clean: bool,
-}
-
 fn read_key(paths: &Paths, origin: &str) -> Result<SignerKey, StoreError> {
     let place = || paths.identity.display().to_string();
     let seed = match files::read_small(&paths.identity, 33) {
@@ -588,15 +485,4 @@ fn boot_id() -> [u8; 16] {
         *byte = pair[0] << 4 | pair[1];
     }
     id
-}
-
-/// Time since boot in nanoseconds, to the kernel's hundredths of a second; `None` where it is not told.
-fn since_boot_ns() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
-    let seconds = text
-        .split_whitespace()
-        .next()
-        .and_then(|first| first.parse::<f64>().ok());
-    let since = Duration::try_from_secs_f64(seconds?).ok()?;
-    u64::try_from(since.as_nanos()).ok()
 }

@@ -25,6 +25,7 @@ mod init;
 mod ledger;
 mod log;
 mod offline;
+mod options;
 mod owners;
 mod query;
 mod queue;
@@ -33,6 +34,7 @@ mod reindex;
 mod schema;
 mod signer;
 mod statement;
+mod status;
 mod streams;
 mod tables;
 mod watch;
@@ -53,10 +55,11 @@ pub use folder::Folder;
 pub use held::{release_signing, signing_held};
 pub use incarnation::{Continued, RecoverOptions, Recovered, continued, previous, recover_ledger};
 pub use init::{Created, InitOptions, init};
-pub use ledger::{Ledger, Options, Status};
+pub use ledger::Ledger;
+pub use options::Options;
 pub use reindex::{Reindexed, reindex};
 pub use statement::Statement;
-
+pub use status::Status;
 pub use watch::BootClock;
 
 /// Says the time: Unix nanoseconds. Called for every commit.
