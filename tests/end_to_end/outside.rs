@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ledger::checkpoint::Checkpoint;
 use ledger::leaf::{ControlBody, ControlLeaf, Private, Receipt};
@@ -12,7 +13,7 @@ use ledger::reader::Reader;
 use ledger::store::Folder;
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
-use tests::authority::{Authority, openssl};
+use tests::authority::Authority;
 use tests::need::{Need, python, trial};
 use tests::outcome::Outcome;
 use tests::program::Program::Collector;
@@ -302,23 +303,9 @@ fn holds_for_openssl(lab: &Lab, authority: &Authority) -> Tried<()> {
     // The text is made again from the leaf alone; the token carries the certificates that it needs.
     let vkey = std::fs::read_to_string(lab.path("store").join("ledger.pub"))?;
     let origin = VerifierKey::parse(vkey.trim())?.name().to_owned();
-    std::fs::write(
-        authority.dir.join("text"),
-        Checkpoint { origin, head }.text(),
-    )?;
-    std::fs::write(authority.dir.join("token"), &receipt.receipt)?;
-    let verify = [
-        "ts",
-        "-verify",
-        "-data",
-        "text",
-        "-in",
-        "token",
-        "-token_in",
-        "-CAfile",
-        "ca.pem",
-    ];
-    openssl(&authority.dir, &verify)?.ended(0)?;
+    let text = Checkpoint { origin, head }.text();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    authority.verify(&text, &receipt.receipt, now)?.ended(0)?;
     // The beacon right behind it is the same token, in the open.
     let folder = Folder::open(&lab.path("store"))?;
     let stored = folder.control(index + 1, index + 2)?;

@@ -51,11 +51,7 @@ ordering = no
 tsa_name = no
 ";
 
-/// Runs `openssl` in a folder.
-///
-/// # Errors
-/// It cannot be started.
-pub fn openssl(dir: &Path, args: &[&str]) -> Tried<Outcome> {
+fn openssl(dir: &Path, args: &[&str]) -> Tried<Outcome> {
     Ok(Outcome::of(
         Command::new("openssl").args(args).current_dir(dir),
     )?)
@@ -140,6 +136,30 @@ impl Authority {
             address,
             replay,
         })
+    }
+
+    /// What `openssl ts -verify` says of a token over a text at a time in Unix seconds, given this authority's CA alone.
+    ///
+    /// # Errors
+    /// It cannot be started, or its input not be written.
+    pub fn verify(&self, text: &str, token: &[u8], at: u64) -> Tried<Outcome> {
+        std::fs::write(self.dir.join("text"), text)?;
+        std::fs::write(self.dir.join("token"), token)?;
+        let at = at.to_string();
+        let verify = [
+            "ts",
+            "-verify",
+            "-data",
+            "text",
+            "-in",
+            "token",
+            "-token_in",
+            "-CAfile",
+            "ca.pem",
+            "-attime",
+            &at,
+        ];
+        openssl(&self.dir, &verify)
     }
 }
 

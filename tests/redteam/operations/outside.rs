@@ -5,7 +5,7 @@ use ledger::leaf::{ConflictNote, ControlBody, ControlLeaf, Private as _, Receipt
 use ledger::note::VerifierKey;
 use libtest_mimic::Failed;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tests::authority::{Authority, openssl};
+use tests::authority::Authority;
 use tests::outcome::Outcome;
 
 use crate::attack::When;
@@ -103,31 +103,11 @@ pub(super) fn expired_certificate(case: &mut Case) -> Result<(), Failed> {
         return Err("no receipt".into());
     };
     let receipt = Receipt::decode(&stored.private.ok_or("no private part")?.body)?;
-    std::fs::write(authority.dir.join("token"), &receipt.receipt)?;
     let vkey = std::fs::read_to_string(case.store().join("ledger.pub"))?;
     let origin = VerifierKey::parse(vkey.trim())?.name().to_owned();
-    std::fs::write(
-        authority.dir.join("text"),
-        Checkpoint { origin, head }.text(),
-    )?;
+    let text = Checkpoint { origin, head }.text();
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let openssl_at = |seconds: u64| {
-        let at = seconds.to_string();
-        let arguments = [
-            "ts",
-            "-verify",
-            "-data",
-            "text",
-            "-in",
-            "token",
-            "-token_in",
-            "-CAfile",
-            "ca.pem",
-            "-attime",
-            &at,
-        ];
-        openssl(&authority.dir, &arguments)
-    };
+    let openssl_at = |seconds| authority.verify(&text, &receipt.receipt, seconds);
     openssl_at(now)?.ended(0)?;
     let later = case.attack(|_| Ok(2 * 365 * 24 * 3600))?;
     let refused = openssl_at(now + later)?;
