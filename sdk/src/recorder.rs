@@ -123,12 +123,22 @@ impl Recorder {
     /// When a variable has a value that cannot be used, or the spool's folder
     /// cannot be written. A collector that does not answer is no error.
     pub fn from_env(name: &str) -> Result<Self, SetupError> {
-        let settings = Settings::from_env(|name| std::env::var(name).ok())?;
-        RecorderBuilder {
-            settings,
+        Self::builder_from(name, |name| std::env::var(name).ok())?.build()
+    }
+
+    /// A recorder that is set up by such variables first, and in code then.
+    ///
+    /// # Errors
+    ///
+    /// When a variable has a value that cannot be used.
+    pub fn builder_from(
+        name: &str,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<RecorderBuilder, SetupError> {
+        Ok(RecorderBuilder {
+            settings: Settings::from_env(variable)?,
             ..Self::builder(name)
-        }
-        .build()
+        })
     }
 
     /// A recorder set up in code; the environment is not read.

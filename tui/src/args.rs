@@ -1,8 +1,12 @@
 //! The command line: every command, flag and help text.
 
+mod recording;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use recording::{LogLine, Sending};
 
 /// What did an AI agent do, why, on whose authority, and is the record whole?
 #[derive(Debug, Parser)]
@@ -358,23 +362,4 @@ pub struct Verify {
     /// The form
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
     pub output: FactForm,
-}
-
-/// `recount log-line`
-#[derive(Args, Debug)]
-pub struct LogLine {
-    /// The request that the line belongs to
-    #[arg(long, value_name = "N")]
-    pub request: String,
-    /// The agent's name on the record
-    #[arg(long, value_name = "NAME", default_value = "log-line")]
-    pub agent: String,
-    /// Where the collector takes records
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "RECOUNT_COLLECTOR",
-        default_value = "http://127.0.0.1:4318"
-    )]
-    pub endpoint: String,
 }

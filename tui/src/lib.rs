@@ -9,6 +9,7 @@ pub mod app;
 mod screen;
 
 pub mod command;
+mod record;
 pub mod runtime;
 
 /// Runs the program with these arguments, its name first, and this process's environment.

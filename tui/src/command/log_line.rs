@@ -1,48 +1,21 @@
 //! `recount log-line`: each line of standard input becomes one sealed record, or the program says that it did not.
 
 use std::io::BufRead as _;
-use std::net::{TcpStream, ToSocketAddrs as _};
-use std::time::Duration;
 
-use recount::{
-    Attributes, Content, EndReason, Event, Principal, Recorder, RefusedWhy, Session, TriggerKind,
-};
+use recount::{Attributes, Content, EndReason, Event, Recorder, RefusedWhy, Session, TriggerKind};
 use vocabulary::attribute;
 
 use super::Context;
 use crate::args::LogLine;
 use crate::failure::{Exit, Failure};
-
-/// How long the collector may take to acknowledge.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-const TOKEN: &str = "set RECOUNT_TOKEN to the token that recount-collector enroll NAME prints";
-
-const START: &str = "start one: recount-collector serve --init";
+use crate::record::sender::{self, PATIENCE, Sender};
 
 pub(super) fn run(context: &Context, args: &LogLine) -> Result<Exit, Failure> {
     // Without a collector nothing is recorded at all: a line that waited in a spool would be sealed behind the
     // back of a user who was told that it was not.
-    reachable(&args.endpoint)?;
-    let recorder = Recorder::builder(&args.agent).collector(&args.endpoint);
-    let variable = |name| context.environment.get(name);
-    let recorder = match variable("RECOUNT_SPOOL") {
-        Some(folder) => recorder.spool(folder),
-        None => recorder,
-    };
-    let recorder = match context.environment.text("RECOUNT_TOKEN") {
-        Some(token) => recorder.token(token),
-        None => recorder,
-    };
-    let recorder = match variable("RECOUNT_AGENT_KEY") {
-        Some(file) => recorder.agent_key(file),
-        None => recorder,
-    };
-    let recorder = recorder.build().map_err(|error| Failure::Unavailable {
-        place: args.endpoint.clone(),
-        what: error.to_string(),
-        hint: "set RECOUNT_SPOOL to a folder that can be written".to_owned(),
-    })?;
+    sender::reachable(&args.sending.endpoint)?;
+    let sender = Sender::open(context, &args.agent, &args.sending.endpoint)?;
+    let recorder = &sender.recorder;
     let mut input = std::io::BufReader::new(std::io::stdin().lock());
     let mut session: Option<Session> = None;
     let mut sealed: u64 = 0;
@@ -64,8 +37,8 @@ pub(super) fn run(context: &Context, args: &LogLine) -> Result<Exit, Failure> {
         if line.is_empty() {
             continue;
         }
-        let session = session.get_or_insert_with(|| start(context, args, &recorder));
-        seal(session, &line).map_err(|why| not_sealed(args, &recorder, sealed, &why))?;
+        let session = session.get_or_insert_with(|| start(context, args, recorder));
+        seal(session, &line).map_err(|why| not_sealed(&sender, sealed, &why))?;
         sealed += 1;
     }
     let Some(session) = session else {
@@ -77,90 +50,23 @@ pub(super) fn run(context: &Context, args: &LogLine) -> Result<Exit, Failure> {
     let id = session.id().to_string();
     session
         .end_sealed_blocking(EndReason::Completed, PATIENCE)
-        .map_err(|why| not_sealed(args, &recorder, sealed, &why))?;
+        .map_err(|why| not_sealed(&sender, sealed, &why))?;
     recorder.close_blocking(PATIENCE);
     context.note(&format!(
         "sealed {} for request {} in session {id}, through {}",
         crate::app::words::count(sealed, "line", "lines"),
         args.request,
-        args.endpoint
+        args.sending.endpoint
     ));
     Ok(Exit::Answered)
-}
-
-/// Fails when nothing listens where records go.
-fn reachable(endpoint: &str) -> Result<(), Failure> {
-    let unavailable = |what: String| Failure::Unavailable {
-        place: endpoint.to_owned(),
-        what: format!("no collector takes records at {endpoint}: {what}; nothing was recorded"),
-        hint: START.to_owned(),
-    };
-    if let Some(path) = endpoint.strip_prefix("unix:") {
-        let path = path.strip_prefix("//").unwrap_or(path);
-        let connected = std::os::unix::net::UnixStream::connect(path);
-        return connected
-            .map(drop)
-            .map_err(|error| unavailable(error.to_string()));
-    }
-    let rest = endpoint
-        .strip_prefix("http://")
-        .or_else(|| endpoint.strip_prefix("https://"));
-    let host = rest
-        .unwrap_or(endpoint)
-        .split('/')
-        .next()
-        .unwrap_or_default();
-    let host = match host.rsplit_once(':') {
-        Some((_, port)) if port.parse::<u16>().is_ok() => host.to_owned(),
-        _ => format!(
-            "{host}:{}",
-            if endpoint.starts_with("https:") {
-                443
-            } else {
-                80
-            }
-        ),
-    };
-    let addresses = host
-        .to_socket_addrs()
-        .map_err(|error| unavailable(error.to_string()))?;
-    let mut last = "it has no address".to_owned();
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(_) => return Ok(()),
-            Err(error) => last = error.to_string(),
-        }
-    }
-    Err(unavailable(last))
 }
 
 fn start(context: &Context, args: &LogLine, recorder: &Recorder) -> Session {
     recorder
         .session(&args.request)
         .trigger(TriggerKind::Command, "recount log-line")
-        .asked_by(Principal::user(format!("os:{}", host()), user(context)))
+        .asked_by(sender::asker(context))
         .start_blocking()
-}
-
-/// The user's name, else the number that the system knows the user by.
-fn user(context: &Context) -> String {
-    use std::os::unix::fs::MetadataExt as _;
-    let named = ["USER", "LOGNAME"]
-        .iter()
-        .find_map(|name| context.environment.text(name));
-    let number = || std::fs::metadata("/proc/self").map(|own| format!("uid {}", own.uid()));
-    named
-        .or_else(|| number().ok())
-        .unwrap_or_else(|| "unknown".to_owned())
-}
-
-fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    if name.trim().is_empty() {
-        "localhost".to_owned()
-    } else {
-        name.trim().to_owned()
-    }
 }
 
 /// Seals one line; it waits for the collector's receipt.
@@ -183,22 +89,10 @@ fn is_json(text: &str) -> bool {
         && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-fn not_sealed(args: &LogLine, recorder: &Recorder, sealed: u64, why: &RefusedWhy) -> Failure {
-    let unsent = recorder.unsent().0;
-    recorder.close_blocking(Duration::ZERO);
-    // It answers, and does not know who asks.
-    let hint = match why.to_string().contains("status 401") {
-        true => TOKEN,
-        false => START,
-    };
-    Failure::Unavailable {
-        place: args.endpoint.clone(),
-        what: format!(
-            "{} sealed by {}, then: {why}; {} wait in the spool and are sealed late when a collector runs",
-            crate::app::words::count(sealed, "line", "lines"),
-            args.endpoint,
-            crate::app::words::count(unsent, "record", "records")
-        ),
-        hint: hint.to_owned(),
-    }
+fn not_sealed(sender: &Sender, sealed: u64, why: &RefusedWhy) -> Failure {
+    let sealed = crate::app::words::count(sealed, "line", "lines");
+    sender.not_taken(
+        &format!("{sealed} sealed by {}, then", sender.endpoint()),
+        why,
+    )
 }
