@@ -74,6 +74,7 @@ async fn record(recorder: &Recorder, folder: &Path) -> Result<(), Box<dyn Error>
 
 /// A file: written, then edited.
 async fn file(session: &Handle, folder: &Path) -> Result<(), Box<dyn Error>> {
+    // region: files
     let files = session.files().root(folder);
     files.write(folder.join("draft.md"), "Dear Acme,\n").await?;
     files
@@ -81,6 +82,7 @@ async fn file(session: &Handle, folder: &Path) -> Result<(), Box<dyn Error>> {
             text + "your contract ends soon.\n"
         })
         .await?;
+    // end
     Ok(())
 }
 
@@ -91,6 +93,7 @@ fn rows(session: &Handle, folder: &Path) -> Result<(), Box<dyn Error>> {
         "CREATE TABLE contracts (id INTEGER PRIMARY KEY, status TEXT, price REAL);
          INSERT INTO contracts VALUES (17, 'open', 1200.5), (18, 'open', 99);",
     )?;
+    // region: sqlite
     let mut database = session.sqlite(conn);
     let undone = database.transaction()?;
     undone.execute("DELETE FROM contracts", [])?;
@@ -101,6 +104,7 @@ fn rows(session: &Handle, folder: &Path) -> Result<(), Box<dyn Error>> {
         ("drafted", 17),
     )?;
     kept.commit()?;
+    // end
     Ok(())
 }
 
@@ -108,14 +112,15 @@ fn rows(session: &Handle, folder: &Path) -> Result<(), Box<dyn Error>> {
 async fn resource(session: &Handle) -> Result<(), Box<dyn Error>> {
     let address = serve().await?;
     let account = format!("http://{address}/accounts/17");
+    // Installed before where another part of the program did so.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let body = json!({"name": "Acme", "stage": "renewal"}).to_string();
+    // region: reqwest
     let rule = Rule::for_writes(["PUT"], &format!("http://{address}/accounts/{{id}}"))?;
     let layer = Layer::new(session.recorder())
         .session(session)
         .rule(rule.if_match().answers_with_resource());
-    // Installed before where another part of the program did so.
-    drop(rustls::crypto::ring::default_provider().install_default());
     let client = layer.client(reqwest::Client::builder().no_proxy())?;
-    let body = json!({"name": "Acme", "stage": "renewal"}).to_string();
     client
         .put(account)
         .header("content-type", "application/json")
@@ -124,6 +129,7 @@ async fn resource(session: &Handle) -> Result<(), Box<dyn Error>> {
         .await?
         .bytes()
         .await?;
+    // end
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use recount::{Principal, Recorder};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // region: start
     let recorder = Recorder::from_env("smallest-agent")?;
     let session = recorder
         .session("47892")
@@ -25,6 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .await;
     session.end(&draft).await;
     let unsent = recorder.close(Duration::from_secs(2)).await;
+    // end
     println!("{}\n{} records unsent", draft?, unsent.0);
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod dependency_direction;
 mod first_release;
+mod instrumenting;
 mod ledger_size;
 mod module_headers;
 mod named_paths;

@@ -1,6 +1,7 @@
 //! Requests without rules: outcomes, redirects, bodies, sessions, secrets.
 
 use super::*;
+use crate::InContext as _;
 
 #[tokio::test]
 async fn only_listed_hosts_are_told_of_the_session_also_behind_redirects() {
@@ -360,4 +361,22 @@ async fn secrets_in_bodies_headers_and_urls_are_in_no_record() {
     ] {
         assert!(!is_recorded(&recorder, secret), "{secret}");
     }
+}
+
+#[tokio::test]
+async fn a_client_without_the_layer_is_not_seen() {
+    let (recorder, session) = session();
+    let crm = Crm::default();
+    let url = format!("http://{}/accounts/17", super::crm(&crm).await);
+    let before = All::of(&recorder).records().len();
+    let plain = builder().build().unwrap();
+    let asked = async { plain.put(url).body("new").send().await.unwrap().status() };
+    assert!(asked.in_session(&session).await.is_success());
+    assert_eq!(
+        crm.seen().len(),
+        1,
+        "the server saw it, and the record does not"
+    );
+    assert_eq!(All::of(&recorder).records().len(), before);
+    session.end(crate::EndReason::Completed).await;
 }
