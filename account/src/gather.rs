@@ -4,6 +4,7 @@ use ledger::leaf::StreamId;
 use ledger::reader::{Find, Reader, StreamHint};
 use ledger::verify::{Finding, VerifiedStream, Verifier};
 use std::collections::{BTreeSet, HashMap};
+use vocabulary::event::Event;
 
 use crate::error::AccountError;
 use crate::model::Standing;
@@ -65,8 +66,11 @@ impl<'r, 'v> Gatherer<'r, 'v> {
                 ));
             }
         }
-        claims(&mut streams);
-        streams.sort_by_key(|(standing, stream)| (*standing, first_ns(stream)));
+        let owner = claims(&mut streams);
+        streams.sort_by_key(|(standing, stream)| {
+            let others = owner != Some(stream.stream);
+            (*standing, others, first_ns(stream))
+        });
         Ok(Part {
             label: label.to_owned(),
             streams,
@@ -132,17 +136,18 @@ pub(crate) fn first_ns(stream: &VerifiedStream) -> u64 {
         .map_or(u64::MAX, |record| record.leaf.received_unix_ns)
 }
 
-/// Of several producers under one label, the one that came first is the session's own. Another one's word is a
-/// claim, unless its stream was joined by a sealed link, it is an enrolled recorder, or its records go on the chain
+/// Of several producers under one label, the one that came first is the session's own, an enrolled recorder only if
+/// it opened the session itself or nobody else did anything in it: one that looks on may well be sealed before a
+/// begin that waits in the agent's spool. Gives the owner's stream. Another one's word is a claim, unless its stream was joined by a sealed link, it is an enrolled recorder, or its records go on the chain
 /// of the owner's: a spool that was adopted, or another door, of the same run. Two enrolled producers are never one,
 /// whatever chain they go on: whoever has read the records of one can go on its chain.
-fn claims(streams: &mut [(Standing, VerifiedStream)]) {
+fn claims(streams: &mut [(Standing, VerifiedStream)]) -> Option<StreamId> {
     let own = |(standing, _): &&(Standing, VerifiedStream)| *standing == Standing::Own;
     let first = streams
         .iter()
         .filter(own)
-        .min_by_key(|(_, stream)| first_ns(stream));
-    let Some((_, first)) = first else { return };
+        .min_by_key(|(_, stream)| (looks_on(stream), first_ns(stream)));
+    let (_, first) = first?;
     let (owner, name) = (first.stream, producer(first));
     let others: Vec<usize> = (0..streams.len())
         .filter(|at| {
@@ -162,6 +167,18 @@ fn claims(streams: &mut [(Standing, VerifiedStream)]) {
     for at in claims {
         streams[at].0 = Standing::Claims;
     }
+    Some(owner)
+}
+
+/// Whether a stream is an enrolled recorder's that did not open the session.
+pub(crate) fn looks_on(stream: &VerifiedStream) -> bool {
+    let first = || {
+        let envelope = stream.records.first()?.envelope()?;
+        let item =
+            ledger::otlp::Item::decode(envelope.encoding, envelope.signal, envelope.item).ok()?;
+        Event::from_name(&item.name)
+    };
+    is_enrolled(stream) && first() != Some(Event::SessionStart)
 }
 
 fn producer(stream: &VerifiedStream) -> Option<String> {

@@ -12,7 +12,7 @@ use vocabulary::source::Source;
 use crate::error::AccountError;
 use crate::fold::{Fold, Run};
 use crate::gaps::{self, Hole, Numbers};
-use crate::gather::Part;
+use crate::gather::{Part, looks_on};
 use crate::meanwhile::Meanwhile;
 use crate::model::{self, Agent, Evidence, Standing};
 use crate::told::{Telling, Told};
@@ -39,12 +39,21 @@ impl Reading {
             let session = SessionRef(u32::try_from(number + 1).unwrap_or(u32::MAX));
             self.fold.runs.push(Run::new(row(session, part, ledger)));
             let mut all: Vec<Told<'_>> = Vec::new();
+            // Who looks on does so beside somebody.
+            let alone = part
+                .streams
+                .iter()
+                .all(|(standing, stream)| *standing == Standing::Claims || looks_on(stream));
             for (letter, (standing, stream)) in part.streams.iter().enumerate() {
                 let name = StreamRef {
                     session,
                     stream: u32::try_from(letter).unwrap_or(u32::MAX),
                 };
+                let from = all.len();
                 self.read(name, *standing, stream, &mut all);
+                if !alone && looks_on(stream) {
+                    all[from..].iter_mut().for_each(|told| told.observer = true);
+                }
             }
             all.sort_by_key(|told| (told.time, told.at));
             for told in &all {
@@ -134,7 +143,9 @@ impl Reading {
         let Some(run) = self.fold.run(session) else {
             return;
         };
-        let own = all.iter().find(|told| told.standing != Standing::Claims);
+        let own = all
+            .iter()
+            .find(|told| told.standing != Standing::Claims && !told.observer);
         if let Some(told) = own {
             run.row.recording_mode = RecordingMode::read(told.collector.recording_mode.as_str());
             run.row.session_source = source(&told.collector);

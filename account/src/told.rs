@@ -18,6 +18,8 @@ pub(crate) struct Told<'a> {
     pub(crate) at: RecordRef,
     /// What standing its stream has.
     pub(crate) standing: Standing,
+    /// It comes from an enrolled recorder that looks on: the session is another producer's.
+    pub(crate) observer: bool,
     /// When it happened, by the sender's clock; by the collector's where the sender says nothing.
     pub(crate) time: Timestamp,
     /// Its leaf: arrival and flags.
@@ -79,6 +81,7 @@ impl<'a> Telling<'a> {
         Ok(Told {
             at,
             standing,
+            observer: false,
             time: Timestamp::from_unix_ns(time),
             leaf,
             event,

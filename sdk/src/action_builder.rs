@@ -262,6 +262,13 @@ impl ActionBuilder {
         if let Some(transaction) = self.transaction {
             attributes.uuid(attribute::TRANSACTION_ID, transaction.uuid());
         }
+        if let Some(observed) = &self.handle.observed {
+            if let Some((trace, span)) = &observed.span {
+                let named = format!("{}-{}", hex(trace), hex(span));
+                attributes.str(attribute::OBSERVED_SPAN, &named);
+            }
+            attributes.text_if(attribute::OBSERVED_TARGET, observed.target.as_deref());
+        }
 
         let wait = self.wait.unwrap_or_else(|| recorder.strict_wait());
         let strict = (durability == Durability::Strict).then_some(wait);
@@ -280,6 +287,10 @@ impl ActionBuilder {
         );
         (action, begun, wait)
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Content that nobody gave to the recorder.

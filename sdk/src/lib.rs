@@ -80,7 +80,7 @@ pub use engine::Receipt;
 pub use error::{Refused, RefusedWhy, SetupError};
 pub use principal::Principal;
 pub use recorder::{Recorder, RecorderBuilder, Unsent};
-pub use session::{Handle, Session, span_id};
+pub use session::{Handle, Observed, Session, span_id};
 pub use session_builder::SessionBuilder;
 pub use settings::DurabilityRule;
 

@@ -185,6 +185,40 @@ impl Recorder {
         SessionBuilder::new(self, None)
     }
 
+    /// Records under a session that somebody else opened: a relay that reads
+    /// the caller's `baggage`, a wrapped child. Writes neither a start nor an
+    /// end; dropping the handle says nothing. `trace_id` is the one that the
+    /// caller named, where it named one.
+    ///
+    /// What the collector makes of it depends on who records: the stream of an
+    /// enrolled recorder is an observation, that of another producer a claim.
+    ///
+    /// ```
+    /// # let recorder = recount::Recorder::testing();
+    /// let session = "a1".parse()?;
+    /// let joined = recorder.join(&session, None, None);
+    /// assert_eq!(joined.id(), &session);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn join(
+        &self,
+        session: &SessionId,
+        request: Option<&RequestId>,
+        trace_id: Option<[u8; 16]>,
+    ) -> Handle {
+        let shared = Shared::joined(
+            session.clone(),
+            request.cloned(),
+            trace_id.unwrap_or_else(crate::random::bytes),
+            SessionKey::new(crate::random::bytes()),
+        );
+        Handle {
+            recorder: self.clone(),
+            shared: Arc::new(shared),
+            observed: None,
+        }
+    }
+
     /// Says that a session of another process will not be ended by it: the
     /// process died, and whoever watched it says so.
     pub fn abandoned(&self, session: &SessionId, request: Option<&RequestId>, note: &str) {
@@ -217,6 +251,7 @@ impl Recorder {
         Handle {
             recorder: self.clone(),
             shared: Arc::clone(shared),
+            observed: None,
         }
     }
 
@@ -236,6 +271,7 @@ impl Recorder {
                 Ambient::new(&Handle {
                     recorder: self.clone(),
                     shared: Arc::clone(shared),
+                    observed: None,
                 })
             }
             None => Ambient::new(&self.unattributed()),

@@ -48,10 +48,8 @@ impl Shared {
         trace_id: [u8; 16],
         key: SessionKey,
     ) -> Self {
-        let mut prefix = Vec::with_capacity(96);
-        write_pair(&mut prefix, attribute::SESSION_ID, Value::Str(id.as_str()));
         let named = request.as_ref().map_or(id.as_str(), RequestId::as_str);
-        write_pair(&mut prefix, attribute::REQUEST_ID, Value::Str(named));
+        let prefix = prefix(&id, Some(named));
         Self {
             id,
             request,
@@ -67,6 +65,21 @@ impl Shared {
         }
     }
 
+    /// Of a session that somebody else opened. What its request is called is the opener's to say: nothing is said
+    /// where nothing is known.
+    pub(crate) fn joined(
+        id: SessionId,
+        request: Option<RequestId>,
+        trace_id: [u8; 16],
+        key: SessionKey,
+    ) -> Self {
+        let prefix = prefix(&id, request.as_ref().map(RequestId::as_str));
+        Self {
+            prefix,
+            ..Self::new(id, request, trace_id, key)
+        }
+    }
+
     pub(crate) fn place(&self, span_id: Option<[u8; 8]>) -> Place<'_> {
         Place {
             prefix: &self.prefix,
@@ -77,12 +90,34 @@ impl Shared {
     }
 }
 
+/// Encoded `session.id` and `recount.request.id`.
+fn prefix(id: &SessionId, request: Option<&str>) -> Vec<u8> {
+    let mut prefix = Vec::with_capacity(96);
+    write_pair(&mut prefix, attribute::SESSION_ID, Value::Str(id.as_str()));
+    if let Some(request) = request {
+        write_pair(&mut prefix, attribute::REQUEST_ID, Value::Str(request));
+    }
+    prefix
+}
+
 /// A session as the code that works in it sees it: cheap to clone, usable from
 /// any thread or task. Only its owner, [`Session`], can end it.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) recorder: Recorder,
     pub(crate) shared: Arc<Shared>,
+    /// What actions that begin with this handle are observations of.
+    pub(crate) observed: Option<Arc<Observed>>,
+}
+
+/// What a recorder that stands beside the caller was told of a call: its actions with a handle of
+/// [`Handle::observing`] are observations of that one, and the account tells both as one action.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observed {
+    /// The trace and the span that the caller named, as in a `traceparent`.
+    pub span: Option<([u8; 16], [u8; 8])>,
+    /// The resource as the caller addressed it, where it is not the action's target.
+    pub target: Option<String>,
 }
 
 impl fmt::Debug for Handle {
@@ -92,6 +127,15 @@ impl fmt::Debug for Handle {
 }
 
 impl Handle {
+    /// A handle whose actions say what they are observations of.
+    #[must_use]
+    pub fn observing(&self, observed: Observed) -> Self {
+        Self {
+            observed: Some(Arc::new(observed)),
+            ..self.clone()
+        }
+    }
+
     /// The session's id.
     pub fn id(&self) -> &SessionId {
         &self.shared.id

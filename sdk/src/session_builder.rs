@@ -188,6 +188,7 @@ impl SessionBuilder {
         let handle = Handle {
             recorder: self.recorder,
             shared: Arc::new(shared),
+            observed: None,
         };
         handle.record(Event::SessionStart, &attributes);
         if let Some(intent) = self.intent {
@@ -211,6 +212,7 @@ impl SessionBuilder {
         let handle = Handle {
             recorder: self.recorder,
             shared: Arc::new(shared),
+            observed: None,
         };
         let mut attributes = Attributes::new();
         attributes.text(attribute::SESSION_NOTE, why);

@@ -178,6 +178,12 @@ keys! {
     ERROR_MESSAGE = "recount.error.message";
     /// True when the recorder itself did this to observe (its own GETs).
     RECORDER_OWN = "recount.recorder_own";
+    /// The span that the caller named for what a recorder beside it saw: trace
+    /// id, `-`, span id, in hex.
+    OBSERVED_SPAN = "recount.observed.span";
+    /// The resource as the caller addressed it, where that is not the target:
+    /// a relay's own address.
+    OBSERVED_TARGET = "recount.observed.target";
 
     // --- diff and transaction
     /// The diff.

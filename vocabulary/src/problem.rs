@@ -24,7 +24,7 @@ words! {
         RecordBroken = "record_broken",
         /// An effect lies outside the declared scope.
         EffectOutsideScope = "effect_outside_scope",
-        /// The collector saw two things that cannot both be true.
+        /// Two things were seen that cannot both be true, by the collector or by two recorders.
         Contradiction = "contradiction",
         /// What was denied was tried again.
         DeniedThenRetried = "denied_then_retried",

@@ -30,6 +30,8 @@ pub(crate) struct Act {
     pub(crate) status: Option<i64>,
     /// The recorder did this itself to observe.
     pub(crate) recorder_own: bool,
+    /// What a recorder beside the caller observed it by, and its resource as the caller addressed it.
+    pub(super) observed: Option<(String, Option<String>)>,
     /// It comes from another producer's claims.
     pub(crate) claims: bool,
     /// How often its begin was received.
@@ -83,6 +85,7 @@ impl Act {
             transaction: None,
             status: None,
             recorder_own: false,
+            observed: None,
             claims: super::claims(told),
             begins: 0,
             remark: false,
@@ -370,6 +373,11 @@ impl Act {
         self.status = self
             .status
             .or_else(|| told.item.attributes.int(key::HTTP_STATUS));
+        if self.observed.is_none() {
+            self.observed = told
+                .text(key::OBSERVED_SPAN)
+                .map(|span| (span, told.text(key::OBSERVED_TARGET)));
+        }
         self.recorder_own |= told
             .item
             .attributes

@@ -25,6 +25,9 @@ impl Fold {
             return;
         }
         self.decision_of.insert(slot, self.decisions.len());
+        if let (Some(of), Some(call)) = (told.text(key::ACTION_ID), told.text(key::TOOL_CALL_ID)) {
+            self.calls.push((self.decisions.len(), of, call));
+        }
         self.decisions.push(Decision {
             id,
             session,

@@ -8,6 +8,7 @@ mod action;
 mod change;
 mod counted;
 mod decision;
+mod observed;
 mod session;
 pub(crate) mod signed;
 mod span;
@@ -53,6 +54,8 @@ pub(crate) struct Fold {
     pub(crate) names: Vec<Named>,
     act_of: HashMap<(SessionRef, bool, String), usize>,
     decision_of: HashMap<(SessionRef, bool, String), usize>,
+    /// The call that a decision is: its position, the action that answered with it, the model's name for it.
+    calls: Vec<(usize, String, String)>,
     verdicts: Vec<Judged>,
     transactions: HashMap<(SessionRef, String), (TransactionOutcome, RecordRef)>,
     context_seen: HashMap<(SessionRef, String), ()>,
@@ -158,6 +161,7 @@ impl Fold {
         self.lost_at_end();
         self.join_verdicts();
         self.join_spans();
+        self.join_observed();
         self.order_acts();
         self.settle();
         self.join_decisions();

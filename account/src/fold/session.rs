@@ -128,7 +128,9 @@ impl Fold {
         if own {
             let (from, to) = run.span.unwrap_or((told.time, told.time));
             run.span = Some((from.min(told.time), to.max(told.time)));
-            run.row.agent.learn(told);
+            if !told.observer {
+                run.row.agent.learn(told);
+            }
             run.clock(told);
         }
         if run.principal.subject.is_none() && own {

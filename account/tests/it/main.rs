@@ -14,6 +14,7 @@ mod facts;
 mod lacking;
 mod listing;
 mod meanwhile;
+mod observed;
 mod plain;
 mod queries;
 mod reasoning;

@@ -44,6 +44,10 @@ pub(crate) struct Sender {
     pub(crate) rule: SessionRule,
     pub(crate) principal: PrincipalProof,
     pub(crate) signal: Signal,
+    /// Whether the collector knows the sender as a recorder.
+    pub(crate) mode: RecordingMode,
+    /// Trace and span that the next records name, in hex.
+    pub(crate) span: Option<[String; 2]>,
     items: Vec<Value>,
     seq: u64,
     /// Numbers of the items that wait.
@@ -146,7 +150,7 @@ impl World {
         let part = CollectorPart {
             session_rule: sender.rule,
             producer_proof: ProducerProof::None,
-            recording_mode: RecordingMode::SelfRecorded,
+            recording_mode: sender.mode,
             delivery: Delivery::Plain,
             principal_proof: sender.principal,
             session_label: sender.label.clone(),
@@ -245,6 +249,8 @@ impl Sender {
             rule: SessionRule::SessionAttribute,
             principal: PrincipalProof::None,
             signal: Signal::Logs,
+            mode: RecordingMode::SelfRecorded,
+            span: None,
             items: Vec::new(),
             seq: 0,
             sequence: Vec::new(),
@@ -262,11 +268,16 @@ impl Sender {
         all.as_object_mut()
             .unwrap()
             .extend(attributes_of.as_object().unwrap().clone());
-        self.raw(json!({
+        let mut item = json!({
             "timeUnixNano": world.tick().to_string(),
             "eventName": event,
             "attributes": attributes(&all),
-        }))
+        });
+        if let Some([trace, span]) = &self.span {
+            item["traceId"] = json!(trace);
+            item["spanId"] = json!(span);
+        }
+        self.raw(item)
     }
 
     /// A record that gets a number and is never sent.

@@ -159,3 +159,30 @@ fn a_delegated_session_is_a_child_with_the_same_request_and_trace() {
     assert_eq!(start.str("recount.trigger.kind"), Some("delegation"));
     session.end_blocking(recount::EndReason::Completed);
 }
+
+#[test]
+fn who_joins_a_session_neither_starts_nor_ends_it_and_says_what_its_actions_observe() {
+    let recorder = Recorder::testing();
+    let session = "s-of-somebody".parse().unwrap();
+    let observed = recount::Observed {
+        span: Some(([0xab; 16], [1; 8])),
+        target: Some("http:127.0.0.1:9000/a".to_owned()),
+    };
+    let joined = recorder.join(&session, None, Some([0xab; 16]));
+    let seen = joined.observing(observed);
+    let action = seen.action(recount::Kind::Http, "GET /a", recount::Access::Read);
+    action.begin_blocking().unwrap().end_success();
+    drop((joined, seen));
+    let recorded = Recorded::of(&recorder);
+    let names: Vec<&str> = recorded.names().collect();
+    assert_eq!(names, ["agent.tool.invoke", "agent.tool.result"]);
+    let begin = &recorded.records()[0];
+    assert_eq!(begin.str("session.id"), Some("s-of-somebody"));
+    assert_eq!(begin.str("recount.request.id"), None);
+    let span = format!("{}-{}", "ab".repeat(16), "01".repeat(8));
+    assert_eq!(begin.str("recount.observed.span"), Some(span.as_str()));
+    assert_eq!(
+        begin.str("recount.observed.target"),
+        Some("http:127.0.0.1:9000/a")
+    );
+}

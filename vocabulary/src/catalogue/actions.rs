@@ -90,6 +90,16 @@ pub(super) const ENTRIES: &[Entry] = &[
                 Kind::Bool,
                 "True where the recorder itself does this to observe; outside the agent's actions and scope.",
             ),
+            optional(
+                a::OBSERVED_SPAN,
+                Kind::Text,
+                "From a recorder that stands beside the caller: the span that the caller named for this, trace id, `-`, span id, in hex.",
+            ),
+            optional(
+                a::OBSERVED_TARGET,
+                Kind::Resource,
+                "The resource as that caller addressed it, where it is not the target: a relay's own address.",
+            ),
             TOOL_CALL,
             optional(a::TOOL_NAME, Kind::Text, "The tool."),
             optional(
