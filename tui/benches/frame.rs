@@ -108,6 +108,19 @@ fn answer_frame_160x45(bencher: Bencher<'_, '_>, records: usize) {
     });
 }
 
+/// One step of a replay, and the frame after it: the state must not be folded from the beginning.
+#[divan::bench(args = [100_000, 1_000_000], sample_count = 1000, sample_size = 1)]
+fn replay_step_160x45(bencher: Bencher<'_, '_>, records: usize) {
+    let model = RefCell::new(model(records, 160, 45, "5G"));
+    let buf = RefCell::new(Buffer::empty(Rect::new(0, 0, 160, 45)));
+    bencher.bench_local(|| {
+        let (mut model, mut buf) = (model.borrow_mut(), buf.borrow_mut());
+        update(&mut model, Msg::Key(Key::char(',')));
+        view(&model, &mut buf);
+        black_box(buf.area());
+    });
+}
+
 #[divan::bench(args = [100_000], sample_count = 200, sample_size = 1)]
 fn next_problem(bencher: Bencher<'_, '_>, records: usize) {
     let model = RefCell::new(model(records, 160, 45, "2"));

@@ -98,11 +98,13 @@ impl Screen {
         jobs: &Sender<Effect>,
     ) -> Result<(), Failure> {
         let mut drawn: Option<Instant> = None;
+        let mut alarm: Option<(Instant, u64)> = None;
         loop {
             for effect in effects.drain(..) {
                 match effect {
                     Effect::Quit => return Ok(()),
                     Effect::Copy(text) => copy(&text).map_err(Failure::Terminal)?,
+                    Effect::Wake { wake, after } => alarm = Some((Instant::now() + after, wake)),
                     Effect::Suspend => self.suspend().map_err(Failure::Terminal)?,
                     other => {
                         let _ = jobs.send(other);
@@ -117,14 +119,20 @@ impl Screen {
                 model.dirty = false;
                 drawn = Some(Instant::now());
             }
-            let received = if model.dirty {
-                inbox.recv_timeout(FRAME.saturating_sub(waited))
-            } else {
-                inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            let frame = model.dirty.then(|| FRAME.saturating_sub(waited));
+            let rings = alarm.map(|(at, _)| at.saturating_duration_since(Instant::now()));
+            let received = match frame.into_iter().chain(rings).min() {
+                Some(wait) => inbox.recv_timeout(wait),
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match received {
                 Ok(message) => effects = update(model, message),
-                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some((_, wake)) = alarm.take_if(|(at, _)| *at <= Instant::now()) {
+                        effects = update(model, Msg::Woke(wake));
+                    }
+                    continue;
+                }
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             for message in inbox.try_iter().take(BURST) {

@@ -5,6 +5,8 @@ use super::keys::{Action, Binding, Screen};
 const ACCOUNT: &[Screen] = &Screen::TABS;
 const LISTS: &[Screen] = &[Screen::Timeline];
 const DIFFS: &[Screen] = &[Screen::Diffs];
+const REPLAY: &[Screen] = &[Screen::Replay];
+const CHANGES: &[Screen] = &[Screen::Diffs, Screen::Replay];
 
 const fn key(
     group: &'static str,
@@ -42,14 +44,15 @@ pub const BINDINGS: &[Binding] = &[
         "Move",
         ":",
         Action::GoTo,
-        "go to 231, s2a#14 or 50%",
+        "go to 231, s2a#14 or 50%; in a replay, until is:denied",
         ACCOUNT,
     ),
     key("Views", "1", Action::Tab(1), "Answer", ACCOUNT),
     key("Views", "2", Action::Tab(2), "Timeline", ACCOUNT),
     key("Views", "3", Action::Tab(3), "Decisions", ACCOUNT),
     key("Views", "4", Action::Tab(4), "Diffs", ACCOUNT),
-    key("Views", "5", Action::Tab(5), "Integrity", ACCOUNT),
+    key("Views", "5", Action::Tab(5), "Replay", ACCOUNT),
+    key("Views", "6", Action::Tab(6), "Integrity", ACCOUNT),
     key("Views", "Tab", Action::NextTab, "next view", ACCOUNT),
     key(
         "Views",
@@ -154,18 +157,42 @@ pub const BINDINGS: &[Binding] = &[
         "problems only",
         LISTS,
     ),
-    key("Diff", "]f", Action::NextResource, "next resource", DIFFS),
+    key("Diff", "]f", Action::NextResource, "next resource", CHANGES),
     key(
         "Diff",
         "[f",
         Action::PreviousResource,
         "previous resource",
-        DIFFS,
+        CHANGES,
     ),
     key("Diff", "s", Action::SideBySide, "side by side", DIFFS),
     key("Diff", "}", Action::MoreContext, "more context", DIFFS),
     key("Diff", "{", Action::LessContext, "less context", DIFFS),
     key("Diff", "v", Action::Patch, "text or stored patch", DIFFS),
+    key(
+        "Replay",
+        "Space",
+        Action::ReplayHere,
+        "the state after this row",
+        &[
+            Screen::Answer,
+            Screen::Timeline,
+            Screen::Decisions,
+            Screen::Diffs,
+        ],
+    ),
+    key("Replay", "Space", Action::Play, "play or pause", REPLAY),
+    key("Replay", ".", Action::Down, "next step", REPLAY),
+    key("Replay", ",", Action::Up, "previous step", REPLAY),
+    key("Replay", ">", Action::Faster, "faster", REPLAY),
+    key("Replay", "<", Action::Slower, "slower", REPLAY),
+    key(
+        "Replay",
+        "D",
+        Action::Compare,
+        "mark this step, compare others with it",
+        REPLAY,
+    ),
     key("Copy", "yy", Action::CopyLine, "line", ACCOUNT),
     key("Copy", "yj", Action::CopyJson, "JSON", ACCOUNT),
     key("Copy", "yi", Action::CopyRef, "reference", ACCOUNT),

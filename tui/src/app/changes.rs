@@ -157,7 +157,7 @@ fn tally(diff: &Diff) -> (usize, usize) {
 }
 
 /// A side as lines of text: an absent side has none, JSON is spread over lines, what is not text is `None`.
-fn side(content: &Content) -> Option<String> {
+pub(crate) fn side(content: &Content) -> Option<String> {
     if content.state == ContentState::Absent {
         return Some(String::new());
     }
@@ -180,18 +180,25 @@ pub fn lines(account: &Account, resource: &Resource, context: usize) -> Vec<Line
     let mut lines = Vec::new();
     for n in &resource.diffs {
         lines.push(Line::Change(*n));
-        compare(&account.diffs[*n], context, &mut lines);
+        let diff = &account.diffs[*n];
+        between(&diff.before, &diff.after, context, &mut lines);
     }
     lines
 }
 
-fn compare(diff: &Diff, context: usize, lines: &mut Vec<Line>) {
-    let (Some(before), Some(after)) = (side(&diff.before), side(&diff.after)) else {
-        lines.push(Line::Note(format!("before  {}", said(&diff.before))));
-        lines.push(Line::Note(format!("after   {}", said(&diff.after))));
+/// The lines of two states of one resource, with `context` unchanged lines around what changed.
+pub(crate) fn between(
+    content_before: &Content,
+    content_after: &Content,
+    context: usize,
+    lines: &mut Vec<Line>,
+) {
+    let (Some(before), Some(after)) = (side(content_before), side(content_after)) else {
+        lines.push(Line::Note(format!("before  {}", said(content_before))));
+        lines.push(Line::Note(format!("after   {}", said(content_after))));
         return;
     };
-    for content in [&diff.before, &diff.after] {
+    for content in [content_before, content_after] {
         if content.state == ContentState::Truncated {
             lines.push(Line::Note(format!(
                 "only the beginning was kept {}",

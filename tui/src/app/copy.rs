@@ -38,6 +38,7 @@ fn selected(model: &Model) -> Option<Item> {
     match model.screen {
         Screen::Timeline => Some(opened.rows.get(model.timeline_row()?)?.item),
         Screen::Decisions => Some(Item::Decision(model.decisions.cursor())),
+        Screen::Replay => Some(opened.rows.get(super::replay::row(model)?)?.item),
         Screen::Diffs => opened
             .changes
             .resources
@@ -60,6 +61,9 @@ fn reference(model: &Model) -> Option<RecordRef> {
             .refs
             .first()
             .copied();
+    }
+    if model.screen == Screen::Replay {
+        return opened.steps.get(model.replay.list.cursor())?.shown_by;
     }
     rows::evidence(&opened.account, selected(model)?)
         .first()
@@ -110,6 +114,15 @@ fn command(model: &Model) -> String {
                 .unwrap_or_default();
             format!("recount diff {query} {path} {flags}")
         }
+        Screen::Replay => match reference(model) {
+            Some(shown_by) => {
+                format!(
+                    "recount replay {query} --at {} {flags}",
+                    quoted(&shown_by.to_string())
+                )
+            }
+            None => format!("recount replay {query} {flags}"),
+        },
         Screen::Integrity => format!("recount verify {query} {flags}"),
     }
 }

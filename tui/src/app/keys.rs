@@ -59,6 +59,7 @@ impl Key {
             name.push_str("Ctrl-");
         }
         let _ = match self.code {
+            Code::Char(' ') => write!(name, "Space"),
             Code::Char(c) => write!(name, "{c}"),
             other => write!(name, "{other:?}"),
         };
@@ -79,17 +80,20 @@ pub enum Screen {
     Decisions,
     /// What changed.
     Diffs,
+    /// The state after each step.
+    Replay,
     /// Whether the record is whole.
     Integrity,
 }
 
 impl Screen {
     /// The tabs of an opened account, in order.
-    pub const TABS: [Screen; 5] = [
+    pub const TABS: [Screen; 6] = [
         Screen::Answer,
         Screen::Timeline,
         Screen::Decisions,
         Screen::Diffs,
+        Screen::Replay,
         Screen::Integrity,
     ];
 
@@ -101,6 +105,7 @@ impl Screen {
             Screen::Timeline => "Timeline",
             Screen::Decisions => "Decisions",
             Screen::Diffs => "Diffs",
+            Screen::Replay => "Replay",
             Screen::Integrity => "Integrity",
         }
     }
@@ -157,6 +162,11 @@ pub enum Action {
     CopyRef,
     CopyCommand,
     CopyPatch,
+    ReplayHere,
+    Play,
+    Faster,
+    Slower,
+    Compare,
     TimeFormat,
     Zone,
     Again,
@@ -219,12 +229,13 @@ pub fn meaning(typed: &str, screen: Screen) -> Meaning {
 mod tests {
     use super::*;
 
-    const ALL: [Screen; 6] = [
+    const ALL: [Screen; 7] = [
         Screen::Home,
         Screen::Answer,
         Screen::Timeline,
         Screen::Decisions,
         Screen::Diffs,
+        Screen::Replay,
         Screen::Integrity,
     ];
 

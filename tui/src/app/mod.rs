@@ -13,6 +13,7 @@ pub mod list;
 
 pub mod changes;
 pub mod marks;
+pub mod replay;
 pub mod rows;
 pub mod words;
 

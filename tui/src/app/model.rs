@@ -11,6 +11,7 @@ use super::filter::Filter;
 use super::keys::{Key, Screen};
 use super::list::List;
 use super::look::Look;
+use super::replay::{Replay, Steps};
 use super::rows::Rows;
 
 /// Something that happened outside the core.
@@ -34,6 +35,8 @@ pub enum Msg {
         /// The part.
         result: Result<Listed, Notice>,
     },
+    /// A time that was waited for has passed.
+    Woke(u64),
 }
 
 /// Something that the core wants done.
@@ -52,6 +55,13 @@ pub enum Effect {
         generation: u64,
         /// How many names are dealt with already.
         from: usize,
+    },
+    /// Say [`Msg::Woke`] after a time; it takes the place of an earlier wake.
+    Wake {
+        /// The number that it must carry.
+        wake: u64,
+        /// After how long.
+        after: std::time::Duration,
     },
     /// Put text on the clipboard.
     Copy(String),
@@ -147,6 +157,8 @@ pub struct Opened {
     pub rows: Rows,
     /// What changed.
     pub changes: Changes,
+    /// The steps of its replay.
+    pub steps: Steps,
 }
 
 impl Opened {
@@ -154,7 +166,9 @@ impl Opened {
     pub fn of(account: Account) -> Opened {
         let rows = Rows::of(&account);
         let changes = Changes::of(&account);
+        let steps = Steps::of(&account, &rows, &changes);
         Opened {
+            steps,
             account,
             rows,
             changes,
@@ -285,6 +299,8 @@ pub struct Model {
     pub decisions: List,
     /// The diffs.
     pub diffs: Diffs,
+    /// The replay.
+    pub replay: Replay,
     /// The scroll position of the integrity screen.
     pub integrity: List,
     /// Whether the help is open, and its scroll position.
@@ -324,6 +340,7 @@ impl Model {
                 context: 3,
                 ..Diffs::default()
             },
+            replay: Replay::default(),
             integrity: List::default(),
             help: None,
             prompt: None,
@@ -367,6 +384,7 @@ impl Model {
             side_by_side: self.diffs.side_by_side,
             ..Diffs::default()
         };
+        self.replay = Replay::of(&opened);
         self.integrity = List::default();
         self.timeline = Timeline {
             offsets: self.timeline.offsets,
@@ -395,6 +413,7 @@ impl Model {
             Screen::Timeline => &self.timeline.list,
             Screen::Decisions => &self.decisions,
             Screen::Diffs => &self.diffs.list,
+            Screen::Replay => &self.replay.list,
             Screen::Integrity => &self.integrity,
         }
     }
@@ -406,6 +425,7 @@ impl Model {
             Screen::Timeline => &mut self.timeline.list,
             Screen::Decisions => &mut self.decisions,
             Screen::Diffs => &mut self.diffs.list,
+            Screen::Replay => &mut self.replay.list,
             Screen::Integrity => &mut self.integrity,
         }
     }

@@ -5,6 +5,7 @@ use vocabulary::id::RecordRef;
 use super::filter::{Filter, Seen};
 use super::keys::{Code, Key, Screen};
 use super::model::{Effect, Model, Notice, Prompt, PromptKind};
+use super::replay;
 use super::rows;
 use super::travel::{go_to_row, leave_for};
 use super::update::say;
@@ -181,6 +182,22 @@ pub(super) fn go_to(model: &mut Model, text: &str) {
                 .saturating_mul(percent.min(100))
                 / 100,
         );
+        return;
+    }
+    if model.screen == Screen::Replay
+        && let Some(("until", wanted)) = text
+            .split_once(' ')
+            .or((text == "until").then_some(("until", "")))
+    {
+        return replay::until(model, wanted.trim());
+    }
+    if model.screen == Screen::Replay {
+        if !parse_ref(text).is_some_and(|wanted| replay::go_to(model, wanted)) {
+            say(
+                model,
+                &format!("no step shows record {text}; write 14, s1a#14, 50% or until is:denied"),
+            );
+        }
         return;
     }
     let Some(opened) = &model.opened else { return };

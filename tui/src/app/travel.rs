@@ -6,6 +6,7 @@ use super::list::List;
 use super::marks;
 use super::model::{Effect, Model, Spot};
 use super::prompt::{keep_rows, keep_sessions};
+use super::replay;
 use super::rows::{self, Item, Row};
 use super::update::say;
 
@@ -44,6 +45,10 @@ pub(super) fn go_back(model: &mut Model) -> bool {
         model.timeline.filter.clear();
         model.timeline.only_problems = false;
         keep_rows(model);
+        return true;
+    }
+    if model.screen == Screen::Replay && model.replay.held.take().is_some() {
+        say(model, "the resource that changed last is shown again");
         return true;
     }
     if model.screen == Screen::Home && !model.home.filter.is_empty() {
@@ -104,18 +109,7 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
             }
         }
         Screen::Diffs => {
-            let line = model.diffs.list.cursor();
-            let diff = model
-                .diffs
-                .lines
-                .iter()
-                .take(line + 1)
-                .rev()
-                .find_map(|line| match line {
-                    changes::Line::Change(diff) => Some(*diff),
-                    _ => None,
-                });
-            let action = diff
+            let action = change_under(model)
                 .and_then(|diff| opened.account.diffs.get(diff))
                 .and_then(|diff| diff.action.as_deref());
             if let Some(row) = action.and_then(|id| opened.rows.of_action(id)) {
@@ -123,9 +117,47 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
                 go_to_row(model, row);
             }
         }
+        Screen::Replay => {
+            if let Some(row) = replay::row(model) {
+                leave_for(model, Screen::Timeline);
+                go_to_row(model, row);
+            }
+        }
         Screen::Integrity => {}
     }
     Vec::new()
+}
+
+/// From what is selected to the state right after it.
+pub(super) fn replay_here(model: &mut Model) {
+    let Some(opened) = &model.opened else { return };
+    let row = match model.screen {
+        Screen::Answer => opened.rows.of_problem(model.answer.cursor()),
+        Screen::Timeline => model.timeline_row(),
+        Screen::Decisions => {
+            let decision = opened.account.decisions.get(model.decisions.cursor());
+            decision.and_then(|decision| opened.rows.of_decision(&decision.id))
+        }
+        Screen::Diffs => {
+            let step = change_under(model).and_then(|diff| opened.steps.of_diff(diff));
+            leave_for(model, Screen::Replay);
+            if let Some(step) = step {
+                model.replay.list.jump(step);
+            }
+            return;
+        }
+        _ => None,
+    };
+    replay::open_at(model, row);
+}
+
+/// The change that the cursor of the diffs is in, as an index into the account's diffs.
+fn change_under(model: &Model) -> Option<usize> {
+    let upto = model.diffs.lines.iter().take(model.diffs.list.cursor() + 1);
+    upto.rev().find_map(|line| match line {
+        changes::Line::Change(diff) => Some(*diff),
+        _ => None,
+    })
 }
 
 pub(super) fn enter_home(model: &mut Model) -> Vec<Effect> {
@@ -218,7 +250,9 @@ pub(super) fn next_problem(model: &mut Model, forward: bool) {
                 None => say(model, "no further session with a problem"),
             }
         }
-        Screen::Timeline => jump(model, forward, "problem", |_, row| row.problem.is_some()),
+        Screen::Timeline | Screen::Replay => {
+            jump(model, forward, "problem", |_, row| row.problem.is_some());
+        }
         Screen::Answer => {
             let before = model.answer.cursor();
             model.answer.step(if forward { 1 } else { -1 });
@@ -249,6 +283,9 @@ pub(super) fn jump(
     what: &str,
     fits: impl Fn(&Model, &Row) -> bool,
 ) {
+    if model.screen == Screen::Replay {
+        return replay::jump(model, forward, what, false, fits);
+    }
     let Some(opened) = &model.opened else { return };
     let here = model.screen == Screen::Timeline;
     let at = model.timeline.list.cursor();

@@ -6,9 +6,10 @@ use super::keys::{self, Action, Key, Meaning, Screen};
 use super::list::List;
 use super::model::{Effect, Listed, Model, Msg, Notice, PromptKind};
 use super::prompt::{ask, find, keep_rows, keep_sessions, type_key};
+use super::replay;
 use super::travel::{
     context, enter, go_back, is_finding, is_human, jump, mark_is, next_change_line, next_problem,
-    next_resource, show_resource, show_tab, turn_tab,
+    next_resource, replay_here, show_resource, show_tab, turn_tab,
 };
 use crate::screen;
 
@@ -21,6 +22,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Key(key) => press(model, key),
+        Msg::Woke(wake) => replay::woke(model, wake),
         Msg::Opened { generation, result } => {
             if answers(model, generation) {
                 match result {
@@ -47,6 +49,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
     };
     screen::fit(model);
+    replay::sync(model);
     effects
 }
 
@@ -198,6 +201,15 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::NextChange | Action::PreviousChange if model.screen == Screen::Diffs => {
             next_change_line(model, action == Action::NextChange);
         }
+        Action::NextChange | Action::PreviousChange if model.screen == Screen::Replay => {
+            replay::jump(
+                model,
+                action == Action::NextChange,
+                "change",
+                true,
+                |_, _| false,
+            );
+        }
         Action::NextChange | Action::PreviousChange => {
             jump(model, action == Action::NextChange, "change", |_, row| {
                 row.changed
@@ -211,8 +223,17 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                 is_finding,
             );
         }
+        Action::NextResource if model.screen == Screen::Replay => replay::next_resource(model, 1),
+        Action::PreviousResource if model.screen == Screen::Replay => {
+            replay::next_resource(model, -1);
+        }
         Action::NextResource => next_resource(model, 1),
         Action::PreviousResource => next_resource(model, -1),
+        Action::ReplayHere => replay_here(model),
+        Action::Play => return replay::play(model),
+        Action::Faster => return replay::faster(model, 1),
+        Action::Slower => return replay::faster(model, -1),
+        Action::Compare => replay::compare(model),
         Action::OnlyProblems => {
             model.timeline.only_problems = !model.timeline.only_problems;
             keep_rows(model);

@@ -141,18 +141,23 @@ pub fn context(context: &Context) -> String {
     format!("{} {name}{trust}", context.kind)
 }
 
-/// An action: what it did to what, and what came of it.
-pub fn action(action: &Action) -> String {
+/// What an action was to do to what.
+pub fn attempt(action: &Action) -> String {
     let verb = action.operation.as_deref().or(action.name.as_deref());
     let verb = verb
         .or_else(|| action.access.map(|access| access.as_str()))
         .unwrap_or("unknown");
     let target = action.target.resource.as_deref().map(resource);
-    let mut said = match target {
+    match target {
         Some(target) if target.starts_with(verb) => target.to_owned(),
         Some(target) => format!("{verb} {target}"),
         None => verb.to_owned(),
-    };
+    }
+}
+
+/// An action: what it did to what, and what came of it.
+pub fn action(action: &Action) -> String {
+    let mut said = attempt(action);
     let result = action.result.clone().or_else(|| outcome(action));
     if let Some(result) = result {
         said.push_str("  ");
@@ -257,6 +262,15 @@ pub fn sign(diff: &Diff) -> &'static str {
         (_, ContentState::Absent) => "D",
         _ => "M",
     }
+}
+
+/// A change: what became of which resource, and of one value from what to what.
+pub fn change(diff: &Diff) -> String {
+    let undone = match diff.effect {
+        vocabulary::action::Effect::RolledBack => "  taken back",
+        _ => "",
+    };
+    format!("{} {}{undone}", sign(diff), resource(&diff.resource))
 }
 
 /// `1 file`, `3 files`.

@@ -102,7 +102,7 @@ impl Worker for Desk {
                 generation,
                 result: self.list(from).map_err(|failure| notice(&failure)),
             }),
-            Effect::Copy(_) | Effect::Suspend | Effect::Quit => None,
+            Effect::Wake { .. } | Effect::Copy(_) | Effect::Suspend | Effect::Quit => None,
         }
     }
 }

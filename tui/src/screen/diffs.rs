@@ -213,7 +213,7 @@ fn number(line: usize) -> String {
     }
 }
 
-fn unified(change: &Change) -> Line {
+pub(super) fn unified(change: &Change) -> Line {
     let row = |old: usize, new: usize, token: Token, sign: &str, text: &str| {
         Line::of(Token::Dim, format!(" {} {} ", number(old), number(new)))
             .put(token, format!("{sign} "))

@@ -7,6 +7,7 @@ mod diffs;
 mod help;
 mod home;
 mod integrity;
+mod replay;
 mod timeline;
 
 use ratatui::buffer::Buffer;
@@ -42,6 +43,7 @@ pub fn view(model: &Model, buf: &mut Buffer) {
         Screen::Timeline => timeline::draw(model, body, buf),
         Screen::Decisions => decisions::draw(model, body, buf),
         Screen::Diffs => diffs::draw(model, body, buf),
+        Screen::Replay => replay::draw(model, body, buf),
         Screen::Integrity => integrity::draw(model, body, buf),
     }
     if model.help.is_some() {
@@ -84,6 +86,7 @@ pub(crate) fn fit(model: &mut Model) {
     timeline::fit(model, area);
     decisions::fit(model, area);
     diffs::fit(model, area);
+    replay::fit(model, area);
     integrity::fit(model, area);
     help::fit(model, area);
 }
@@ -96,6 +99,7 @@ pub(crate) fn text_of(model: &Model, line: usize) -> String {
         Screen::Timeline => timeline::text_of(model, line),
         Screen::Decisions => decisions::text_of(model, line),
         Screen::Diffs => diffs::text_of(model, line),
+        Screen::Replay => replay::text_of(model, line),
         Screen::Integrity => integrity::text_of(model, line),
     }
 }
@@ -326,6 +330,13 @@ fn footer(model: &Model, width: usize) -> Line {
             (Action::SideBySide, "side by side"),
             (Action::MoreContext, "more"),
             (Action::Enter, "action"),
+        ],
+        Screen::Replay => &[
+            (Action::Play, "play"),
+            (Action::Down, "step"),
+            (Action::NextProblem, "problem"),
+            (Action::NextResource, "resource"),
+            (Action::Compare, "compare"),
         ],
         Screen::Integrity => &[
             (Action::Again, "verify again"),

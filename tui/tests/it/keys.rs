@@ -257,7 +257,12 @@ fn any_key() -> impl Strategy<Value = Key> {
     let bound: Vec<Key> = BINDINGS
         .iter()
         .flat_map(|binding| binding.keys.split(' '))
-        .flat_map(|keys| keys.chars().map(Key::char).collect::<Vec<_>>())
+        .flat_map(|keys| {
+            keys.replace("Space", " ")
+                .chars()
+                .map(Key::char)
+                .collect::<Vec<_>>()
+        })
         .collect();
     prop_oneof![
         6 => proptest::sample::select(bound),

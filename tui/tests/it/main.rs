@@ -10,6 +10,7 @@ mod cli;
 mod keys;
 mod policy;
 mod proofs;
+mod replay;
 mod screens;
 mod stage;
 mod store;

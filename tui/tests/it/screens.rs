@@ -39,7 +39,9 @@ fn every_screen_at_three_sizes() {
             ("decisions", "3"),
             ("diffs", "4]f]f]f]f]f]f]f]f]f]f"),
             ("diffs_side_by_side", "4s]f]f]f]f]f]f]f]f]f]f"),
-            ("integrity", "5"),
+            ("replay", "2:151<Enter> "),
+            ("replay_compared", "1 5:66<Enter>D:151<Enter>"),
+            ("integrity", "6"),
             ("help", "2?"),
         ] {
             let mut model = stage(columns, rows);
@@ -56,7 +58,7 @@ fn the_answer_has_the_lines_that_were_promised_in_their_order() {
     let mut rest = shown.as_str();
     for line in [
         " recount > request 47892 > ",
-        " [1 Answer] 2 Timeline 3 Decisions 4 Diffs 5 Integrity",
+        " [1 Answer] 2 Timeline 3 Decisions 4 Diffs 5 Replay 6 Integrity",
         "------------------------------",
         " ASKED   \"draft a renewal email for our top 10 enterprise customers\"",
         "user@example.test in chat, 2026-03-14 09:12:04Z",
@@ -88,7 +90,7 @@ fn no_line_is_wider_and_no_screen_taller_than_the_terminal() {
         .into_iter()
         .chain([(40, 10), (100, 30), (119, 24), (120, 24)])
     {
-        for keys in ["1", "2", "3", "4", "4s", "5", "?"] {
+        for keys in ["1", "2", "3", "4", "4s", "5G", "6", "?"] {
             let mut model = stage(columns, rows);
             press(&mut model, keys);
             // Ratatui panics on a cell outside the buffer, so drawing is the check.
@@ -123,7 +125,7 @@ fn a_terminal_of_any_size_can_read_what_to_do() {
 
 #[test]
 fn without_colours_the_screens_say_the_same_and_carry_no_colour() {
-    for keys in ["1", "2", "3", "4", "5", "?"] {
+    for keys in ["1", "2", "3", "4", "5G", "6", "?"] {
         let mut coloured = stage(80, 24);
         press(&mut coloured, keys);
         let mut mono = coloured.clone();
@@ -152,7 +154,7 @@ fn without_colours_the_screens_say_the_same_and_carry_no_colour() {
 #[test]
 fn the_selected_line_is_reversed_in_every_theme() {
     for theme in [Theme::Auto, Theme::Mono, Theme::Cvd] {
-        for keys in ["1", "2", "3", "4"] {
+        for keys in ["1", "2", "3", "4", "5"] {
             let mut model = stage(80, 24);
             model.look = Look { theme, ascii: true };
             press(&mut model, keys);
@@ -169,7 +171,7 @@ fn the_selected_line_is_reversed_in_every_theme() {
 
 #[test]
 fn ascii_mode_draws_ascii_only() {
-    for keys in ["1", "2", "3", "4", "4s", "5", "?"] {
+    for keys in ["1", "2", "3", "4", "4s", "5G", "6", "?"] {
         let mut model = stage(160, 45);
         press(&mut model, keys);
         assert!(text(&model).is_ascii(), "{keys}\n{}", text(&model));
@@ -185,7 +187,7 @@ fn changed(change: impl FnOnce(&mut Account)) -> Account {
 #[test]
 fn a_broken_record_shows_on_every_screen() {
     let account = changed(|account| account.integrity.status = IntegrityStatus::Broken);
-    for keys in ["1", "2", "3", "4", "5"] {
+    for keys in ["1", "2", "3", "4", "5", "6"] {
         let mut model = showing(account.clone(), 80, 24);
         press(&mut model, keys);
         assert!(
@@ -206,7 +208,7 @@ fn a_session_of_plain_otlp_is_labelled_for_what_it_is() {
         account.sessions = account.sessions.iter().take(1).cloned().collect();
     });
     let mut model = showing(account, 80, 24);
-    for keys in ["1", "5"] {
+    for keys in ["1", "6"] {
         press(&mut model, keys);
         let shown = text(&model);
         let label = "plain OTLP: unsigned, no gap detection";
@@ -226,7 +228,7 @@ fn counts_and_conflicts_stand_on_the_integrity_screen() {
         account.integrity.conflicts = serde_json::from_value(json).unwrap();
     });
     let mut model = showing(account, 160, 45);
-    press(&mut model, "5");
+    press(&mut model, "6");
     let shown = text(&model);
     for line in [
         "s1a: its end says 161 records, 161 are here",
@@ -256,6 +258,7 @@ fn an_account_with_nothing_in_it_is_said_to_be_so() {
         ("2", "no row is kept"),
         ("3", "no decision was recorded"),
         ("4", "nothing changed"),
+        ("5", "nothing is recorded to replay"),
     ] {
         let mut model = showing(account.clone(), 80, 24);
         press(&mut model, keys);
