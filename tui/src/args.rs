@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use recording::{LogLine, Sending};
+pub use recording::{LogLine, OnLoss, Relaying, Sending};
 
 /// What did an AI agent do, why, on whose authority, and is the record whole?
 #[derive(Debug, Parser)]

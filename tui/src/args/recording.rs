@@ -1,6 +1,6 @@
 //! The arguments of the recording commands.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// Where a recording command sends.
 #[derive(Args, Clone, Debug)]
@@ -27,4 +27,40 @@ pub struct LogLine {
     /// Where it sends
     #[command(flatten)]
     pub sending: Sending,
+}
+
+/// What every relay takes.
+#[derive(Args, Clone, Debug)]
+pub struct Relaying {
+    /// Where to listen: 127.0.0.1:PORT, or unix:PATH
+    #[arg(long, value_name = "ADDR")]
+    pub listen: String,
+    /// Where the calls go, as https://api.example.com
+    #[arg(long, value_name = "URL")]
+    pub upstream: String,
+    /// The request that callers work on who name none (x-recount-request)
+    #[arg(long, value_name = "N")]
+    pub request: Option<String>,
+    /// The agent's name on the record; without it, what the caller's user-agent says
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// Seconds without a call after which a caller's session ends
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub idle: u64,
+    /// While no collector answers: refuse every call that does more than read, or pass it and keep its records
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
+    pub on_collector_loss: OnLoss,
+    /// Where it sends
+    #[command(flatten)]
+    pub sending: Sending,
+}
+
+/// What a relay does while no collector answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnLoss {
+    /// A call that does more than read is not sent before its record is sealed
+    #[default]
+    Refuse,
+    /// Calls are sent; their records wait in the spool and are marked as late
+    Pass,
 }

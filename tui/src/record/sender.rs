@@ -3,7 +3,7 @@
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
-use recount::{Principal, Recorder, RefusedWhy};
+use recount::{DurabilityRule, Principal, Recorder, RefusedWhy};
 
 use crate::command::Context;
 use crate::failure::Failure;
@@ -26,6 +26,24 @@ impl Sender {
     /// A recorder for an agent of this name, which sends to `endpoint`; everything else is as
     /// [`Recorder::from_env`] has it. Asks nobody yet: see [`reachable`].
     pub(crate) fn open(context: &Context, agent: &str, endpoint: &str) -> Result<Self, Failure> {
+        Self::build(context, agent, endpoint, None)
+    }
+
+    /// As [`Sender::open`], waiting for no receipt before anything is done.
+    pub(crate) fn open_spooling(
+        context: &Context,
+        agent: &str,
+        endpoint: &str,
+    ) -> Result<Self, Failure> {
+        Self::build(context, agent, endpoint, Some(DurabilityRule::AlwaysSpool))
+    }
+
+    fn build(
+        context: &Context,
+        agent: &str,
+        endpoint: &str,
+        durability: Option<DurabilityRule>,
+    ) -> Result<Self, Failure> {
         let variable = |name: &str| context.environment.text(name);
         let unavailable = |error: recount::SetupError| Failure::Unavailable {
             place: endpoint.to_owned(),
@@ -44,6 +62,9 @@ impl Sender {
         }
         if let Some(file) = context.environment.get("RECOUNT_AGENT_KEY") {
             builder = builder.agent_key(file);
+        }
+        if let Some(durability) = durability {
+            builder = builder.durability(durability);
         }
         Ok(Self {
             recorder: builder.build().map_err(unavailable)?,
