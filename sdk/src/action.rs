@@ -32,6 +32,8 @@ struct Ending {
 
 struct Inner {
     handle: Handle,
+    /// What it acts on, where a redaction policy needs to know.
+    target: Option<String>,
     id: ActionId,
     access: Access,
     decision: Option<DecisionId>,
@@ -170,9 +172,12 @@ impl ActionHandle {
 
     /// Records any event with the action's span id.
     pub fn record(&self, event: Event, attributes: &Attributes) {
-        self.0
-            .handle
-            .record_at(event, Some(span_id(self.0.id)), attributes);
+        self.0.handle.record_about(
+            event,
+            Some(span_id(self.0.id)),
+            attributes,
+            self.0.target.as_deref(),
+        );
     }
 
     fn write_end(&self, outcome: Outcome, effect: Option<Effect>) {
@@ -249,6 +254,7 @@ impl std::ops::Deref for Action {
 impl Action {
     pub(crate) fn new(
         handle: Handle,
+        target: Option<String>,
         id: ActionId,
         access: Access,
         decision: Option<DecisionId>,
@@ -258,6 +264,7 @@ impl Action {
         let ending = Mutex::default();
         let inner = Inner {
             handle,
+            target,
             id,
             access,
             decision,

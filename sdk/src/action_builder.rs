@@ -273,12 +273,17 @@ impl ActionBuilder {
         let wait = self.wait.unwrap_or_else(|| recorder.strict_wait());
         let strict = (durability == Durability::Strict).then_some(wait);
         let place = self.handle.shared.place(Some(span_id(self.id)));
-        let begun = recorder.begin(Event::ToolInvoke, &place, &attributes, strict);
+        let rewritten = self.handle.rewritten(&attributes, None);
+        let written = rewritten.as_ref().unwrap_or(&attributes);
+        let begun = recorder.begin(Event::ToolInvoke, &place, written, strict);
         if matches!(begun, Begun::Lost) {
             self.handle.lost_one();
         }
+        // Only a policy asks for it again.
+        let target = self.target.filter(|_| rewritten.is_some());
         let action = Action::new(
             self.handle,
+            target,
             self.id,
             self.access,
             self.decision,

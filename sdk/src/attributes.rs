@@ -96,6 +96,12 @@ impl Attributes {
         self
     }
 
+    /// Says what was removed, each with its own place.
+    pub(crate) fn take_removed(&mut self, removed: &[Redaction]) -> &mut Self {
+        self.removed.extend_from_slice(removed);
+        self
+    }
+
     /// Everything that was removed so far, content left out.
     pub(crate) fn all_removed(&self) -> &[Redaction] {
         &self.removed

@@ -66,6 +66,9 @@ pub enum SetupError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The redaction policy cannot be used.
+    #[error("the redaction policy: {0}")]
+    Redaction(#[from] crate::redaction::PolicyError),
     /// A thread of the recorder cannot be started.
     #[error("cannot start the recorder's thread: {0}")]
     Thread(std::io::Error),

@@ -33,12 +33,14 @@
 //!   and the count is itself a record.
 //! - **Context travels with the future**, not with the task: see [`ambient`].
 //! - **Credentials are removed before anything is written**, from content and
-//!   from text that is added with [`Attributes::text`].
+//!   from text that is added with [`Attributes::text`]; a
+//!   [policy](redaction::Policy) removes more, from everything.
 //! - **No runtime is needed.** Each async call has a blocking twin; the spool
 //!   and the connection have threads of their own.
 
 pub mod ambient;
 pub mod capture;
+pub mod redaction;
 pub mod testing;
 
 mod action;

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::engine::{Acknowledged, Engine, Receipt};
 use crate::error::{RefusedWhy, SetupError};
 use crate::item::Place;
+use crate::redaction::Policy;
 use crate::session::Shared;
 use crate::settings::{DurabilityRule, Inherited, Settings};
 use crate::spool::NoRoom;
@@ -43,6 +44,8 @@ struct Core {
     durability: DurabilityRule,
     strict_wait: Duration,
     inherited: Inherited,
+    /// What is removed beyond what always is.
+    policy: Option<Arc<Policy>>,
     /// What was removed from the Resource, by key.
     removed: Vec<Redaction>,
     unattributed: OnceLock<Arc<Shared>>,
@@ -116,6 +119,7 @@ impl Recorder {
     /// | `RECOUNT_SPOOL_SYNC` | `1`: each record is on the device before its call returns |
     /// | `RECOUNT_STRICT_WAIT` | seconds that a strict begin waits at most; 5 |
     /// | `RECOUNT_DURABILITY` | `by_access` (default), `spool`, `strict` |
+    /// | `RECOUNT_REDACTION` | file of the [redaction policy](crate::redaction::Policy::from_file) |
     /// | `RECOUNT_SESSION`, `TRACEPARENT`, `BAGGAGE` | the session of the process that started this one: the parent of sessions started here |
     ///
     /// # Errors
@@ -147,6 +151,7 @@ impl Recorder {
             name: name.to_owned(),
             settings: Settings::default(),
             producer: None,
+            policy: None,
             resource: Vec::new(),
         }
     }
@@ -160,6 +165,16 @@ impl Recorder {
             &Settings::default(),
             None,
         );
+        Self {
+            core: Arc::new(core),
+        }
+    }
+
+    /// As [`Recorder::testing`], under a redaction policy.
+    pub fn testing_with(policy: Policy) -> Self {
+        let sink = Sink::Memory(Memory::default());
+        let mut core = Core::new("testing", sink, &Settings::default(), None);
+        core.policy = Some(Arc::new(policy));
         Self {
             core: Arc::new(core),
         }
@@ -447,6 +462,10 @@ impl Recorder {
         &self.core.removed
     }
 
+    pub(crate) fn policy(&self) -> Option<&Arc<Policy>> {
+        self.core.policy.as_ref()
+    }
+
     pub(crate) fn inherited(&self) -> &Inherited {
         &self.core.inherited
     }
@@ -486,6 +505,7 @@ impl Core {
             durability: settings.durability,
             strict_wait: settings.strict_wait,
             inherited: settings.inherited.clone(),
+            policy: None,
             removed: Vec::new(),
             unattributed: OnceLock::new(),
             around: OnceLock::new(),

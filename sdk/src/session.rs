@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use vocabulary::action::{Access, Effect, Kind, Outcome, TransactionOutcome};
@@ -19,6 +19,7 @@ use crate::encode::{Value, int, write_pair};
 use crate::error::RefusedWhy;
 use crate::item::Place;
 use crate::recorder::Begun;
+use crate::redaction::{self, Policy};
 use crate::spool::lock;
 use crate::{
     ActionBuilder, Ambient, Attributes, Authorization, DecisionBuilder, End, Recorder,
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     losses: AtomicU64,
     records: AtomicU64,
     told: Mutex<HashSet<Digest>>,
+    /// The redaction policy, where it is not the recorder's.
+    pub(crate) policy: OnceLock<Arc<Policy>>,
 }
 
 impl Shared {
@@ -62,6 +65,7 @@ impl Shared {
             losses: AtomicU64::new(0),
             records: AtomicU64::new(0),
             told: Mutex::default(),
+            policy: OnceLock::new(),
         }
     }
 
@@ -223,12 +227,17 @@ impl Handle {
         media_type: &str,
     ) -> Digest {
         let (clean, redactions) = vocabulary::redaction::replace_bytes(bytes);
-        let digest = Digest::keyed(&clean, &self.shared.key);
+        let mut content = Content::keyed(&clean, media_type, &self.shared.key);
+        content.redactions = redactions;
+        if let Some(policy) = self.policy() {
+            content = policy.applied(content, None, &self.shared.key);
+        }
+        let digest = content
+            .digest
+            .unwrap_or_else(|| Digest::keyed(content.bytes().unwrap_or(&clean), &self.shared.key));
         if !lock(&self.shared.told).insert(digest) {
             return digest;
         }
-        let mut content = Content::keyed(&clean, media_type, &self.shared.key);
-        content.redactions = redactions;
         let mut attributes = Attributes::new();
         attributes
             .str(attribute::CONTEXT_KIND, kind.as_str())
@@ -361,11 +370,50 @@ impl Handle {
 
     /// As [`Handle::record`], with the span id of an action ([`span_id`]).
     pub fn record_at(&self, event: Event, span_id: Option<[u8; 8]>, attributes: &Attributes) {
+        let rewritten = self.rewritten(attributes, None);
+        let attributes = rewritten.as_ref().unwrap_or(attributes);
         let kept = self
             .recorder
             .append(event, &self.shared.place(span_id), attributes);
         if !kept {
             self.lost_one();
+        }
+    }
+
+    /// The redaction policy in force, where there is one.
+    pub(crate) fn policy(&self) -> Option<&Policy> {
+        let own = self.shared.policy.get();
+        own.or(self.recorder.policy()).map(AsRef::as_ref)
+    }
+
+    /// What is recorded instead of `attributes`, where a policy has a say; `subject` is the resource that contents
+    /// belong to, where they do not name it.
+    pub(crate) fn rewritten(
+        &self,
+        attributes: &Attributes,
+        subject: Option<&str>,
+    ) -> Option<Attributes> {
+        let policy = self.policy()?;
+        let key = &self.shared.key;
+        Some(redaction::rewrite(policy, key, subject, attributes))
+    }
+
+    /// As [`Handle::record_at`], about a resource that the attributes do not name.
+    pub(crate) fn record_about(
+        &self,
+        event: Event,
+        span_id: Option<[u8; 8]>,
+        attributes: &Attributes,
+        subject: Option<&str>,
+    ) {
+        match self.rewritten(attributes, subject) {
+            Some(rewritten) => {
+                let place = self.shared.place(span_id);
+                if !self.recorder.append(event, &place, &rewritten) {
+                    self.lost_one();
+                }
+            }
+            None => self.record_at(event, span_id, attributes),
         }
     }
 
@@ -387,6 +435,8 @@ impl Handle {
         attributes: &Attributes,
         at_most: Duration,
     ) -> Result<(), RefusedWhy> {
+        let rewritten = self.rewritten(attributes, None);
+        let attributes = rewritten.as_ref().unwrap_or(attributes);
         let place = self.shared.place(None);
         match self
             .recorder

@@ -11,6 +11,7 @@ use vocabulary::id::{RequestId, SessionId};
 use vocabulary::principal::{PrincipalKind, PrincipalProof};
 use vocabulary::session::TriggerKind;
 
+use crate::redaction::{ContentPolicy, Policy};
 use crate::session::Shared;
 use crate::{Attributes, Authorization, Handle, Principal, Recorder, Session};
 
@@ -33,6 +34,7 @@ pub struct SessionBuilder {
     scope: Vec<String>,
     declared_by: Option<String>,
     authorization: Option<Authorization>,
+    content: Option<ContentPolicy>,
 }
 
 impl fmt::Debug for SessionBuilder {
@@ -64,6 +66,7 @@ impl SessionBuilder {
             scope: Vec::new(),
             declared_by: None,
             authorization: None,
+            content: None,
         }
     }
 
@@ -158,6 +161,13 @@ impl SessionBuilder {
         self
     }
 
+    /// How much of contents this session keeps, where that is not what the
+    /// recorder's redaction policy says.
+    pub fn content_policy(mut self, content: ContentPolicy) -> Self {
+        self.content = Some(content);
+        self
+    }
+
     /// Takes the id that a delegation announced, where the session starts in
     /// another process than the one that delegated.
     pub fn announced_as(mut self, id: SessionId) -> Self {
@@ -185,12 +195,21 @@ impl SessionBuilder {
             .declared_by
             .unwrap_or_else(|| self.recorder.agent_name().to_owned());
         let shared = Shared::new(self.id, self.request, self.trace_id, self.key);
+        if let Some(content) = self.content {
+            let base = self.recorder.policy();
+            let base = base.map_or_else(Policy::new, |base| Policy::clone(base));
+            let _ = shared.policy.set(Arc::new(base.content(content)));
+        }
         let handle = Handle {
             recorder: self.recorder,
             shared: Arc::new(shared),
             observed: None,
         };
         handle.record(Event::SessionStart, &attributes);
+        if let Some(policy) = handle.policy() {
+            let told = Content::json(&policy.told());
+            handle.config_change("policy", "redaction", None, &told);
+        }
         if let Some(intent) = self.intent {
             handle.intent(intent);
         }
@@ -209,6 +228,11 @@ impl SessionBuilder {
     pub fn resume(mut self, session: &SessionId, why: &str) -> Session {
         self.id = session.clone();
         let shared = Shared::new(self.id, self.request, self.trace_id, self.key);
+        if let Some(content) = self.content {
+            let base = self.recorder.policy();
+            let base = base.map_or_else(Policy::new, |base| Policy::clone(base));
+            let _ = shared.policy.set(Arc::new(base.content(content)));
+        }
         let handle = Handle {
             recorder: self.recorder,
             shared: Arc::new(shared),

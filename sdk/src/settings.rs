@@ -74,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) gzip: bool,
     pub(crate) file_bytes: usize,
     pub(crate) spool_limit: u64,
+    /// The file of the redaction policy.
+    pub(crate) redaction: Option<PathBuf>,
     pub(crate) inherited: Inherited,
 }
 
@@ -93,6 +95,7 @@ impl Default for Settings {
             gzip: false,
             file_bytes: 4 * 1024 * 1024,
             spool_limit: 256 * 1024 * 1024,
+            redaction: None,
             inherited: Inherited::default(),
         }
     }
@@ -138,6 +141,7 @@ impl Settings {
         settings.sync = flag("RECOUNT_SPOOL_SYNC")?;
         settings.plaintext = flag("RECOUNT_PLAINTEXT")?;
         settings.authorities = variable("RECOUNT_CA").map(PathBuf::from);
+        settings.redaction = variable("RECOUNT_REDACTION").map(PathBuf::from);
         settings.inherited = Inherited::read(
             variable("RECOUNT_SESSION").as_deref(),
             variable("TRACEPARENT").as_deref(),

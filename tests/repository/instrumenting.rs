@@ -7,7 +7,7 @@ use crate::tree;
 const DOCUMENT: &str = "docs/instrumenting.md";
 
 /// Languages of which every block is a snippet.
-const CHECKED: &[&str] = &["rust", "sh", "python"];
+const CHECKED: &[&str] = &["rust", "sh", "python", "json"];
 
 fn page() -> String {
     std::fs::read_to_string(tree::root().join(DOCUMENT)).expect("the page on instrumenting")
@@ -115,7 +115,8 @@ fn blocks(page: &str) -> Vec<Block<'_>> {
             if CHECKED.contains(&language) {
                 let place = before
                     .strip_prefix("<!-- from ")
-                    .and_then(|rest| rest.strip_suffix(" -->")?.split_once('#'));
+                    .and_then(|rest| rest.strip_suffix(" -->"))
+                    .map(|place| place.split_once('#').unwrap_or((place, "")));
                 found.push(Block {
                     line: number + 1,
                     place,
@@ -128,8 +129,12 @@ fn blocks(page: &str) -> Vec<Block<'_>> {
     found
 }
 
-/// What stands between `region: NAME` and the next `end`, each in a comment of its own, without their indentation.
+/// What stands between `region: NAME` and the next `end`, each in a comment of its own, without their indentation; all
+/// of the file where no region is named.
 fn region(text: &str, name: &str) -> Option<String> {
+    if name.is_empty() {
+        return (!text.is_empty()).then(|| text.to_owned());
+    }
     let is = |line: &str, word: &str| {
         let line = line.trim_start();
         let comment = line.strip_prefix("//").or_else(|| line.strip_prefix('#'));

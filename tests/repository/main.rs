@@ -1,6 +1,7 @@
 //! The repository checks its own promises: what prose says about the code is a test.
 #![expect(clippy::expect_used, reason = "a test may panic: that is how it fails")]
 
+mod credential_rules;
 mod dependency_direction;
 mod first_release;
 mod instrumenting;

@@ -17,6 +17,7 @@ use crate::encode::int;
 use crate::engine::Engine;
 use crate::error::SetupError;
 use crate::item::Origin;
+use crate::redaction::Policy;
 use crate::seen::Seen;
 use crate::settings::{DurabilityRule, Settings, Token};
 use crate::ship::Shipper;
@@ -30,6 +31,7 @@ pub struct RecorderBuilder {
     pub(super) name: String,
     pub(super) settings: Settings,
     pub(super) producer: Option<ProducerId>,
+    pub(super) policy: Option<Policy>,
     pub(super) resource: Vec<(&'static str, String)>,
 }
 
@@ -156,6 +158,13 @@ impl RecorderBuilder {
         self
     }
 
+    /// What is removed from records beyond the credentials that always are;
+    /// wins over the file that the environment names.
+    pub fn redaction(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
     /// A producer id that outlives the process; a new one without this.
     pub fn producer(mut self, id: ProducerId) -> Self {
         self.producer = Some(id);
@@ -217,6 +226,11 @@ impl RecorderBuilder {
             Some((producer, run)),
         );
         core.clock = clock;
+        core.policy = match (self.policy, &settings.redaction) {
+            (Some(policy), _) => Some(Arc::new(policy)),
+            (None, Some(file)) => Some(Arc::new(Policy::from_file(file)?)),
+            (None, None) => None,
+        };
         core.removed = resource.all_removed().to_vec();
         let recorder = Recorder {
             core: Arc::new(core),
