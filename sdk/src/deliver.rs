@@ -8,6 +8,8 @@ pub(crate) mod unix;
 use std::io::Read;
 use std::time::Duration;
 
+use ureq::config::ConfigBuilder;
+use ureq::typestate::AgentScope;
 use vocabulary::record::Delivery;
 use vocabulary::wire;
 
@@ -39,7 +41,7 @@ pub(crate) enum Answer {
 
 /// Sends exports to one endpoint, over one kept connection.
 pub(crate) struct Exporter {
-    agent: ureq::Agent,
+    line: Line,
     url: String,
     gzip: bool,
     /// The value of `authorization`.
@@ -55,19 +57,9 @@ impl std::fmt::Debug for Exporter {
 impl Exporter {
     /// The endpoint is an OTLP/HTTP base address, to which `/v1/logs` is appended, or `unix:` and a socket's path.
     pub(crate) fn new(settings: &Settings) -> Result<Self, SetupError> {
-        let timeout = settings.export_timeout;
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .proxy(None)
-            .max_redirects(0)
-            .timeout_connect(Some(timeout.min(Duration::from_secs(2))))
-            .timeout_global(Some(timeout))
-            .user_agent(concat!("recount/", env!("CARGO_PKG_VERSION")));
-        #[cfg(feature = "tls")]
-        let config = config.tls_config(tls::config(settings.authorities.as_deref())?);
-        let (agent, base) = connecting(config.build(), &settings.endpoint);
+        let (line, base) = Line::open(settings)?;
         Ok(Self {
-            agent,
+            line,
             url: format!("{}/v1/logs", base.trim_end_matches('/')),
             gzip: settings.gzip,
             authorization: settings
@@ -81,7 +73,8 @@ impl Exporter {
     /// a receipt that proves that the ledger log goes on from that size.
     pub(crate) fn send(&self, body: &[u8], delivery: Delivery, seen: Option<u64>) -> Answer {
         let mut request = self
-            .agent
+            .line
+            .agent()
             .post(&self.url)
             .header("content-type", "application/x-protobuf")
             .header(wire::DELIVERY_HEADER, delivery.as_str());
@@ -120,6 +113,61 @@ impl Exporter {
         let _ = self.gzip;
         None
     }
+}
+
+/// What connects to an endpoint.
+struct Line {
+    agent: ureq::Agent,
+    /// The files that it was made from, where there are any; made anew when they change.
+    #[cfg(feature = "tls")]
+    files: Option<tls::Files>,
+}
+
+impl Line {
+    /// What connects to the endpoint of these settings, and the base address to ask it for.
+    fn open(settings: &Settings) -> Result<(Self, &str), SetupError> {
+        #[cfg(feature = "tls")]
+        let (files, config) = {
+            let files = tls::Files::of(settings);
+            let tls = match &files {
+                Some(files) => files.read()?,
+                None => tls::usual(),
+            };
+            (files, config(settings.export_timeout).tls_config(tls))
+        };
+        #[cfg(not(feature = "tls"))]
+        let config = config(settings.export_timeout);
+        let (agent, base) = connecting(config.build(), &settings.endpoint);
+        let line = Self {
+            agent,
+            #[cfg(feature = "tls")]
+            files,
+        };
+        Ok((line, base))
+    }
+
+    #[cfg(feature = "tls")]
+    fn agent(&self) -> ureq::Agent {
+        let renewed = self.files.as_ref();
+        let renewed = renewed.and_then(tls::Files::renewed);
+        renewed.unwrap_or_else(|| self.agent.clone())
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn agent(&self) -> &ureq::Agent {
+        &self.agent
+    }
+}
+
+/// How every export is sent.
+fn config(timeout: Duration) -> ConfigBuilder<AgentScope> {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .max_redirects(0)
+        .timeout_connect(Some(timeout.min(Duration::from_secs(2))))
+        .timeout_global(Some(timeout))
+        .user_agent(concat!("recount/", env!("CARGO_PKG_VERSION")))
 }
 
 /// What connects to an endpoint, and the base address to ask it for.

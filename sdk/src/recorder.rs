@@ -113,6 +113,7 @@ impl Recorder {
     /// | `RECOUNT_COLLECTOR` | OTLP/HTTP address, or `unix:` and the path of its agent socket; else `OTEL_EXPORTER_OTLP_ENDPOINT`, else `http://127.0.0.1:4318` |
     /// | `RECOUNT_PLAINTEXT` | `1`: records may leave this host over `http://`; else anything but loopback must be `https://` (feature `tls`) |
     /// | `RECOUNT_CA` | PEM file of the authorities for `https://`; else those of the system |
+    /// | `RECOUNT_CLIENT_CERT`, `RECOUNT_CLIENT_KEY` | PEM files of the certificate that this agent shows an `https://` collector, and of its key |
     /// | `RECOUNT_TOKEN` | the token that `recount-collector enroll NAME` gave, sent with every export |
     /// | `RECOUNT_AGENT_KEY` | file of the key that it signs with |
     /// | `RECOUNT_SPOOL` | folder of the spool; else `recount/spool` in the XDG state folder |

@@ -54,6 +54,15 @@ impl std::fmt::Debug for Token {
     }
 }
 
+/// The files of a client certificate, in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClientCertificate {
+    /// The certificate and what it was signed with.
+    pub(crate) chain: PathBuf,
+    /// Its private key.
+    pub(crate) key: PathBuf,
+}
+
 /// Everything a recorder can be told. Times are bounds, not goals.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -62,6 +71,8 @@ pub(crate) struct Settings {
     pub(crate) plaintext: bool,
     /// A PEM file with the authorities that a collector's certificate may come from.
     pub(crate) authorities: Option<PathBuf>,
+    /// What this agent shows a collector that asks for a certificate.
+    pub(crate) certificate: Option<ClientCertificate>,
     /// What the collector knows this agent by.
     pub(crate) token: Option<Token>,
     /// The file of the key that this agent signs with.
@@ -85,6 +96,7 @@ impl Default for Settings {
             endpoint: DEFAULT_ENDPOINT.to_owned(),
             plaintext: false,
             authorities: None,
+            certificate: None,
             token: None,
             agent_key: None,
             folder: None,
@@ -142,6 +154,24 @@ impl Settings {
         settings.plaintext = flag("RECOUNT_PLAINTEXT")?;
         settings.authorities = variable("RECOUNT_CA").map(PathBuf::from);
         settings.redaction = variable("RECOUNT_REDACTION").map(PathBuf::from);
+        settings.certificate = match (
+            variable("RECOUNT_CLIENT_CERT"),
+            variable("RECOUNT_CLIENT_KEY"),
+        ) {
+            (Some(chain), Some(key)) => Some(ClientCertificate {
+                chain: chain.into(),
+                key: key.into(),
+            }),
+            (None, None) => None,
+            (Some(given), None) => {
+                let why = "its key is missing: set RECOUNT_CLIENT_KEY, too";
+                return Err(wrong("RECOUNT_CLIENT_CERT", &given, why));
+            }
+            (None, Some(given)) => {
+                let why = "its certificate is missing: set RECOUNT_CLIENT_CERT, too";
+                return Err(wrong("RECOUNT_CLIENT_KEY", &given, why));
+            }
+        };
         settings.inherited = Inherited::read(
             variable("RECOUNT_SESSION").as_deref(),
             variable("TRACEPARENT").as_deref(),
@@ -157,6 +187,13 @@ impl Settings {
         {
             let why = "a token is printable characters without spaces";
             return Err(wrong("RECOUNT_TOKEN", "(not shown)", why));
+        }
+        if let Some(certificate) = &self.certificate
+            && !self.endpoint.starts_with("https://")
+        {
+            let why = "a certificate is shown to a collector at https:// alone (RECOUNT_COLLECTOR)";
+            let chain = certificate.chain.display().to_string();
+            return Err(wrong("RECOUNT_CLIENT_CERT", &chain, why));
         }
         let endpoint = &self.endpoint;
         let refused = |why| Err(wrong("RECOUNT_COLLECTOR", endpoint, why));
@@ -354,6 +391,21 @@ mod tests {
             true => assert_eq!(https, Ok(())),
             false => assert!(https.unwrap_err().contains("the feature `tls`")),
         }
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key_and_a_connection_that_shows_it() {
+        let alone = Settings::from_env(env(&[("RECOUNT_CLIENT_CERT", "/c.pem")])).unwrap_err();
+        assert_eq!(
+            alone.to_string(),
+            "RECOUNT_CLIENT_CERT=\"/c.pem\": its key is missing: set RECOUNT_CLIENT_KEY, too"
+        );
+        let plain = Settings::from_env(env(&[
+            ("RECOUNT_CLIENT_CERT", "/c.pem"),
+            ("RECOUNT_CLIENT_KEY", "/k.pem"),
+        ]));
+        let error = plain.unwrap().check().unwrap_err().to_string();
+        assert!(error.contains("https://"), "{error}");
     }
 
     #[test]

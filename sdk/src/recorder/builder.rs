@@ -19,7 +19,7 @@ use crate::error::SetupError;
 use crate::item::Origin;
 use crate::redaction::Policy;
 use crate::seen::Seen;
-use crate::settings::{DurabilityRule, Settings, Token};
+use crate::settings::{ClientCertificate, DurabilityRule, Settings, Token};
 use crate::ship::Shipper;
 use crate::sign::{self, Pen};
 use crate::spool::{Identity, Plan, Spool};
@@ -55,6 +55,22 @@ impl RecorderBuilder {
     /// feature `tls`.
     pub fn authorities(mut self, pem: impl Into<PathBuf>) -> Self {
         self.settings.authorities = Some(pem.into());
+        self
+    }
+
+    /// The client certificate that this agent shows an `https://` collector, and its
+    /// private key, as PEM files: `recount-collector enroll NAME --certificate FILE`
+    /// makes `NAME` the producer of the records. Read anew when the files change.
+    /// Needs the feature `tls`.
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        self.settings.certificate = Some(ClientCertificate {
+            chain: certificate.into(),
+            key: key.into(),
+        });
         self
     }
 
