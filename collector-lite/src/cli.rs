@@ -93,15 +93,26 @@ pub(crate) struct Origin {
 
 #[derive(Debug, Args)]
 pub(crate) struct Doors {
-    /// Agent door, OTLP over gRPC; `none` closes it [default: 127.0.0.1:4317]
+    /// Agent door, OTLP over gRPC; `none` closes it. Beyond loopback with TLS and --require-enrolment alone
+    /// [default: 127.0.0.1:4317]
     #[arg(long, value_name = "ADDR")]
     pub(crate) otlp_grpc: Option<String>,
-    /// Agent door, OTLP over HTTP; `none` closes it [default: 127.0.0.1:4318]
+    /// Agent door, OTLP over HTTP; `none` closes it. Beyond loopback with TLS and --require-enrolment alone
+    /// [default: 127.0.0.1:4318]
     #[arg(long, value_name = "ADDR")]
     pub(crate) otlp_http: Option<String>,
     /// Agent door, OTLP/HTTP over a Unix socket, which also shows as which user a producer runs [default: none]
     #[arg(long, value_name = "PATH")]
     pub(crate) agent_socket: Option<String>,
+    /// Certificate of the agent doors on ports, in PEM, with what it was signed with: they then speak TLS alone
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<String>,
+    /// Its private key, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<String>,
+    /// Authorities, in PEM, whose client certificates count; `enroll --certificate` says whose each one is
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_client_ca: Option<String>,
     /// Take nothing from producers that are not enrolled, and let a session be of one producer alone
     #[arg(long)]
     pub(crate) require_enrolment: bool,
@@ -275,6 +286,10 @@ pub(crate) struct Enroll {
     /// The user that it must run as: its token then counts only over the agent socket
     #[arg(long, value_name = "NUMBER")]
     pub(crate) uid: Option<u32>,
+    /// Its client certificate, in PEM, or the SHA-256 of its public key: what comes with it is this producer's, and no
+    /// token is given. Twice for the one in use and the next one
+    #[arg(long, value_name = "FILE|HEX", conflicts_with_all = ["uid", "no_token"])]
+    pub(crate) certificate: Vec<String>,
     /// Give no token: whatever this user sends over the agent socket is this producer's
     #[arg(long, requires = "uid")]
     pub(crate) no_token: bool,
@@ -329,6 +344,9 @@ impl Cli {
                     (settings::OTLP_GRPC, doors.otlp_grpc.clone()),
                     (settings::OTLP_HTTP, doors.otlp_http.clone()),
                     (settings::AGENT_SOCKET, doors.agent_socket.clone()),
+                    (settings::TLS_CERT, doors.tls_cert.clone()),
+                    (settings::TLS_KEY, doors.tls_key.clone()),
+                    (settings::TLS_CLIENT_CA, doors.tls_client_ca.clone()),
                     (
                         settings::REQUIRE_ENROLMENT,
                         doors.require_enrolment.then(|| "true".to_owned()),

@@ -31,6 +31,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
+use crate::producers::entry::CertificateKey;
+use crate::tls::Gate;
+
 /// How long a connection may stay on which nothing is being answered: exporters send every few seconds.
 const IDLE: Duration = Duration::from_secs(75);
 
@@ -93,6 +96,11 @@ fn open_files(limits: &str) -> Option<(u64, u64)> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
     Address(SocketAddr),
+    /// Over TLS; the key of the client certificate, where it showed one that counts.
+    Tls {
+        address: SocketAddr,
+        certificate: Option<CertificateKey>,
+    },
     /// A process of this machine, over a Unix socket.
     User {
         uid: u32,
@@ -102,10 +110,28 @@ pub(crate) enum Peer {
     Unknown,
 }
 
+impl Peer {
+    /// The key of the certificate that it showed.
+    pub(crate) fn certificate(self) -> Option<CertificateKey> {
+        match self {
+            Self::Tls { certificate, .. } => certificate,
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => write!(f, "{address}"),
+            Self::Tls {
+                address,
+                certificate: None,
+            } => write!(f, "{address} over TLS"),
+            Self::Tls {
+                address,
+                certificate: Some(key),
+            } => write!(f, "{address} over TLS, certificate key {}", key.short()),
             Self::User {
                 uid,
                 pid: Some(pid),
@@ -162,11 +188,12 @@ impl Listener for WithUsers {
 }
 
 /// Serves one listener until the stop; back once its connections have ended. While every place is taken, the next
-/// connection waits.
+/// connection waits. With a `gate` only what passes its handshake is served.
 pub(crate) async fn serve<L>(
     mut listener: L,
     router: Router,
     places: usize,
+    gate: Option<Arc<Gate>>,
     mut stopped: watch::Receiver<bool>,
 ) where
     L: Listener,
@@ -195,7 +222,21 @@ pub(crate) async fn serve<L>(
         };
         while connections.try_join_next().is_some() {}
         let peer = peer.peer();
-        connections.spawn(connection(io, peer, router.clone(), stopped.clone(), place));
+        let (router, stopped) = (router.clone(), stopped.clone());
+        match gate.clone() {
+            None => connections.spawn(connection(io, peer, router, stopped, place)),
+            // A place is taken before anything is proven, and for no longer than a handshake may take.
+            Some(gate) => connections.spawn(async move {
+                let mut ended = stopped.clone();
+                let admitted = tokio::select! {
+                    admitted = gate.admit(io, peer) => admitted,
+                    _ = ended.wait_for(|stopped| *stopped) => None,
+                };
+                if let Some((io, peer)) = admitted {
+                    connection(io, peer, router, stopped, place).await;
+                }
+            }),
+        };
     }
     drop(listener);
     while connections.join_next().await.is_some() {}

@@ -7,6 +7,7 @@ use ledger::reader::ReadError;
 use ledger::store::StoreError;
 
 use crate::producers::file::FileError;
+use crate::tls::files::Unusable;
 use crate::witness::shelf::ShelfError;
 
 /// Exit codes of both programs; the same words as `recount --help`.
@@ -81,6 +82,9 @@ pub(crate) enum Error {
     /// The enrolments cannot be read or kept.
     #[error(transparent)]
     Producers(#[from] FileError),
+    /// The files of TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] Unusable),
     /// A witness's folder.
     #[error(transparent)]
     Shelf(#[from] ShelfError),
@@ -129,7 +133,7 @@ impl Error {
                 _ => exit::UNAVAILABLE,
             },
             Self::Halted { .. } | Self::Anchors { .. } => exit::UNAVAILABLE,
-            Self::Usage { .. } => exit::USAGE,
+            Self::Usage { .. } | Self::Tls(_) => exit::USAGE,
             Self::NoMatch { .. } | Self::Unknown { .. } => exit::NO_MATCH,
             Self::NotIntact { .. } => exit::NOT_INTACT,
             Self::Shelf(error) => shelf_code(error),
@@ -169,6 +173,10 @@ impl Error {
             }
             Self::Shelf(error) => shelf_hint(error),
             Self::Producers(error) => producers_hint(error),
+            Self::Tls(Unusable { what, .. }) => format!(
+                "give another file with --{}, as a user who may read it; PEM is wanted",
+                what.replace('_', "-")
+            ),
             Self::Spool { .. } => "name the folder that the agent's SDK spooled to".to_owned(),
             Self::Anchors { .. } => {
                 "mend or remove anchors.json in the store; without it the anchors are asked anew"

@@ -28,6 +28,9 @@ pub struct Ready {
     /// Where it takes OTLP/HTTP over a Unix socket: a path.
     #[serde(default)]
     pub agent_socket: Option<String>,
+    /// Whether the two speak TLS alone.
+    #[serde(default)]
+    pub tls: bool,
     /// Its reader door: the path of a socket, or an address.
     pub reader: Option<String>,
 }

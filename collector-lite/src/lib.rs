@@ -18,6 +18,7 @@ mod producers;
 mod reader_door;
 mod serve;
 mod spool;
+mod tls;
 mod witness;
 
 use std::ffi::OsString;

@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 
 use crate::agent_door::door::AgentDoor;
 use crate::anchor::lane::Shared;
+use crate::tls::Gate;
 
 /// Readers that may follow live at once.
 const TAILS: usize = 64;
@@ -39,6 +40,8 @@ pub(crate) struct ReaderDoor {
     /// One for each reader that may follow live.
     tails: Arc<Semaphore>,
     anchors: Arc<Shared>,
+    /// The handshakes before the agent doors, for how they stand.
+    gates: Vec<Arc<Gate>>,
     /// Needed over TCP; a socket is guarded by its permissions.
     token: Option<String>,
 }
@@ -49,6 +52,7 @@ impl ReaderDoor {
         folder: Folder,
         agent: Arc<AgentDoor>,
         anchors: Arc<Shared>,
+        gates: Vec<Arc<Gate>>,
         token: Option<String>,
     ) -> Self {
         Self {
@@ -57,6 +61,7 @@ impl ReaderDoor {
             agent,
             tails: Arc::new(Semaphore::new(TAILS)),
             anchors,
+            gates,
             token,
         }
     }

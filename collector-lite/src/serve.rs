@@ -13,16 +13,19 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::agent_door::door::AgentDoor;
+use crate::agent_door::refusal::Refusal;
 use crate::agent_door::{grpc, http};
 use crate::anchor::lane::{Anchors, Shared};
 use crate::clock;
-use crate::doorway::{self, Places, Whence, WithUsers};
+use crate::doorway::{self, Peer, Places, Whence, WithUsers};
 use crate::error::{Error, exit};
 use crate::hidden::Ready;
+use crate::intake::{Door, Sent};
 use crate::producers::watch::Producers;
 use crate::reader_door::listen::{SocketFile, agent_socket, socket};
 use crate::reader_door::{self, ReaderDoor};
 use crate::settings::{self, Origin, ReaderPlace, Settings};
+use crate::tls::Gate;
 
 /// Streams of an earlier run that are looked at for traces whose session may come now.
 const RECALLED: usize = 2048;
@@ -115,11 +118,12 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
         settings.max_in_flight,
     );
     let door = Arc::new(door.with(Arc::clone(&producers), known.clone()));
+    let gates = Gates::open(settings, &door)?;
 
     // Before anything is taken: what earlier runs knew of traces.
     let anchors = Anchors::start(&ledger, &settings.anchors, settings.quorum())
         .map_err(|why| Error::Anchors { why })?;
-    let reader = open_reader(settings, &ledger, &door, anchors.shared())?;
+    let reader = open_reader(settings, &ledger, &door, anchors.shared(), gates.all())?;
 
     let mut tasks = JoinSet::new();
     tasks.spawn(producers.watch(Arc::clone(&ledger), known, stopped.clone()));
@@ -131,6 +135,7 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
         otlp_grpc: None,
         otlp_http: None,
         agent_socket: None,
+        tls: settings.tls.is_some(),
         reader: None,
     };
     if let Some((listener, address)) = http_listener {
@@ -140,6 +145,7 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
             listener,
             router,
             places.agents,
+            gates.http.clone(),
             stopped.clone(),
         ));
     }
@@ -150,6 +156,7 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
             listener,
             router,
             places.agents,
+            gates.grpc.clone(),
             stopped.clone(),
         ));
     }
@@ -161,6 +168,7 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
             WithUsers(listener),
             router,
             places.agents,
+            None,
             stopped.clone(),
         ));
         agents = Some(file);
@@ -223,6 +231,36 @@ async fn run(settings: &Settings, created: bool) -> Result<u8, Error> {
     }
 }
 
+/// The handshakes before the agent doors on ports; none where they speak no TLS.
+struct Gates {
+    http: Option<Arc<Gate>>,
+    grpc: Option<Arc<Gate>>,
+}
+
+impl Gates {
+    fn open(settings: &Settings, door: &Arc<AgentDoor>) -> Result<Self, Error> {
+        let gate = |through: Door| {
+            let Some(files) = settings.tls.clone() else {
+                return Ok(None);
+            };
+            let door = Arc::clone(door);
+            let told = move |peer: Peer, why: String| {
+                let refusal = Refusal::Credential(why);
+                door.turned_away(through, &peer.to_string(), &refusal, Sent::Unread(0));
+            };
+            Gate::open(files, told).map(|gate| Some(Arc::new(gate)))
+        };
+        Ok(Self {
+            http: gate(Door::Http)?,
+            grpc: gate(Door::Grpc)?,
+        })
+    }
+
+    fn all(&self) -> Vec<Arc<Gate>> {
+        self.http.iter().chain(&self.grpc).cloned().collect()
+    }
+}
+
 /// Says how the disk stands once that changes.
 fn tell_disk(stage: DiskStage) {
     match stage {
@@ -279,6 +317,7 @@ fn open_reader(
     ledger: &Arc<Ledger>,
     agent: &Arc<AgentDoor>,
     anchors: Arc<Shared>,
+    gates: Vec<Arc<Gate>>,
 ) -> Result<Router, Error> {
     let token = match settings.reader {
         ReaderPlace::Tcp(_) => settings.reader_token.clone().map(|token| token.0),
@@ -291,6 +330,7 @@ fn open_reader(
         folder,
         Arc::clone(agent),
         anchors,
+        gates,
         token,
     )))
 }
@@ -327,7 +367,7 @@ async fn reader_doorway<L>(
     L: axum::serve::Listener,
     L::Addr: Whence,
 {
-    let served = doorway::serve(listener, router, places, stopped.clone());
+    let served = doorway::serve(listener, router, places, None, stopped.clone());
     tokio::select! {
         () = served => {}
         _ = stopped.wait_for(|stopped| *stopped) => {}
@@ -343,6 +383,7 @@ fn announce(ready: &Ready) {
     }
     let place = |place: &Option<String>| place.clone().unwrap_or_else(|| "closed".to_owned());
     tracing::info!(
+        tls = ready.tls,
         otlp_http = place(&ready.otlp_http),
         otlp_grpc = place(&ready.otlp_grpc),
         agent_socket = place(&ready.agent_socket),

@@ -11,6 +11,7 @@ use ledger::store::{DiskLimits, Setting};
 
 use crate::anchor::spec::Spec;
 use crate::error::Error;
+use crate::tls::files::Files;
 
 mod anchors;
 mod place;
@@ -60,6 +61,9 @@ keys! {
     OTLP_GRPC = "otlp_grpc", "--otlp-grpc", "RECOUNT_OTLP_GRPC", "127.0.0.1:4317";
     OTLP_HTTP = "otlp_http", "--otlp-http", "RECOUNT_OTLP_HTTP", "127.0.0.1:4318";
     AGENT_SOCKET = "agent_socket", "--agent-socket", "RECOUNT_AGENT_SOCKET", "";
+    TLS_CERT = "tls_cert", "--tls-cert", "RECOUNT_TLS_CERT", "";
+    TLS_KEY = "tls_key", "--tls-key", "RECOUNT_TLS_KEY", "";
+    TLS_CLIENT_CA = "tls_client_ca", "--tls-client-ca", "RECOUNT_TLS_CLIENT_CA", "";
     REQUIRE_ENROLMENT = "require_enrolment", "--require-enrolment", "RECOUNT_REQUIRE_ENROLMENT", "false";
     READER = "reader", "--reader", "RECOUNT_READER", "";
     READER_TOKEN_FILE = "reader_token_file", "--reader-token-file", "RECOUNT_READER_TOKEN_FILE", "";
@@ -252,6 +256,8 @@ pub(crate) struct Settings {
     pub(crate) otlp_http: Option<SocketAddr>,
     /// Where OTLP/HTTP is taken over a Unix socket.
     pub(crate) agent_socket: Option<PathBuf>,
+    /// What the TCP agent doors show; without it they speak no TLS.
+    pub(crate) tls: Option<Files>,
     /// Whether producers that are not enrolled are refused.
     pub(crate) require_enrolment: bool,
     pub(crate) reader: ReaderPlace,
@@ -303,6 +309,12 @@ impl Settings {
             ));
         }
         let origin = raw.get(ORIGIN).value;
+        let tls = tls(raw)?;
+        let require_enrolment = switch(REQUIRE_ENROLMENT, &raw.get(REQUIRE_ENROLMENT))?;
+        let beyond = Beyond {
+            tls: tls.is_some(),
+            enrolled: require_enrolment,
+        };
         let (anchors, anchors_origin) = anchors::read(raw)?;
         let witness_quorum = anchors::quorum(&raw.get(WITNESS_QUORUM), &anchors)?;
         Ok(Self {
@@ -311,10 +323,11 @@ impl Settings {
             witness_quorum,
             store,
             store_origin,
-            otlp_grpc: agent_address(OTLP_GRPC, &raw.get(OTLP_GRPC))?,
-            otlp_http: agent_address(OTLP_HTTP, &raw.get(OTLP_HTTP))?,
+            otlp_grpc: agent_address(OTLP_GRPC, &raw.get(OTLP_GRPC), beyond)?,
+            otlp_http: agent_address(OTLP_HTTP, &raw.get(OTLP_HTTP), beyond)?,
             agent_socket: agent_socket(&raw.get(AGENT_SOCKET))?,
-            require_enrolment: switch(REQUIRE_ENROLMENT, &raw.get(REQUIRE_ENROLMENT))?,
+            tls,
+            require_enrolment,
             reader,
             reader_origin: raw.get(READER).origin,
             reader_token,
@@ -406,8 +419,31 @@ fn switch(key: &'static Key, given: &Given) -> Result<bool, Error> {
         .map_err(|_| bad(key, given, "true or false is expected"))
 }
 
-/// An address of the agent door; `none` closes it. Only loopback: anything else needs TLS and credentials.
-fn agent_address(key: &'static Key, given: &Given) -> Result<Option<SocketAddr>, Error> {
+/// What makes it right to listen beyond loopback.
+#[derive(Debug, Clone, Copy)]
+struct Beyond {
+    tls: bool,
+    enrolled: bool,
+}
+
+impl Beyond {
+    /// What is missing.
+    fn missing(self) -> Option<&'static str> {
+        match (self.tls, self.enrolled) {
+            (true, true) => None,
+            (false, false) => Some("--tls-cert, --tls-key and --require-enrolment"),
+            (false, true) => Some("--tls-cert and --tls-key"),
+            (true, false) => Some("--require-enrolment"),
+        }
+    }
+}
+
+/// An address of the agent door; `none` closes it. Beyond loopback only with TLS and credentials.
+fn agent_address(
+    key: &'static Key,
+    given: &Given,
+    beyond: Beyond,
+) -> Result<Option<SocketAddr>, Error> {
     if given.value == "none" {
         return Ok(None);
     }
@@ -419,12 +455,38 @@ fn agent_address(key: &'static Key, given: &Given) -> Result<Option<SocketAddr>,
             "an address like 127.0.0.1:4318 or none is expected",
         )
     })?;
-    if !address.ip().is_loopback() {
-        let why = "only loopback addresses are allowed: without TLS and credentials anyone on the network could \
-                   write this ledger";
-        return Err(bad(key, given, why));
+    match beyond.missing() {
+        Some(missing) if !address.ip().is_loopback() => {
+            let why = format!(
+                "only loopback addresses are allowed without TLS and credentials, else anyone on the network could \
+                 write this ledger: give {missing}, too"
+            );
+            Err(bad(key, given, &why))
+        }
+        _ => Ok(Some(address)),
     }
-    Ok(Some(address))
+}
+
+/// The files of TLS: certificate and key together, and where clients shall show certificates, their authorities.
+fn tls(raw: &Raw) -> Result<Option<Files>, Error> {
+    let file = |key| {
+        let given = raw.get(key);
+        (!given.value.is_empty()).then(|| PathBuf::from(&given.value))
+    };
+    match (file(TLS_CERT), file(TLS_KEY), file(TLS_CLIENT_CA)) {
+        (Some(certificate), Some(key), client_ca) => Ok(Some(Files {
+            certificate,
+            key,
+            client_ca,
+        })),
+        (Some(_), None, _) => Err(bad(TLS_CERT, &raw.get(TLS_CERT), "it needs --tls-key")),
+        (None, Some(_), _) => Err(bad(TLS_KEY, &raw.get(TLS_KEY), "it needs --tls-cert")),
+        (None, None, Some(_)) => {
+            let why = "it needs --tls-cert and --tls-key";
+            Err(bad(TLS_CLIENT_CA, &raw.get(TLS_CLIENT_CA), why))
+        }
+        (None, None, None) => Ok(None),
+    }
 }
 
 /// The path of the agent socket; empty or `none`: there is none.
@@ -515,6 +577,39 @@ mod tests {
             error.contains("flag --otlp-http") && error.contains("loopback"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn beyond_loopback_tls_and_credentials_are_both_needed() {
+        let open = (OTLP_HTTP, Some("0.0.0.0:4318".to_owned()));
+        let cert = (TLS_CERT, Some("/c.pem".to_owned()));
+        let key = (TLS_KEY, Some("/k.pem".to_owned()));
+        let enrolled = (REQUIRE_ENROLMENT, Some("true".to_owned()));
+        let judged = |flags: &[(&'static Key, Option<String>)]| {
+            let raw = Raw::gather(flags, &none, None).unwrap();
+            let settings = Settings::check(&raw, &none, Access::Write);
+            settings.map_err(|error| error.to_string())
+        };
+        let files = [open.clone(), cert.clone(), key.clone()];
+        for (flags, missing) in [
+            (
+                vec![open.clone(), enrolled.clone()],
+                "give --tls-cert and --tls-key, too",
+            ),
+            (files.to_vec(), "give --require-enrolment, too"),
+            (vec![cert.clone(), enrolled.clone()], "it needs --tls-key"),
+            (vec![key], "it needs --tls-cert"),
+            (
+                vec![(TLS_CLIENT_CA, Some("/ca.pem".to_owned()))],
+                "it needs --tls-cert and --tls-key",
+            ),
+        ] {
+            let error = judged(&flags).unwrap_err();
+            assert!(error.contains(missing), "{error}");
+        }
+        let settings = judged(&[&files[..], &[enrolled]].concat()).unwrap();
+        assert_eq!(settings.otlp_http.unwrap().port(), 4318);
+        assert_eq!(settings.tls.unwrap().certificate, PathBuf::from("/c.pem"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod outside;
 mod producers;
 mod readers;
 mod sdk;
+mod tls;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         producers::trials(),
         readers::trials(),
         sdk::trials(),
+        tls::trials(),
     ]
     .into_iter()
     .flatten()

@@ -85,27 +85,31 @@ impl World {
     }
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> Result<(), Failed> {
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    found: T,
+    wanted: T,
+) -> Result<(), Failed> {
     if found == wanted {
         return Ok(());
     }
     Err(format!("{what}: {found:?} where {wanted:?} was expected").into())
 }
 
-fn rows<'a>(account: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+pub(crate) fn rows<'a>(account: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
     let list = &account[key];
     let items = list.as_array().or_else(|| list["items"].as_array());
     items.into_iter().flatten()
 }
 
-fn problems(account: &Value) -> BTreeSet<&str> {
+pub(crate) fn problems(account: &Value) -> BTreeSet<&str> {
     rows(account, "problems")
         .filter_map(|problem| problem["kind"].as_str())
         .collect()
 }
 
 /// Producer, its proof and the standing of each stream of the first session.
-fn streams(account: &Value) -> Vec<(&str, &str, &str)> {
+pub(crate) fn streams(account: &Value) -> Vec<(&str, &str, &str)> {
     let streams = account["sessions"][0]["streams"].as_array();
     let streams = streams.into_iter().flatten();
     let said = streams.map(|stream| {

@@ -1,5 +1,6 @@
 //! Attacks by agents and on the way to the collector: other names, replays, silence, floods, lies, accidents.
 
+mod certificates;
 mod clocks;
 mod files;
 mod floods;
@@ -9,6 +10,7 @@ mod silence;
 mod tokens;
 
 use super::attack::{Attack, End, Tier, When};
+use certificates::wrong_certificate;
 use clocks::clock_step;
 use files::undone_between_looks;
 use floods::{flood, oversize, queue_overflow};
@@ -197,5 +199,15 @@ pub(crate) const ATTACKS: &[Attack] = &[
         when: &[],
         residual: "what happened between the two looks, and was undone",
         end: End::Reported(undone_between_looks),
+    },
+    Attack {
+        id: "P19",
+        name: "show a client certificate that does not count: of another authority, expired, revoked, or nobody's",
+        tier: Tier::A0,
+        can: "reaches the agent door over TLS, and holds such a certificate with its key",
+        by: "the handshake, or the answer at ingest: refused, counted, and a leaf says whose it was or why it does not count",
+        when: &[When::Ingest],
+        residual: "a stolen key counts until its certificate is revoked here: the collector asks no revocation list of the authority; a connection outlives its certificate's last day, not its revocation",
+        end: End::Prevented(wrong_certificate),
     },
 ];

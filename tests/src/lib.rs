@@ -1,6 +1,7 @@
 //! Promises between crates: what the integration tests share.
 
 pub mod authority;
+pub mod certificates;
 pub mod need;
 pub mod outcome;
 pub mod program;

@@ -182,7 +182,7 @@ struct Form {
 fn through(peer: Peer) -> Door {
     match peer {
         Peer::User { .. } | Peer::Unknown => Door::Socket,
-        Peer::Address(_) => Door::Http,
+        Peer::Address(_) | Peer::Tls { .. } => Door::Http,
     }
 }
 

@@ -1,10 +1,12 @@
 //! `adopt`: bring in the spool of an agent that is gone.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use ledger::store::StoreError;
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use vocabulary::wire;
 
 use crate::agent_door::door::AgentDoor;
@@ -15,6 +17,7 @@ use crate::producers::sender::Sender;
 use crate::serve;
 use crate::settings::Settings;
 use crate::spool::left_behind;
+use crate::tls::files::{self, Files};
 use ledger::envelope::{Delivery, Encoding, Signal};
 
 /// How long a running collector may take for one export.
@@ -79,7 +82,7 @@ pub(super) fn adopt(
 impl Target {
     fn open(settings: &Settings, collector: Option<&str>) -> Result<Self, Error> {
         if let Some(url) = collector {
-            return Ok(Self::collector(url));
+            return Self::collector(url);
         }
         match serve::open_ledger(settings, Box::new(|_| {})) {
             Ok(ledger) => {
@@ -96,24 +99,28 @@ impl Target {
                 Ok(Self::Ledger { door, runtime })
             }
             Err(error @ StoreError::Locked { .. }) => match settings.otlp_http {
-                Some(address) => Ok(Self::collector(&format!("http://{address}"))),
+                Some(address) if settings.tls.is_some() => {
+                    Self::collector(&format!("https://{address}"))
+                }
+                Some(address) => Self::collector(&format!("http://{address}")),
                 None => Err(error.into()),
             },
             Err(error) => Err(error.into()),
         }
     }
 
-    fn collector(url: &str) -> Self {
+    fn collector(url: &str) -> Result<Self, Error> {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
-            .max_redirects(0);
-        let agent = config.timeout_global(Some(PATIENCE)).build().new_agent();
-        Self::Collector {
-            agent,
+            .max_redirects(0)
+            .timeout_global(Some(PATIENCE))
+            .tls_config(tls()?);
+        Ok(Self::Collector {
+            agent: config.build().new_agent(),
             url: format!("{}/v1/logs", url.trim_end_matches('/')),
             token: std::env::var("RECOUNT_TOKEN").ok(),
-        }
+        })
     }
 
     /// Sends one export; back once it is sealed.
@@ -172,4 +179,44 @@ impl Target {
             Self::Collector { .. } => Ok(()),
         }
     }
+}
+
+/// How an `https://` collector is spoken to: as the agent's SDK would, by the same variables.
+fn tls() -> Result<TlsConfig, Error> {
+    let file = |name: &str| {
+        let value = std::env::var_os(name).filter(|value| !value.is_empty());
+        value.map(PathBuf::from)
+    };
+    let unusable = |name: &str, path: &Path, why: &dyn std::fmt::Display| Error::Usage {
+        why: format!("{name}={}: {why}", path.display()),
+        hint: "name a PEM file that this user may read".to_owned(),
+    };
+    let read = |name: &str, path: &Path| -> Result<Vec<Certificate<'static>>, Error> {
+        let read = files::certificates("certificate", path);
+        let read = read.map_err(|error| unusable(name, path, &error.why))?;
+        let owned = read.iter().map(|one| Certificate::from_der(one).to_owned());
+        Ok(owned.collect())
+    };
+    let mut config = TlsConfig::builder();
+    if let Some(path) = file("RECOUNT_CA") {
+        let roots = read("RECOUNT_CA", &path)?;
+        config = config.root_certs(RootCerts::Specific(Arc::new(roots)));
+    }
+    let (chain, key) = ("RECOUNT_CLIENT_CERT", "RECOUNT_CLIENT_KEY");
+    if let (Some(chain_file), Some(key_file)) = (file(chain), file(key)) {
+        // A pair that does not belong together would end the process when it is first shown.
+        let pair = Files {
+            certificate: chain_file.clone(),
+            key: key_file.clone(),
+            client_ca: None,
+        };
+        pair.read()
+            .map_err(|error| unusable(chain, &error.path, &error.why))?;
+        let pem = std::fs::read(&key_file).map_err(|error| unusable(key, &key_file, &error))?;
+        let private =
+            PrivateKey::from_pem(&pem).map_err(|error| unusable(key, &key_file, &error))?;
+        let shown = ClientCert::new_with_certs(&read(chain, &chain_file)?, private);
+        config = config.client_cert(Some(shown));
+    }
+    Ok(config.build())
 }

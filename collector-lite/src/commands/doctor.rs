@@ -7,6 +7,7 @@ use ledger::store::{Folder, StoreError};
 
 use crate::error::{Error, exit};
 use crate::settings::{ReaderPlace, Settings};
+use crate::tls::files::Files;
 
 /// One thing that was looked at.
 struct Check {
@@ -20,6 +21,7 @@ pub(super) fn doctor(settings: &Settings) -> Result<u8, Error> {
         Some(store(&settings.store)),
         settings.otlp_http.map(|address| port("OTLP/HTTP", address)),
         settings.otlp_grpc.map(|address| port("OTLP/gRPC", address)),
+        settings.tls.as_ref().map(certificates),
         Some(reader(&settings.reader)),
         Some(clock()),
     ];
@@ -45,6 +47,17 @@ fn store(dir: &Path) -> Check {
     };
     Check {
         what: format!("store {}", dir.display()),
+        outcome,
+    }
+}
+
+fn certificates(files: &Files) -> Check {
+    let outcome = match files.read() {
+        Ok(_) => Ok("can be used".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    Check {
+        what: format!("certificate {}", files.certificate.display()),
         outcome,
     }
 }

@@ -10,17 +10,21 @@ use vocabulary::Timestamp;
 use crate::cli::{self, Form};
 use crate::clock;
 use crate::error::{Error, exit};
-use crate::producers::entry::{Enrolment, Name, TokenHash, bytes32, hex, new_token};
+use crate::producers::entry::{
+    CertificateKey, Enrolment, Name, TokenHash, bytes32, hex, new_token,
+};
 use crate::producers::file;
 use crate::producers::roll::{Refused, Roll};
 use crate::settings::Settings;
+use crate::tls::files;
 
 /// Enrols a producer and prints its token.
 pub(super) fn enroll(settings: &Settings, options: &cli::Enroll) -> Result<u8, Error> {
     let store = holds_ledger(&settings.store)?;
     let name = named(&options.name)?;
     let key = options.key.as_deref().map(public_key).transpose()?;
-    let token = match options.no_token {
+    let certificates = certificate_keys(&options.certificate)?;
+    let token = match options.no_token || !certificates.is_empty() {
         true => None,
         false => Some(new_token().map_err(|error| Error::System {
             doing: "draw a token",
@@ -33,6 +37,7 @@ pub(super) fn enroll(settings: &Settings, options: &cli::Enroll) -> Result<u8, E
         enrolled: now,
         revoked: None,
         token: token.as_deref().map(TokenHash::of),
+        certificates: certificates.clone(),
         uid: options.uid,
         key,
         recorder: options.recorder,
@@ -46,9 +51,17 @@ pub(super) fn enroll(settings: &Settings, options: &cli::Enroll) -> Result<u8, E
     match options.output.output {
         Form::Json => say!(
             "{}",
-            json!({ "name": name.as_str(), "token": token, "renewed": renewed })
+            json!({
+                "name": name.as_str(),
+                "token": token,
+                "certificates": shown(&certificates),
+                "renewed": renewed,
+            })
         ),
-        Form::Text => tell(&name, token.as_deref(), options.uid, renewed),
+        Form::Text => {
+            tell(&name, token.as_deref(), options.uid, renewed);
+            tell_certificates(&certificates);
+        }
     }
     Ok(exit::DONE)
 }
@@ -67,6 +80,24 @@ fn tell(name: &Name, token: Option<&str>, uid: Option<u32>, renewed: bool) {
     if let Some(uid) = uid {
         say!("It must run as user {uid} and send to the agent socket (serve --agent-socket PATH).");
     }
+}
+
+fn tell_certificates(keys: &[CertificateKey]) {
+    if keys.is_empty() {
+        return;
+    }
+    for key in keys {
+        say!("key     {} (SHA-256 of the certificate's)", hex(&key.0));
+    }
+    say!("It shows its certificate to a collector that asks for one (serve --tls-client-ca FILE):");
+    say!("  the SDK         RECOUNT_CLIENT_CERT=FILE RECOUNT_CLIENT_KEY=FILE");
+    say!(
+        "  OpenTelemetry   OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=FILE OTEL_EXPORTER_OTLP_CLIENT_KEY=FILE"
+    );
+}
+
+fn shown(keys: &[CertificateKey]) -> Vec<String> {
+    keys.iter().map(|key| hex(&key.0)).collect()
 }
 
 /// Prints who is enrolled.
@@ -91,6 +122,7 @@ fn row(one: &Enrolment) -> Value {
         "enrolled_at": one.enrolled,
         "revoked_at": one.revoked,
         "token": one.token.map(|token| token.short()),
+        "certificates": shown(&one.certificates),
         "uid": one.uid,
         "key": one.key.map(|key| hex(&key)),
         "recorder": one.recorder,
@@ -146,6 +178,9 @@ fn not_added(refused: &Refused) -> Error {
         Refused::Enrolled { .. } => {
             "--renew enrols it anew, with another token; or choose another name"
         }
+        Refused::Certificate { .. } => {
+            "give each producer a key of its own, or revoke that enrolment first"
+        }
         Refused::User { .. } => {
             "leave --no-token out: a token tells two producers of one user apart"
         }
@@ -185,4 +220,41 @@ fn public_key(given: &str) -> Result<[u8; 32], Error> {
         hint: "give the file that RECOUNT_AGENT_KEY names".to_owned(),
     })?;
     Ok(key.public())
+}
+
+/// How many certificates one producer may have at once.
+const CERTIFICATES: usize = 4;
+
+/// The keys of client certificates as given: files, or what `openssl` calculates of one.
+fn certificate_keys(given: &[String]) -> Result<Vec<CertificateKey>, Error> {
+    let mut keys = Vec::new();
+    for given in given {
+        let key = certificate_key(given)?;
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    match keys.len() {
+        0..=CERTIFICATES => Ok(keys),
+        many => Err(Error::Usage {
+            why: format!("{many} certificates; a producer has at most {CERTIFICATES}"),
+            hint: "enrol the one in use and the next one".to_owned(),
+        }),
+    }
+}
+
+fn certificate_key(given: &str) -> Result<CertificateKey, Error> {
+    if let Ok(key) = bytes32(given, "") {
+        return Ok(CertificateKey(key));
+    }
+    let unusable = |why: String| Error::Usage {
+        why,
+        hint:
+            "give the client's certificate (not its key), in PEM, or the SHA-256 of its public key"
+                .to_owned(),
+    };
+    let chain = files::certificates("certificate", Path::new(given))
+        .map_err(|error| unusable(error.to_string()))?;
+    let key = chain.first().and_then(CertificateKey::of);
+    key.ok_or_else(|| unusable(format!("certificate {given}: it is not X.509 version 3")))
 }

@@ -61,19 +61,24 @@ fn gather(settings: &Settings, source: &Source) -> Result<Value, Error> {
         "previous": previous(&settings.store),
         "same_user": same_user(settings),
         "producers": producers(settings, source),
+        "tls": health(source).and_then(|mut health| health.get_mut("tls").map(Value::take)),
     }))
+}
+
+/// What a running collector says of itself.
+fn health(source: &Source) -> Option<Value> {
+    let Source::Running { door, .. } = source else {
+        return None;
+    };
+    serde_json::from_slice(&door.get("/healthz").ok()?).ok()
 }
 
 /// Who may send: what a running collector says, else the file in the store; `null` for who may not read that.
 fn producers(settings: &Settings, source: &Source) -> Value {
-    if let Source::Running { door, .. } = source {
-        let health = door.get("/healthz").ok();
-        let health = health.and_then(|body| serde_json::from_slice::<Value>(&body).ok());
-        if let Some(told) =
-            health.and_then(|mut health| health.get_mut("producers").map(Value::take))
-        {
-            return told;
-        }
+    if let Some(told) =
+        health(source).and_then(|mut health| health.get_mut("producers").map(Value::take))
+    {
+        return told;
     }
     match file::read(&settings.store) {
         Ok(roll) => {
@@ -109,6 +114,28 @@ fn print_producers(told: &Value) {
         say!(
             "            refused since the start: {refused} exports for their credential, {foreign} records of sessions \
              of others"
+        );
+    }
+}
+
+/// Whether the agent doors speak TLS, and whose handshakes failed since the start.
+fn print_tls(told: &Value) {
+    let number = |key| told.get(key).and_then(Value::as_u64);
+    let Some(failed) = number("failed_handshakes") else {
+        return;
+    };
+    let clients = match told.get("asks_clients").and_then(Value::as_bool) {
+        Some(true) => "client certificates are asked for",
+        _ => "no client certificates are asked for",
+    };
+    say!("tls         on; {clients}");
+    if let Some(trouble) = told.get("trouble").and_then(Value::as_str) {
+        say!("            not in force: {trouble}");
+    }
+    if failed > 0 {
+        say!(
+            "            failed since the start: {failed} handshakes, {} of them for the client's certificate",
+            number("refused_certificates").unwrap_or(0)
         );
     }
 }
@@ -168,6 +195,9 @@ fn print(status: &Value) {
     );
     if let Some(told) = status.get("producers") {
         print_producers(told);
+    }
+    if let Some(told) = status.get("tls") {
+        print_tls(told);
     }
     for older in status
         .get("previous")

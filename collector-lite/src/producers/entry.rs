@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 use vocabulary::Timestamp;
+use webpki::EndEntityCert;
 
 /// Longest name, in bytes.
 const MAX_NAME: usize = 64;
@@ -79,6 +81,26 @@ impl fmt::Debug for TokenHash {
     }
 }
 
+/// SHA-256 of a certificate's public key: its SubjectPublicKeyInfo in DER, as HTTP public key pinning (RFC 7469) has it.
+/// It stays the same when a certificate is renewed for the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CertificateKey(pub(crate) [u8; 32]);
+
+impl CertificateKey {
+    /// That of a certificate in DER; `None` if it is none.
+    pub(crate) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let certificate = EndEntityCert::try_from(certificate).ok()?;
+        Some(Self(
+            Sha256::digest(certificate.subject_public_key_info()).into(),
+        ))
+    }
+
+    /// A short name for it.
+    pub(crate) fn short(&self) -> String {
+        hex(&self.0).chars().take(16).collect()
+    }
+}
+
 /// A new token: 256 random bits.
 pub(crate) fn new_token() -> Result<String, getrandom::Error> {
     let mut secret = [0; 32];
@@ -112,8 +134,10 @@ pub(crate) struct Enrolment {
     pub(crate) enrolled: Timestamp,
     /// From when on its credentials are refused.
     pub(crate) revoked: Option<Timestamp>,
-    /// Its token; without one the user alone is its credential.
+    /// Its token; without one the user or the certificate alone is its credential.
     pub(crate) token: Option<TokenHash>,
+    /// The keys of its client certificates: the one in use, and the one that comes next.
+    pub(crate) certificates: Vec<CertificateKey>,
     /// The user that it must run as, which only a Unix socket shows.
     pub(crate) uid: Option<u32>,
     /// The public key that signs its records.
@@ -135,6 +159,9 @@ impl Enrolment {
         let mut text = String::from("enrolled");
         if let Some(token) = &self.token {
             text.push_str(&format!(" token={}", token.short()));
+        }
+        for certificate in &self.certificates {
+            text.push_str(&format!(" certificate={}", certificate.short()));
         }
         if let Some(uid) = self.uid {
             text.push_str(&format!(" uid={uid}"));

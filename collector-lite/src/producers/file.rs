@@ -9,14 +9,14 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use vocabulary::Timestamp;
 
-use super::entry::{Enrolment, Name, TokenHash, bytes32, hex};
+use super::entry::{CertificateKey, Enrolment, Name, TokenHash, bytes32, hex};
 use super::roll::{MOST, Roll};
 
 /// Its name in the store.
 const FILE: &str = "producers.jsonl";
 
-/// Longest file: a line is less than 512 bytes.
-const MAX_FILE: u64 = 512 * MOST as u64;
+/// Longest file: a line is less than a kibibyte.
+const MAX_FILE: u64 = 1024 * MOST as u64;
 
 /// Why the enrolments cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,8 @@ struct Line {
     revoked_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token_sha256: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    certificates: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     uid: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,6 +67,7 @@ impl Line {
             enrolled_at: one.enrolled.to_string(),
             revoked_at: one.revoked.map(|at| at.to_string()),
             token_sha256: one.token.map(|token| hex(&token.0)),
+            certificates: one.certificates.iter().map(|key| hex(&key.0)).collect(),
             uid: one.uid,
             key: one.key.map(|key| hex(&key)),
             recorder: one.recorder,
@@ -82,14 +85,23 @@ impl Line {
         let token = token.map(|text| digest(text, "a SHA-256 in 64 hexadecimal digits"));
         let key = self.key.as_ref();
         let key = key.map(|text| digest(text, "an Ed25519 public key in 64 hexadecimal digits"));
-        if token.is_none() && self.uid.is_none() {
-            return Err(format!("{:?} has neither token_sha256 nor uid", self.name));
+        let certificates: Result<Vec<_>, _> = self
+            .certificates
+            .iter()
+            .map(|text| digest(text, "the SHA-256 of a public key in 64 hexadecimal digits"))
+            .collect();
+        if token.is_none() && self.uid.is_none() && self.certificates.is_empty() {
+            return Err(format!(
+                "{:?} has neither token_sha256 nor uid nor certificates",
+                self.name
+            ));
         }
         Ok(Enrolment {
             name: Name::parse(&self.name).map_err(|error| error.to_string())?,
             enrolled: time(&self.enrolled_at)?,
             revoked: self.revoked_at.as_deref().map(time).transpose()?,
             token: token.transpose()?.map(TokenHash),
+            certificates: certificates?.into_iter().map(CertificateKey).collect(),
             uid: self.uid,
             key: key.transpose()?,
             recorder: self.recorder,
@@ -242,6 +254,7 @@ mod tests {
             enrolled: Timestamp::from_str("2026-01-31T12:00:00Z").unwrap(),
             revoked: None,
             token: Some(TokenHash([1; 32])),
+            certificates: vec![CertificateKey([3; 32]), CertificateKey([4; 32])],
             uid: Some(7),
             key: Some([2; 32]),
             recorder: true,
@@ -289,8 +302,12 @@ mod tests {
                 "\"12\" is not an Ed25519",
             ),
             (
+                good.replace("\"uid\":7", "\"certificates\":[\"12\"]"),
+                "\"12\" is not the SHA-256 of a public key",
+            ),
+            (
                 good.replace(",\"uid\":7", ""),
-                "\"a\" has neither token_sha256 nor uid",
+                "\"a\" has neither token_sha256 nor uid nor certificates",
             ),
             (good.replace("uid", "uids"), "unknown field `uids`"),
         ] {

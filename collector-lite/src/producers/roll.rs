@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ledger::store::Setting;
 use vocabulary::Timestamp;
 
-use super::entry::{Enrolment, Name, TokenHash};
+use super::entry::{CertificateKey, Enrolment, Name, TokenHash};
 use super::same;
 
 /// How many producers may be enrolled, revoked ones included: each request with a token looks at all of them.
@@ -24,6 +24,8 @@ pub(crate) enum Refused {
     Enrolled { name: Name, since: Timestamp },
     #[error("user {uid} is the credential of {name}")]
     User { uid: u32, name: Name },
+    #[error("the certificate's key {key} is the credential of {name}")]
+    Certificate { key: String, name: Name },
     #[error("there are {MOST} enrolments")]
     Full,
 }
@@ -63,6 +65,14 @@ impl Roll {
                     since: there.enrolled,
                 });
             }
+            let mut shared = new.certificates.iter();
+            let shared = shared.find_map(|key| {
+                let there = self.by_certificate(key).filter(|one| one.is_active())?;
+                Some((key.short(), there.name.clone()))
+            });
+            if let Some((key, name)) = shared {
+                return Err(Refused::Certificate { key, name });
+            }
             if let (None, Some(uid)) = (new.token, new.uid)
                 && let Some(there) = self.by_user(uid)
             {
@@ -96,6 +106,15 @@ impl Roll {
             }
         }
         found
+    }
+
+    /// Whose certificate it is by its key: the enrolment in force, else the newest that was revoked.
+    pub(crate) fn by_certificate(&self, key: &CertificateKey) -> Option<&Arc<Enrolment>> {
+        let its = |one: &&Arc<Enrolment>| one.certificates.contains(key);
+        let mut newest = self.all.iter().rev().filter(its);
+        let first = newest.next()?;
+        let mut others = std::iter::once(first).chain(newest);
+        others.find(|one| one.is_active()).or(Some(first))
     }
 
     /// Whose credential this user alone is.
@@ -153,6 +172,7 @@ mod tests {
             enrolled: at(0),
             revoked: None,
             token: token.map(TokenHash::of),
+            certificates: Vec::new(),
             uid,
             key: None,
             recorder: false,
@@ -186,6 +206,32 @@ mod tests {
             said[0].1.starts_with("enrolled token=") && said[0].1.contains(" at=1970-"),
             "{said:?}"
         );
+    }
+
+    #[test]
+    fn a_certificate_finds_its_producer_and_is_of_one_at_a_time() {
+        let with = |name: &str, keys: &[u8]| Enrolment {
+            certificates: keys.iter().map(|n| CertificateKey([*n; 32])).collect(),
+            ..enrolment(name, None, None)
+        };
+        let mut roll = Roll::default();
+        roll.add(with("a", &[1, 2])).unwrap();
+        let refused = roll.add(with("b", &[3, 2])).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the certificate's key 0202020202020202 is the credential of a"
+        );
+        let found = |roll: &Roll, n: u8| {
+            let one = roll.by_certificate(&CertificateKey([n; 32]))?;
+            Some((one.name.to_string(), one.is_active()))
+        };
+        assert_eq!(found(&roll, 2), Some(("a".to_owned(), true)));
+        assert_eq!(found(&roll, 3), None);
+        roll.revoke(&Name::parse("a").unwrap(), at(1)).unwrap();
+        assert_eq!(found(&roll, 2), Some(("a".to_owned(), false)));
+        roll.add(with("b", &[2])).unwrap();
+        assert_eq!(found(&roll, 2), Some(("b".to_owned(), true)));
+        assert_eq!(found(&roll, 1), Some(("a".to_owned(), false)));
     }
 
     #[test]

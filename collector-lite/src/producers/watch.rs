@@ -191,13 +191,14 @@ impl Producers {
 }
 
 const NOT_ENROLLED: &str = "producers must be enrolled here: present a token that `recount-collector enroll NAME` gave \
-                            (authorization: Bearer TOKEN; RECOUNT_TOKEN for the SDK)";
+                            (authorization: Bearer TOKEN; RECOUNT_TOKEN for the SDK), or a client certificate that was \
+                            enrolled";
 
 fn refused(why: String) -> Refusal {
     Refusal::Credential(why)
 }
 
-/// Whose credential a request shows: a token, else the user at the other end of a Unix socket.
+/// Whose credential a request shows: a token, else the client certificate or the user at the other end.
 fn credential<'r>(
     roll: &'r Roll,
     headers: &HeaderMap,
@@ -205,12 +206,7 @@ fn credential<'r>(
 ) -> Result<Option<(&'r Enrolment, ProducerProof)>, Refusal> {
     let mut shown = headers.get_all(header::AUTHORIZATION).iter();
     let Some(given) = shown.next() else {
-        let Peer::User { uid, .. } = peer else {
-            return Ok(None);
-        };
-        return Ok(roll
-            .by_user(uid)
-            .map(|one| (one.as_ref(), ProducerProof::PeerCredentials)));
+        return by_peer(roll, peer);
     };
     let token = given.to_str().ok().and_then(bearer);
     let Some(token) = token.filter(|_| shown.next().is_none()) else {
@@ -228,23 +224,57 @@ fn credential<'r>(
             one.name
         )));
     }
-    match (one.uid, peer) {
-        (None, _) => {}
-        (Some(bound), Peer::User { uid, .. }) if uid == bound => {}
-        (Some(bound), Peer::User { uid, .. }) => {
-            return Err(refused(format!(
-                "the token of {} is bound to user {bound}, and user {uid} presents it",
-                one.name
-            )));
-        }
-        (Some(bound), _) => {
-            return Err(refused(format!(
-                "the token of {} is bound to user {bound}, whom only the agent socket shows",
-                one.name
-            )));
-        }
-    }
+    fits(one, roll, peer)?;
     Ok(Some((one.as_ref(), ProducerProof::Token)))
+}
+
+/// Whether a token may come from there: as the user that it is bound to, and with no certificate of somebody else.
+fn fits(one: &Enrolment, roll: &Roll, peer: Peer) -> Result<(), Refusal> {
+    let other = peer.certificate().and_then(|key| roll.by_certificate(&key));
+    if let Some(other) = other.filter(|other| other.name != one.name) {
+        return Err(refused(format!(
+            "the token is of {}, and the certificate of {}",
+            one.name, other.name
+        )));
+    }
+    match (one.uid, peer) {
+        (None, _) => Ok(()),
+        (Some(bound), Peer::User { uid, .. }) if uid == bound => Ok(()),
+        (Some(bound), Peer::User { uid, .. }) => Err(refused(format!(
+            "the token of {} is bound to user {bound}, and user {uid} presents it",
+            one.name
+        ))),
+        (Some(bound), _) => Err(refused(format!(
+            "the token of {} is bound to user {bound}, whom only the agent socket shows",
+            one.name
+        ))),
+    }
+}
+
+/// Whose credential the connection itself is.
+fn by_peer(roll: &Roll, peer: Peer) -> Result<Option<(&Enrolment, ProducerProof)>, Refusal> {
+    if let Peer::User { uid, .. } = peer {
+        return Ok(roll
+            .by_user(uid)
+            .map(|one| (one.as_ref(), ProducerProof::PeerCredentials)));
+    }
+    let Some(key) = peer.certificate() else {
+        return Ok(None);
+    };
+    let short = key.short();
+    match roll.by_certificate(&key) {
+        None => Err(refused(format!(
+            "the client certificate (key {short}) is of no enrolled producer; enrol it with: recount-collector enroll \
+             NAME --certificate FILE"
+        ))),
+        Some(one) => match one.revoked {
+            Some(at) => Err(refused(format!(
+                "the client certificate of {} (key {short}) was revoked at {at}",
+                one.name
+            ))),
+            None => Ok(Some((one.as_ref(), ProducerProof::Certificate))),
+        },
+    }
 }
 
 /// The token of `Bearer TOKEN`; the scheme in any case, as RFC 9110 has it.
@@ -257,7 +287,7 @@ fn bearer(value: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::producers::entry::{Name, TokenHash};
+    use crate::producers::entry::{CertificateKey, Name, TokenHash};
     use ::http::HeaderValue;
     use vocabulary::Timestamp;
 
@@ -265,6 +295,16 @@ mod tests {
         std::net::Ipv4Addr::LOCALHOST,
         4000,
     )));
+
+    fn tls(key: Option<u8>) -> Peer {
+        let Peer::Address(address) = TCP else {
+            unreachable!("it is one");
+        };
+        Peer::Tls {
+            address,
+            certificate: key.map(|key| CertificateKey([key; 32])),
+        }
+    }
 
     fn user(uid: u32) -> Peer {
         Peer::User { uid, pid: None }
@@ -276,11 +316,18 @@ mod tests {
             enrolled: Timestamp::from_unix_ns(0),
             revoked: None,
             token: token.map(TokenHash::of),
+            certificates: match name {
+                "open" => vec![CertificateKey([1; 32])],
+                "gone" => vec![CertificateKey([2; 32])],
+                "shows" => vec![CertificateKey([3; 32])],
+                _ => Vec::new(),
+            },
             uid,
             key: None,
             recorder: false,
         };
         let mut roll = Roll::of(vec![
+            one("shows", None, None),
             one("open", Some("t-open"), None),
             one("bound", Some("t-bound"), Some(7)),
             one("user", None, Some(8)),
@@ -324,6 +371,18 @@ mod tests {
             is("user", ProducerProof::PeerCredentials)
         );
         assert_eq!(shown(&[], TCP), Ok(None));
+        assert_eq!(shown(&[], tls(None)), Ok(None));
+        assert_eq!(
+            shown(&[], tls(Some(3))),
+            is("shows", ProducerProof::Certificate)
+        );
+        // A certificate that nobody enrolled says nothing beside a token that counts.
+        for key in [None, Some(1), Some(9)] {
+            assert_eq!(
+                shown(&["Bearer t-open"], tls(key)),
+                is("open", ProducerProof::Token)
+            );
+        }
         // A user whom a token is bound to still has to present it.
         assert_eq!(shown(&[], user(7)), Ok(None));
     }
@@ -347,6 +406,21 @@ mod tests {
                 &["Bearer t-bound"],
                 TCP,
                 "bound to user 7, whom only the agent socket shows",
+            ),
+            (
+                &[],
+                tls(Some(9)),
+                "the client certificate (key 0909090909090909) is of no enrolled producer",
+            ),
+            (
+                &[],
+                tls(Some(2)),
+                "the client certificate of gone (key 0202020202020202) was revoked at 1970-01-01",
+            ),
+            (
+                &["Bearer t-open"],
+                tls(Some(3)),
+                "the token is of open, and the certificate of shows",
             ),
             (&["Basic t-open"], TCP, "not one bearer token"),
             (&["Bearer "], TCP, "not one bearer token"),

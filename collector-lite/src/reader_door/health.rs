@@ -45,7 +45,23 @@ pub(super) async fn healthz(State(door): Door) -> Response {
         "waiting": door.ledger.waiting(),
         "disk": door.ledger.disk().name(),
         "producers": producers(&door),
+        "tls": tls(&door),
     }))
+}
+
+/// How the handshakes before the agent doors went since the start; `null` where they speak no TLS.
+fn tls(door: &ReaderDoor) -> serde_json::Value {
+    let standings: Vec<_> = door.gates.iter().map(|gate| gate.standing()).collect();
+    let Some(first) = standings.first() else {
+        return serde_json::Value::Null;
+    };
+    let sum = |of: fn(&crate::tls::Standing) -> u64| standings.iter().map(of).sum::<u64>();
+    serde_json::json!({
+        "asks_clients": first.asks_clients,
+        "failed_handshakes": sum(|standing| standing.failed),
+        "refused_certificates": sum(|standing| standing.refused),
+        "trouble": standings.iter().find_map(|standing| standing.trouble.clone()),
+    })
 }
 
 /// Who may send, and what was turned away for its credential since the start.
@@ -175,6 +191,25 @@ pub(super) async fn metrics(State(door): Door) -> Response {
         "counter",
         "Records refused because their session is another producer's.",
         count(&counters.foreign_records),
+    );
+    let standings: Vec<_> = door.gates.iter().map(|gate| gate.standing()).collect();
+    line(
+        "recount_failed_handshakes_total",
+        "counter",
+        "TLS handshakes of the agent doors that failed.",
+        standings.iter().map(|standing| standing.failed).sum(),
+    );
+    line(
+        "recount_refused_certificates_total",
+        "counter",
+        "TLS handshakes that failed because a client's certificate does not count.",
+        standings.iter().map(|standing| standing.refused).sum(),
+    );
+    line(
+        "recount_tls_trouble",
+        "gauge",
+        "1 when certificate files changed and cannot be used.",
+        u64::from(standings.iter().any(|standing| standing.trouble.is_some())),
     );
     let enrolled = door.agent.producers().map_or(0, |all| all.counts().0);
     line(
