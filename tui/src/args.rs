@@ -223,6 +223,9 @@ pub struct Log {
     /// Go on with what is recorded from now on
     #[arg(short, long)]
     pub follow: bool,
+    /// Only what a filter keeps, as the screens take it ('kind:http is:denied', 'by:ops or -agent:bot', 'since:2h')
+    #[arg(long = "where", value_name = "FILTER")]
+    pub filter: Option<String>,
     /// Only this agent (name or id)
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,

@@ -53,6 +53,14 @@ pub enum Failure {
         /// The next step.
         hint: String,
     },
+    /// A filter that cannot be read.
+    #[error("{wrong}")]
+    Filter {
+        /// The filter, as it was given.
+        text: String,
+        /// What is wrong where.
+        wrong: account::filter::Malformed,
+    },
     /// No record names what was asked for.
     #[error("no request, session or trace matches {query:?} in {place}")]
     NoMatch {
@@ -164,6 +172,7 @@ impl Failure {
             | Failure::Unavailable { hint, .. } => {
                 Some(hint.clone()).filter(|hint| !hint.is_empty())
             }
+            Failure::Filter { wrong, .. } => Some(wrong.hint.clone()),
             Failure::NoMatch { near, .. } if near.is_empty() => {
                 Some("recount log lists every session".to_owned())
             }
@@ -195,6 +204,7 @@ impl Failure {
             Failure::CommandLine(error) if !error.use_stderr() => Exit::Answered,
             Failure::CommandLine(_)
             | Failure::Usage { .. }
+            | Failure::Filter { .. }
             | Failure::Ambiguous { .. }
             | Failure::Terminal(_) => Exit::Usage,
             Failure::NoMatch { .. } | Failure::NoRecord { .. } | Failure::NoChange { .. } => {
@@ -373,6 +383,10 @@ impl fmt::Display for Told<'_> {
             return write!(f, "{}", error.to_string().trim_end());
         }
         write!(f, "error: {}", crate::app::line::shown(&self.0.to_string()))?;
+        if let Failure::Filter { text, wrong } = self.0 {
+            let shown = crate::app::line::shown(text);
+            write!(f, "\n  {shown}\n  {}", wrong.caret(text))?;
+        }
         if let Some(hint) = self.0.hint() {
             write!(f, "\nhint: {}", crate::app::line::shown(&hint))?;
         }

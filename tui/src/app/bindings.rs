@@ -147,7 +147,7 @@ pub const BINDINGS: &[Binding] = &[
         "Find",
         "f",
         Action::Filter,
-        "filter: word -word kind:http is:denied",
+        "filter: word -word kind:http is:denied by:NAME (a or b)",
         &[Screen::Home, Screen::Timeline],
     ),
     key(

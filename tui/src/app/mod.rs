@@ -7,9 +7,10 @@ pub mod keys;
 pub mod look;
 
 pub mod clock;
-pub mod filter;
+pub mod facts;
 pub mod line;
 pub mod list;
+pub(crate) mod time;
 
 pub mod changes;
 pub mod marks;

@@ -1,5 +1,6 @@
 //! Everything the screens know, and the messages and effects that change it.
 
+use account::filter::{Filter, Malformed};
 use account::model::Account;
 use vocabulary::Timestamp;
 use vocabulary::record::IntegrityStatus;
@@ -7,7 +8,6 @@ use vocabulary::session::OutcomeStatus;
 
 use super::changes::{self, Changes};
 use super::clock::Clock;
-use super::filter::Filter;
 use super::keys::{Key, Screen};
 use super::list::List;
 use super::look::Look;
@@ -116,6 +116,12 @@ pub struct SessionRow {
     pub flags: String,
     /// What changed, in a few words.
     pub changed: String,
+    /// The kinds of its actions, each once.
+    pub kinds: Vec<String>,
+    /// The verdicts on its actions, each once.
+    pub verdicts: Vec<String>,
+    /// The resources that its actions were aimed at, each once; of very many, the first.
+    pub touched: Vec<String>,
     /// Whether its record is whole.
     pub integrity: IntegrityStatus,
 }
@@ -246,6 +252,8 @@ pub struct Prompt {
     pub text: String,
     /// What was there before, for Esc.
     pub before: String,
+    /// Why what was typed is no filter.
+    pub wrong: Option<Malformed>,
 }
 
 /// What a prompt is for.
@@ -309,6 +317,10 @@ pub struct Model {
     pub prompt: Option<Prompt>,
     /// What the user searched for last.
     pub search: String,
+    /// What was filtered by before, oldest first.
+    pub filters: Vec<String>,
+    /// When the program started: what `2h` counts back from in a filter.
+    pub now: Option<Timestamp>,
     /// What is said on the last line until the next key.
     pub message: Option<Notice>,
     /// Keys typed so far of a chord.
@@ -345,6 +357,8 @@ impl Model {
             help: None,
             prompt: None,
             search: String::new(),
+            filters: Vec::new(),
+            now: None,
             message: None,
             typed: String::new(),
             back: Vec::new(),
@@ -396,6 +410,11 @@ impl Model {
         self.back.clear();
         super::prompt::keep_rows(self);
         super::travel::show_resource(self, 0);
+    }
+
+    /// Reads a filter.
+    pub(crate) fn read_filter(&self, text: &str) -> Result<Filter, Malformed> {
+        Filter::parse(text, &|text| super::time::read(text, self.now))
     }
 
     /// What the user called the opened account.

@@ -2,71 +2,53 @@
 
 use vocabulary::id::RecordRef;
 
-use super::filter::{Filter, Seen};
+use account::filter::Filter;
+
+use super::facts::RowFacts;
 use super::keys::{Code, Key, Screen};
 use super::model::{Effect, Model, Notice, Prompt, PromptKind};
 use super::replay;
-use super::rows;
 use super::travel::{go_to_row, leave_for};
 use super::update::say;
 use crate::screen;
 
 /// Applies Home's filter.
 pub(crate) fn keep_sessions(model: &mut Model) {
-    let wanted: Vec<String> = model
-        .home
-        .filter
-        .split_whitespace()
-        .map(str::to_lowercase)
-        .collect();
+    let Some(filter) = filter(model, &model.home.filter.clone()) else {
+        return;
+    };
     let home = &mut model.home;
     home.kept = (0..home.sessions.len())
-        .filter(|n| {
-            let text = home.sessions[*n].text().to_lowercase();
-            wanted.iter().all(|word| match word.strip_prefix('-') {
-                Some(rest) if !rest.is_empty() => !text.contains(rest),
-                _ => text.contains(word.as_str()),
-            })
-        })
+        .filter(|n| filter.keeps(&home.sessions[*n]))
         .collect();
     home.list.set_total(home.kept.len());
 }
 
-/// Applies the timeline's filter; the cursor stays on its row where that is kept.
-pub(crate) fn keep_rows(model: &mut Model) {
-    let Some(opened) = &model.opened else { return };
-    let before = model.timeline_row();
-    match Filter::parse(&model.timeline.filter) {
-        Ok(filter) => model.timeline.parsed = filter,
-        Err(error) => {
+/// A filter that is to be applied; one that cannot be read is told.
+fn filter(model: &mut Model, text: &str) -> Option<Filter> {
+    match model.read_filter(text) {
+        Ok(filter) => Some(filter),
+        Err(wrong) => {
             model.message = Some(Notice {
-                what: error.to_string(),
-                hint: String::new(),
+                what: wrong.what,
+                hint: wrong.hint,
             });
-            return;
+            None
         }
     }
+}
+
+/// Applies the timeline's filter; the cursor stays on its row where that is kept.
+pub(crate) fn keep_rows(model: &mut Model) {
+    let before = model.timeline_row();
+    match filter(model, &model.timeline.filter.clone()) {
+        Some(filter) => model.timeline.parsed = filter,
+        None => return,
+    }
+    let Some(opened) = &model.opened else { return };
     let (filter, only) = (&model.timeline.parsed, model.timeline.only_problems);
-    let account = &opened.account;
     let kept = opened.rows.iter().enumerate().filter(|(_, row)| {
-        if only && row.problem.is_none() {
-            return false;
-        }
-        if filter.is_empty() {
-            return true;
-        }
-        let text = if filter.needs_text() {
-            rows::what(account, row.item).to_lowercase()
-        } else {
-            String::new()
-        };
-        filter.keeps(&Seen {
-            kind: rows::kind(account, row.item),
-            mark: rows::mark(account, row).word,
-            text: &text,
-            problem: row.problem.is_some(),
-            changed: row.changed,
-        })
+        (!only || row.problem.is_some()) && filter.keeps(&RowFacts { opened, row })
     });
     model.timeline.kept = kept.filter_map(|(n, _)| u32::try_from(n).ok()).collect();
     model.timeline.list.set_total(model.timeline.kept.len());
@@ -88,6 +70,7 @@ pub(super) fn ask(model: &mut Model, kind: PromptKind) {
         kind,
         before: text.clone(),
         text,
+        wrong: None,
     });
 }
 
@@ -101,6 +84,10 @@ pub(super) fn type_key(model: &mut Model, key: Key) -> Vec<Effect> {
             if prompt.text.len() < 1024 {
                 prompt.text.push(c);
             }
+        }
+        Code::Up | Code::Down if prompt.kind == PromptKind::Filter => {
+            let step = if key.code == Code::Up { -1 } else { 1 };
+            prompt.text = earlier(&model.filters, &prompt.text, step);
         }
         Code::Backspace => {
             if prompt.text.pop().is_none() {
@@ -134,13 +121,24 @@ pub(super) fn type_key(model: &mut Model, key: Key) -> Vec<Effect> {
         ..
     }) = &model.prompt
     {
-        // Half-typed words such as `is:d` are no mistake yet.
+        // What is half typed is shown to be no filter yet, and the list stays as it was.
         let text = text.clone();
-        if Filter::parse(&text).is_ok() {
+        let wrong = model.read_filter(&text).err();
+        if wrong.is_none() {
             set_filter(model, text);
+        }
+        if let Some(prompt) = &mut model.prompt {
+            prompt.wrong = wrong;
         }
     }
     Vec::new()
+}
+
+/// The filter that was used before or after this one; none after the last.
+fn earlier(filters: &[String], text: &str, step: isize) -> String {
+    let here = filters.iter().position(|filter| filter == text);
+    let at = here.unwrap_or(filters.len()).saturating_add_signed(step);
+    filters.get(at).cloned().unwrap_or_default()
 }
 
 pub(super) fn set_filter(model: &mut Model, text: String) {
@@ -164,7 +162,22 @@ pub(super) fn answer_prompt(model: &mut Model, prompt: Prompt) -> Vec<Effect> {
             }
             find(model, 1);
         }
-        PromptKind::Filter => set_filter(model, prompt.text.trim().to_owned()),
+        PromptKind::Filter => {
+            let text = prompt.text.trim().to_owned();
+            if let Err(wrong) = model.read_filter(&text) {
+                // It stays open, so that what was typed can be put right.
+                model.prompt = Some(Prompt {
+                    wrong: Some(wrong),
+                    ..prompt
+                });
+                return Vec::new();
+            }
+            if !text.is_empty() {
+                model.filters.retain(|filter| *filter != text);
+                model.filters.push(text.clone());
+            }
+            set_filter(model, text);
+        }
         PromptKind::GoTo => go_to(model, text),
     }
     Vec::new()

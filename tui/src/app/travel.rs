@@ -4,7 +4,7 @@ use super::changes;
 use super::keys::Screen;
 use super::list::List;
 use super::marks;
-use super::model::{Effect, Model, Spot};
+use super::model::{Effect, Model, Opened, Spot};
 use super::prompt::{keep_rows, keep_sessions};
 use super::replay;
 use super::rows::{self, Item, Row};
@@ -323,10 +323,7 @@ pub(super) fn mark_is(model: &Model, row: &Row, words: &[&str]) -> bool {
     words.contains(&rows::mark(&opened.account, row).word)
 }
 
-pub(super) fn is_human(model: &Model, row: &Row) -> bool {
-    let Some(opened) = &model.opened else {
-        return false;
-    };
+pub(super) fn is_human(opened: &Opened, row: &Row) -> bool {
     match row.item {
         Item::Decision(n) => {
             opened.account.decisions[n].made_by == Some(vocabulary::decision::MadeBy::Operator)

@@ -195,7 +195,10 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                 model,
                 action == Action::NextHuman,
                 "human decision",
-                is_human,
+                |model, row| {
+                    let opened = model.opened.as_ref();
+                    opened.is_some_and(|opened| is_human(opened, row))
+                },
             );
         }
         Action::NextChange | Action::PreviousChange if model.screen == Screen::Diffs => {

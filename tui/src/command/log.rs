@@ -1,17 +1,21 @@
 //! `recount log`: the records of a request, or all sessions; as text, JSON lines or CSV, and live with `-f`.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use account::filter::{Facts, Filter, Flag, Number, Text};
 use account::model::Account;
 use ledger::door::Tail;
 use ledger::leaf::StreamId;
 use ledger::reader::{Find, StreamHint};
-use vocabulary::Timestamp;
+use vocabulary::event::Event;
+use vocabulary::{Timestamp, attribute};
 
 use super::record::{COLUMNS, Recorded};
-use super::{Context, csv, exit_of, out, sessions, split_ref, time};
+use super::{Context, csv, exit_of, out, sessions, split_ref};
 use crate::app::line::shown;
+use crate::app::time;
 use crate::args::{ListForm, Log};
 use crate::failure::{self, Exit, Failure};
 use crate::source::Source;
@@ -31,14 +35,22 @@ pub(super) struct Wanted {
     pub(super) verdict: Option<String>,
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
+    pub(super) filter: Filter,
+}
+
+fn not_a_time(text: &str) -> Failure {
+    Failure::Usage {
+        what: format!("{text:?} is not a time"),
+        hint: "write 2026-03-14T09:00Z, 2026-03-14, or 30m, 2h, 7d for how long ago".to_owned(),
+    }
 }
 
 impl Wanted {
     fn read(args: &Log, now: Timestamp) -> Result<Wanted, Failure> {
+        let time = |text: &str| time::read(text, Some(now));
         let read = |text: &Option<String>| {
-            text.as_deref()
-                .map(|text| time::parse(text, now))
-                .transpose()
+            let read = |text: &str| time(text).ok_or_else(|| not_a_time(text));
+            text.as_deref().map(read).transpose()
         };
         if let Some(verdict) = &args.verdict
             && vocabulary::verdict::Verdict::parse(verdict).is_none()
@@ -48,6 +60,7 @@ impl Wanted {
                 hint: "it is allow, deny or ask".to_owned(),
             });
         }
+        let filter = args.filter.as_deref().unwrap_or_default();
         Ok(Wanted {
             agent: args.agent.clone(),
             user: args.user.clone(),
@@ -55,6 +68,10 @@ impl Wanted {
             verdict: args.verdict.clone(),
             since: read(&args.since)?,
             until: read(&args.until)?,
+            filter: Filter::parse(filter, &time).map_err(|wrong| Failure::Filter {
+                text: filter.to_owned(),
+                wrong,
+            })?,
         })
     }
 
@@ -128,7 +145,103 @@ impl Known {
             record.verdict.as_ref() == Some(verdict)
                 || action.and_then(|action| self.verdicts.get(action)) == Some(verdict)
         });
-        agent && user && kind && verdict && wanted.when(record.at)
+        let filtered = wanted.filter.keeps(&RecordFacts {
+            record,
+            known: self,
+        });
+        agent && user && kind && verdict && filtered && wanted.when(record.at)
+    }
+}
+
+/// What a filter sees of one record: what it says itself, and of its action what an earlier record said.
+struct RecordFacts<'a> {
+    record: &'a Recorded,
+    known: &'a Known,
+}
+
+impl Facts for RecordFacts<'_> {
+    fn words(&self) -> Cow<'_, str> {
+        let Recorded {
+            place, event, what, ..
+        } = self.record;
+        format!("{place} {event} {what}").into()
+    }
+
+    fn texts(&self, key: Text) -> Vec<Cow<'_, str>> {
+        let (record, known) = (self.record, self.known);
+        let of_action = |told: &'_ Option<String>, map: &'_ HashMap<String, String>| {
+            let learnt = record.action.as_ref().and_then(|action| map.get(action));
+            let told = told.as_ref().or(learnt).cloned();
+            told.into_iter().map(Cow::from).collect::<Vec<_>>()
+        };
+        let said = |keys: &[&str]| {
+            let said = keys.iter().filter_map(|key| record.said(key));
+            said.map(Cow::from).collect::<Vec<_>>()
+        };
+        let all = |texts: &'_ [String]| {
+            let texts = texts.iter().cloned();
+            texts.map(Cow::from).collect::<Vec<_>>()
+        };
+        match key {
+            Text::Request => record
+                .request
+                .as_deref()
+                .map(Cow::from)
+                .into_iter()
+                .collect(),
+            Text::Session => record
+                .session
+                .as_deref()
+                .map(Cow::from)
+                .into_iter()
+                .collect(),
+            Text::Agent => all(&record.agent),
+            Text::User => {
+                let users = record.session.as_ref().and_then(|it| known.users.get(it));
+                users.map(|users| all(users)).unwrap_or_default()
+            }
+            Text::Kind => {
+                let mut kinds = of_action(&record.kind, &known.kinds);
+                kinds.push(Cow::from(record.event.as_str()));
+                kinds
+            }
+            Text::Verdict => of_action(&record.verdict, &known.verdicts),
+            Text::Path => said(&[attribute::TARGET, attribute::RESOURCE]),
+            Text::Tool => said(&[attribute::ACTION_NAME, attribute::ACTION_OPERATION]),
+            Text::Access => said(&[attribute::ACTION_ACCESS]),
+            Text::Rule => said(&[attribute::RULE]),
+            Text::Outcome => said(&[attribute::OUTCOME]),
+            Text::Effect => said(&[attribute::EFFECT]),
+            Text::Trace => record.trace().map(Cow::from).into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn number(&self, key: Number) -> Option<u64> {
+        match key {
+            Number::Seq => self.record.place.rsplit_once('#')?.1.parse().ok(),
+            _ => None,
+        }
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        Some(self.record.at)
+    }
+
+    fn is(&self, flag: Flag) -> bool {
+        let verdict = |wanted: &str| self.texts(Text::Verdict).iter().any(|it| it == wanted);
+        let outcome = |wanted: &[&str]| {
+            let said = self.record.said(attribute::OUTCOME);
+            said.is_some_and(|said| wanted.contains(&said))
+        };
+        match flag {
+            Flag::Denied => verdict("deny") || outcome(&["denied"]),
+            Flag::Asked => verdict("ask"),
+            Flag::Error => outcome(&["failure", "timeout"]),
+            Flag::Changed => self.record.event == Event::Diff.name(),
+            Flag::Lost => self.record.event == Event::Loss.name(),
+            _ => false,
+        }
     }
 }
 

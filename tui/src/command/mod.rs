@@ -15,7 +15,6 @@ mod replay;
 mod screens;
 mod sessions;
 mod show;
-mod time;
 mod verify;
 mod why;
 

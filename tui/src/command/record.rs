@@ -133,6 +133,16 @@ impl Recorded {
         &self.json
     }
 
+    /// What one of its attributes says, where that is text.
+    pub(crate) fn said(&self, key: &str) -> Option<&str> {
+        self.json.get("attributes")?.get(key)?.as_str()
+    }
+
+    /// Its trace, hex.
+    pub(crate) fn trace(&self) -> Option<&str> {
+        self.json.get("trace_id")?.as_str()
+    }
+
     /// The record's cells, in the order of [`COLUMNS`].
     pub(crate) fn cells(&self) -> [String; 10] {
         let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();

@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use ledger::reader::Find;
+use vocabulary::Timestamp;
 
 pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Failure> {
     let mut source = context.source()?;
@@ -21,6 +22,7 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
         crossterm::style::force_color_output(true);
     }
     let mut model = Model::new(look, clock, source.place(), source.chosen.place.flags());
+    model.now = Some(Timestamp::from_unix_ns(super::log::unix_now()));
     let mut first = Vec::new();
     if let Some(query) = query {
         // The answer is read before the terminal is touched: an error is an error of the command line.

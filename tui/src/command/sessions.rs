@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use account::model::{Account, Session};
+use account::model::{Account, Action, Session};
 use ledger::reader::{Find, StreamHint};
 use vocabulary::id::SessionRef;
 use vocabulary::session::OutcomeStatus;
@@ -88,6 +88,9 @@ fn row(account: &Account, session: &Session) -> SessionRow {
         summary: account.outcome.summary.clone(),
         flags: flags(account, session.name),
         changed: changed(account),
+        kinds: each_once(account, session, |it| Some(it.kind.as_str())),
+        verdicts: each_once(account, session, |it| it.verdict.map(|it| it.as_str())),
+        touched: each_once(account, session, |it| it.target.resource.as_deref()),
         integrity: account.integrity.status,
     }
 }
@@ -113,6 +116,26 @@ fn flags(account: &Account, session: SessionRef) -> String {
         .map(|(word, count)| format!("{count} {word}"))
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// How many resources of one session a list knows.
+const MOST: usize = 500;
+
+/// What a session's actions say of one thing, each answer once.
+fn each_once<'a>(
+    account: &'a Account,
+    session: &Session,
+    said: impl Fn(&'a Action) -> Option<&'a str>,
+) -> Vec<String> {
+    let actions = account.actions.iter();
+    let of_session = actions.filter(|action| action.session == session.name);
+    let mut seen = HashSet::new();
+    of_session
+        .filter_map(said)
+        .filter(|text| seen.insert(*text))
+        .take(MOST)
+        .map(str::to_owned)
+        .collect()
 }
 
 fn changed(account: &Account) -> String {
@@ -185,7 +208,10 @@ pub(super) fn run(
         exit = worse(exit, exit_of(&account));
         for (session, row) in account.sessions.iter().zip(rows(&account)) {
             // A session is told once, under the first of its request's names that leads to it.
-            if listed.insert(session.id.clone()) && keeps(&account, session, wanted) {
+            if listed.insert(session.id.clone())
+                && keeps(&account, session, wanted)
+                && wanted.filter.keeps(&row)
+            {
                 any = true;
                 print(&row, form)?;
             }

@@ -18,7 +18,7 @@ use crate::app::bindings::BINDINGS;
 use crate::app::keys::{Action, Screen};
 use crate::app::line::{Line, wrap};
 use crate::app::look::{Look, Token};
-use crate::app::{Model, PromptKind, marks};
+use crate::app::{Model, Prompt, PromptKind, marks};
 
 /// From this many columns on, screens have a second column.
 const WIDE: u16 = 120;
@@ -263,21 +263,7 @@ fn bottom(model: &Model, area: Rect, buf: &mut Buffer) {
         line.draw(buf, (0, y), area.width, model.look);
     };
     if let Some(prompt) = &model.prompt {
-        let name = match prompt.kind {
-            PromptKind::Open => " open> ",
-            PromptKind::Search => " /",
-            PromptKind::Filter => " filter> ",
-            PromptKind::GoTo => " :",
-        };
-        let line = Line::of(Token::Title, name).put(Token::Plain, format!("{}_", prompt.text));
-        draw(
-            line.right(
-                Line::of(Token::Dim, "Enter  Esc cancels "),
-                width,
-                model.look,
-            ),
-            buf,
-        );
+        prompt_line(model, prompt, width, buf, y);
     } else if let Some(message) = &model.message {
         let line = Line::of(Token::Ask, format!(" {}", message.what));
         let line = if message.hint.is_empty() {
@@ -293,6 +279,43 @@ fn bottom(model: &Model, area: Rect, buf: &mut Buffer) {
             buf,
         );
     }
+}
+
+/// What the user types; a filter that cannot be read takes the row above for it, and says below what is wrong where.
+fn prompt_line(model: &Model, prompt: &Prompt, width: usize, buf: &mut Buffer, y: u16) {
+    let name = match prompt.kind {
+        PromptKind::Open => " open> ",
+        PromptKind::Search => " /",
+        PromptKind::Filter => " filter> ",
+        PromptKind::GoTo => " :",
+    };
+    let (kept, total) = match model.screen {
+        Screen::Home => (model.home.kept.len(), model.home.sessions.len()),
+        _ => {
+            let total = model.opened.as_ref().map_or(0, |opened| opened.rows.len());
+            (model.timeline.kept.len(), total)
+        }
+    };
+    let tail = match prompt.kind {
+        PromptKind::Filter => format!("{kept} of {total} kept  Enter  Esc "),
+        _ => "Enter  Esc cancels ".to_owned(),
+    };
+    let columns = u16::try_from(width).unwrap_or(u16::MAX);
+    let mut draw = |line: Line, y: u16| {
+        clear(buf, Rect::new(0, y, columns, 1));
+        line.draw(buf, (0, y), columns, model.look);
+    };
+    let line = Line::of(Token::Title, name).put(Token::Plain, format!("{}_", prompt.text));
+    let line = line.right(Line::of(Token::Dim, tail), width, model.look);
+    let Some(wrong) = &prompt.wrong else {
+        return draw(line, y);
+    };
+    draw(line, y.saturating_sub(1));
+    let caret = format!("{}{}", " ".repeat(name.len()), wrong.caret(&prompt.text));
+    let below = Line::of(Token::Error, caret)
+        .put(Token::Ask, format!(" {}", wrong.what))
+        .put(Token::Dim, format!("; {}", wrong.hint));
+    draw(below.cut(width, model.look), y);
 }
 
 /// The keys worth knowing on each screen, most useful first; what does not fit is left out whole.

@@ -79,10 +79,96 @@ fn a_filter_hides_rows_says_how_many_and_esc_lifts_it() {
 }
 
 #[test]
-fn a_mistake_in_a_filter_names_what_would_be_right() {
+fn a_mistake_in_a_filter_is_pointed_at_while_it_is_typed_and_can_be_put_right() {
     let mut model = stage(80, 24);
-    press(&mut model, "2fis:dneied<Enter>");
-    assert!(text(&model).contains("is:denied"), "{}", text(&model));
+    press(&mut model, "2fis:dneied");
+    let shown = text(&model);
+    assert!(shown.contains(" filter> is:dneied_"), "{shown}");
+    assert!(
+        shown.contains("            ^^^^^^ is:dneied is not a filter; did you mean is:denied?"),
+        "{shown}"
+    );
+    press(&mut model, "<Enter>");
+    assert!(model.prompt.is_some(), "it stays open");
+    press(&mut model, "<BS><BS><BS><BS><BS>enied<Enter>");
+    assert!(model.prompt.is_none());
+    assert!(
+        text(&model).contains("DENY   POST mail"),
+        "{}",
+        text(&model)
+    );
+}
+
+#[test]
+fn a_filter_counts_what_it_keeps_while_it_is_typed_and_up_brings_it_back() {
+    let mut model = stage(80, 24);
+    press(&mut model, "2fkind:llm");
+    let kept = model.timeline.kept.len();
+    assert!(
+        text(&model).contains(&format!("{kept} of 71 kept")),
+        "{}",
+        text(&model)
+    );
+    press(&mut model, "<Enter>fkind:db or is:denied<Enter>");
+    let either = model.timeline.kept.len();
+    press(&mut model, "f<Up><Up>");
+    assert_eq!(model.prompt.as_ref().unwrap().text, "kind:llm");
+    press(&mut model, "<Down><Enter>");
+    assert_eq!(model.timeline.kept.len(), either);
+}
+
+/// What a filter's keys and flags mean on the sample: each keeps some rows and not all.
+#[test]
+fn every_key_of_a_filter_that_the_sample_has_values_for_keeps_some_rows_and_not_all() {
+    for (filter, least) in [
+        ("agent:renewal-helper", 2),
+        ("session:s2", 2),
+        ("path:pending-review/*.md or path:*.md", 5),
+        ("path:accounts/1031", 2),
+        ("rule:R-7", 1),
+        ("verdict:deny", 1),
+        ("outcome:denied", 1),
+        ("effect:committed", 5),
+        ("access:read", 5),
+        ("exit:0", 1),
+        ("problem:dangling_action", 1),
+        ("tokens>0", 1),
+        ("took>=20", 1),
+        ("seq:100..120", 4),
+        ("is:outside", 1),
+        ("is:lost", 1),
+        ("is:stated", 3),
+        ("is:observed", 3),
+        ("is:live", 1),
+        ("since:2026-03-14T09:12:08Z", 5),
+        ("tool~^(GET|POST)$", 5),
+    ] {
+        let mut model = stage(80, 24);
+        press(&mut model, &format!("2f{filter}<Enter>"));
+        let kept = model.timeline.kept.len();
+        assert!(
+            kept >= least && kept < 71,
+            "{filter} keeps {kept}: {}",
+            text(&model)
+        );
+    }
+}
+
+#[test]
+fn home_is_filtered_by_the_same_grammar() {
+    for (filter, kept) in [
+        ("is:denied", 2),
+        ("outcome:completed or is:live", 2),
+        ("by:ops", 1),
+        ("-agent:bot is:problem", 2),
+        ("path:pending-review/47888*", 0),
+        ("path:*47888*", 1),
+        ("took>60000", 2),
+    ] {
+        let mut model = at_home();
+        press(&mut model, &format!("f{filter}<Enter>"));
+        assert_eq!(model.home.kept.len(), kept, "{filter}: {}", text(&model));
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod bundles;
 mod cli;
+mod filtering;
 mod keys;
 mod policy;
 mod proofs;

@@ -46,6 +46,9 @@ pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
             ("<Enter>", Key::of(Code::Enter)),
             ("<Esc>", Key::of(Code::Esc)),
             ("<Tab>", Key::of(Code::Tab)),
+            ("<BS>", Key::of(Code::Backspace)),
+            ("<Up>", Key::of(Code::Up)),
+            ("<Down>", Key::of(Code::Down)),
             ("<C-d>", Key::ctrl('d')),
             ("<C-g>", Key::ctrl('g')),
         ];
@@ -113,6 +116,9 @@ pub(crate) fn sessions() -> Vec<SessionRow> {
             summary: "11 files, 10 rows, 10 HTTP resources changed".to_owned(),
             flags: flags.to_owned(),
             changed: "11 files".to_owned(),
+            kinds: vec!["http".to_owned(), "file".to_owned()],
+            verdicts: Vec::new(),
+            touched: vec![format!("file:pending-review/{request}.md")],
             integrity,
         }
     };

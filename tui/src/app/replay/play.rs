@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use account::filter::Filter;
+
 use super::world::is_break;
 use super::{Replay, steps::What};
-use crate::app::filter::{Filter, Seen};
-use crate::app::model::{Effect, Model, Opened};
-use crate::app::rows;
+use crate::app::facts::RowFacts;
+use crate::app::model::{Effect, Model, Notice, Opened};
 use crate::app::update::say;
 
 /// How many times as fast as it happened; `None`: as fast as it can be drawn.
@@ -118,15 +119,19 @@ fn wait(model: &mut Model) -> Vec<Effect> {
 
 /// Runs to the next step that a filter keeps.
 pub(crate) fn until(model: &mut Model, text: &str) {
-    let filter = match Filter::parse(text) {
+    let filter = match model.read_filter(text) {
         Ok(filter) if filter.is_empty() => {
-            return say(
-                model,
-                "until what? :until is:denied, :until kind:db, :until WORD",
-            );
+            let hint = "until what? :until is:denied, :until kind:db, :until WORD";
+            return say(model, hint);
         }
         Ok(filter) => filter,
-        Err(error) => return say(model, &error.to_string()),
+        Err(wrong) => {
+            model.message = Some(Notice {
+                what: wrong.what,
+                hint: wrong.hint,
+            });
+            return;
+        }
     };
     let Some(opened) = &model.opened else { return };
     let at = model.replay.list.cursor();
@@ -137,25 +142,11 @@ pub(crate) fn until(model: &mut Model, text: &str) {
     }
 }
 
-fn keeps(opened: &Opened, filter: &Filter, at: usize) -> bool {
-    let account = &opened.account;
-    let Some(step) = opened.steps.get(at) else {
-        return false;
+/// A row is where it begins: its changes and its end are no further places to stop at.
+fn keeps(opened: &Opened, filter: &Filter, step: usize) -> bool {
+    let row = match opened.steps.get(step).map(|step| step.what) {
+        Some(What::Row(row)) => opened.rows.get(row),
+        _ => None,
     };
-    let row = opened.steps.row(account, &opened.rows, at);
-    let Some(row) = row.and_then(|row| opened.rows.get(row)) else {
-        return false;
-    };
-    let changed = matches!(step.what, What::Change(_));
-    filter.keeps(&Seen {
-        kind: rows::kind(account, row.item),
-        mark: if changed {
-            ""
-        } else {
-            rows::mark(account, row).word
-        },
-        text: &super::what(opened, step).to_lowercase(),
-        problem: !changed && row.problem.is_some(),
-        changed,
-    })
+    row.is_some_and(|row| filter.keeps(&RowFacts { opened, row }))
 }

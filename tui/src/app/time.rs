@@ -2,10 +2,8 @@
 
 use vocabulary::Timestamp;
 
-use crate::failure::Failure;
-
-/// Reads a time; `now` is what `2h` counts back from.
-pub(crate) fn parse(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
+/// Reads a time; `now` is what `2h` counts back from, and without it nothing is ago. `None` for what is no time.
+pub(crate) fn read(text: &str, now: Option<Timestamp>) -> Option<Timestamp> {
     let moment = || text.parse::<Timestamp>().ok();
     let minutes = || {
         text.strip_suffix('Z')
@@ -19,11 +17,7 @@ pub(crate) fn parse(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
         .or_else(bare)
         .or_else(bare_minutes)
         .or_else(day)
-        .or_else(|| ago(text, now))
-        .ok_or_else(|| Failure::Usage {
-            what: format!("{text:?} is not a time"),
-            hint: "write 2026-03-14T09:00Z, 2026-03-14, or 30m, 2h, 7d for how long ago".to_owned(),
-        })
+        .or_else(|| ago(text, now?))
 }
 
 fn ago(text: &str, now: Timestamp) -> Option<Timestamp> {
@@ -51,7 +45,7 @@ mod tests {
     #[test]
     fn a_time_may_be_a_moment_a_day_or_how_long_ago() {
         let now: Timestamp = "2026-03-14T09:12:04Z".parse().unwrap();
-        for (text, read) in [
+        for (text, wanted) in [
             ("2026-03-14T09:00:00Z", "2026-03-14T09:00:00.000000Z"),
             ("2026-03-14T09:00Z", "2026-03-14T09:00:00.000000Z"),
             ("2026-03-14T09:00", "2026-03-14T09:00:00.000000Z"),
@@ -59,10 +53,10 @@ mod tests {
             ("2h", "2026-03-14T07:12:04.000000Z"),
             ("1d", "2026-03-13T09:12:04.000000Z"),
         ] {
-            assert_eq!(parse(text, now).unwrap().to_string(), read, "{text}");
+            assert_eq!(read(text, Some(now)).unwrap().to_string(), wanted, "{text}");
         }
         for wrong in ["", "soon", "2x", "h", "2026-13-01"] {
-            assert!(parse(wrong, now).is_err(), "{wrong}");
+            assert!(read(wrong, Some(now)).is_none(), "{wrong}");
         }
     }
 }
