@@ -5,7 +5,7 @@
 //! error added is that the recorder refused to let it run unrecorded ([`Error::Refused`]).
 
 pub mod files;
-#[cfg(feature = "http")]
+#[cfg(feature = "exchange")]
 pub mod http;
 pub mod llm;
 pub mod process;

@@ -260,7 +260,11 @@ fn is_loopback(rest: &str) -> bool {
 }
 
 impl Inherited {
-    fn read(session: Option<&str>, traceparent: Option<&str>, baggage: Option<&str>) -> Self {
+    pub(crate) fn read(
+        session: Option<&str>,
+        traceparent: Option<&str>,
+        baggage: Option<&str>,
+    ) -> Self {
         let in_baggage = |key| baggage.and_then(|text| baggage_value(text, key));
         let session = session
             .map(str::to_owned)

@@ -1,6 +1,6 @@
 //! What of a URL is recorded: never user info, never the value of a query parameter that may be a secret.
 
-use reqwest::Url;
+use url::Url;
 use vocabulary::{content::Redaction, redaction};
 
 /// A URL as recorded, and what was taken out of it.
@@ -37,6 +37,13 @@ pub(crate) fn target(url: &Url) -> String {
     redaction::replace(&format!("http:{host}{port}{}", url.path()))
         .0
         .into_owned()
+}
+
+/// Whether credentials for one URL may go to the other.
+pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && one.host_str() == other.host_str()
+        && one.port_or_known_default() == other.port_or_known_default()
 }
 
 #[cfg(test)]

@@ -1,56 +1,44 @@
 //! The end of an attempt: when the body of its answer is at its end.
 
 use vocabulary::{
-    action::{Effect, Outcome, ReadAfter, ReadBefore},
+    action::{Outcome, ReadAfter},
     content::Content,
     record::ContentState,
 };
 
-use super::tee::{Ended, Passed};
+use super::{
+    tee::{Ended, Passed},
+    watch::Changed,
+};
 use crate::{
     Action, Diff,
     capture::step::{self, End, Fault},
 };
 
-/// What of a diff is known when the answer's head has arrived.
-pub(super) struct Changed {
-    pub(super) resource: String,
-    pub(super) before: Content,
-    pub(super) read_before: ReadBefore,
-    /// What was read after; `None` if the answer's body is the resource.
-    pub(super) after: Option<(Content, ReadAfter)>,
-    pub(super) effect: Effect,
-}
-
-/// The body is at its end: the diff if there is one, then the end of the action.
+/// The body is at its end: the diffs if there are any, then the end of the action.
 pub(super) fn finish(
     action: Action,
     mut end: End,
-    changed: Option<Changed>,
+    changed: Vec<Changed>,
     passed: Passed,
     media_type: &str,
 ) {
     let body = output(&passed, media_type);
-    if let Some(Changed {
-        resource,
-        before,
-        read_before,
-        after,
-        effect,
-    }) = changed
-    {
-        let (after, read_after) = after.unwrap_or_else(|| match passed.ended {
+    for one in changed {
+        let (after, read_after) = one.after.unwrap_or_else(|| match passed.ended {
             Ended::Whole => (body.clone(), ReadAfter::ResponseBody),
             _ => (
                 Content::not_captured(None, "the answer was not read to its end"),
                 ReadAfter::NotRead,
             ),
         });
-        let diff = Diff::of(resource).before(before).after(after);
+        let diff = Diff::of(one.resource.named(&passed.beginning))
+            .before(one.before)
+            .after(after);
         action.diff(
-            diff.read_before(read_before)
+            diff.read_before(one.read_before)
                 .read_after(read_after)
-                .effect(effect),
+                .effect(one.effect),
         );
     }
     if let Ended::Failed(message) = &passed.ended {

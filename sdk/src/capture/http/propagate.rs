@@ -10,7 +10,7 @@ use opentelemetry::{
     trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState},
 };
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
-use reqwest::Url;
+use url::Url;
 use vocabulary::wire::{BAGGAGE_REQUEST, BAGGAGE_SESSION};
 
 use crate::capture::identity::Identity;

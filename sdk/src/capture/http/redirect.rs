@@ -7,7 +7,9 @@ use http::{
         PROXY_AUTHORIZATION, TRANSFER_ENCODING, WWW_AUTHENTICATE,
     },
 };
-use reqwest::{Request, Url};
+use reqwest::Request;
+
+use super::address::same_origin;
 
 /// A request as it can be sent again.
 #[derive(Debug)]
@@ -85,16 +87,10 @@ pub(super) fn following(status: StatusCode, headers: &HeaderMap, sent: Again) ->
     Some(next)
 }
 
-/// Whether credentials for one URL may go to the other.
-pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
-    one.scheme() == other.scheme()
-        && one.host_str() == other.host_str()
-        && one.port_or_known_default() == other.port_or_known_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reqwest::Url;
 
     fn request(method: Method) -> Request {
         let mut request = Request::new(method, Url::parse("https://a.test/x").unwrap());

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use sha2::{Digest as _, Sha256};
 use vocabulary::content::INLINE_BYTES;
 
@@ -37,15 +37,15 @@ pub(super) struct Passed {
 type Finish = Box<dyn FnOnce(Passed) + Send + Sync>;
 
 /// The body, and what to do at its end: exactly once, when it ends, fails or is dropped.
-pub(super) struct Tee {
-    inner: reqwest::Body,
+pub struct Tee<B> {
+    inner: B,
     beginning: Vec<u8>,
     size: u64,
     hash: Sha256,
     finish: Option<Finish>,
 }
 
-impl fmt::Debug for Tee {
+impl<B> fmt::Debug for Tee<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tee")
             .field("size", &self.size)
@@ -53,12 +53,12 @@ impl fmt::Debug for Tee {
     }
 }
 
-impl Tee {
+impl<B> Tee<B> {
     /// Wraps `inner`; an empty body is at its end already.
-    pub(super) fn new(
-        inner: reqwest::Body,
-        finish: impl FnOnce(Passed) + Send + Sync + 'static,
-    ) -> Self {
+    pub(super) fn new(inner: B, finish: impl FnOnce(Passed) + Send + Sync + 'static) -> Self
+    where
+        B: http_body::Body,
+    {
         let mut tee = Self {
             inner,
             beginning: Vec::new(),
@@ -94,28 +94,32 @@ impl Tee {
     }
 }
 
-impl http_body::Body for Tee {
+impl<B> http_body::Body for Tee<B>
+where
+    B: http_body::Body<Data = Bytes, Error: fmt::Display> + Unpin,
+{
     type Data = Bytes;
-    type Error = reqwest::Error;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(context);
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.inner).poll_frame(context);
         match &polled {
             Poll::Pending => {}
-            Poll::Ready(None) => self.end(Ended::Whole),
+            Poll::Ready(None) => this.end(Ended::Whole),
             Poll::Ready(Some(Err(error))) => {
                 let ended = Ended::Failed(error.to_string());
-                self.end(ended);
+                this.end(ended);
             }
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
-                    self.keep(data);
+                    this.keep(data);
                 }
-                if self.inner.is_end_stream() {
-                    self.end(Ended::Whole); // the reader need not ask again
+                if this.inner.is_end_stream() {
+                    this.end(Ended::Whole); // the reader need not ask again
                 }
             }
         }
@@ -131,7 +135,7 @@ impl http_body::Body for Tee {
     }
 }
 
-impl Drop for Tee {
+impl<B> Drop for Tee<B> {
     fn drop(&mut self) {
         self.end(Ended::Dropped);
     }
