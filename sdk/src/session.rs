@@ -22,7 +22,7 @@ use crate::recorder::Begun;
 use crate::redaction::{self, Policy};
 use crate::spool::lock;
 use crate::{
-    ActionBuilder, Ambient, Attributes, Authorization, DecisionBuilder, End, Recorder,
+    ActionBuilder, Ambient, Attributes, Authorization, DecisionBuilder, End, Handoff, Recorder,
     SessionBuilder,
 };
 
@@ -360,6 +360,19 @@ impl Handle {
             .text(attribute::DELEGATE_AGENT, agent);
         self.record(Event::Delegate, &attributes);
         child
+    }
+
+    /// Hands work to an agent elsewhere, which starts the child session with
+    /// [`SessionBuilder::handed_over`]. The delegation itself is recorded now.
+    pub fn hand_over(&self, agent: &str) -> Handoff {
+        let child = self.delegate(agent);
+        Handoff {
+            session: child.session_id().clone(),
+            parent: self.id().clone(),
+            request: self.request().cloned(),
+            trace_id: self.trace_id(),
+            by: self.recorder.agent_name().to_owned(),
+        }
     }
 
     /// Records any event of the catalogue in this session. What cannot be kept

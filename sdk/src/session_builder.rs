@@ -13,7 +13,7 @@ use vocabulary::session::TriggerKind;
 
 use crate::redaction::{ContentPolicy, Policy};
 use crate::session::Shared;
-use crate::{Attributes, Authorization, Handle, Principal, Recorder, Session};
+use crate::{Attributes, Authorization, Handle, Handoff, Principal, Recorder, Session};
 
 /// What is known of a session when it starts. Everything is optional; what is
 /// left out is listed in the account's `unknown[]`, with how to record it.
@@ -172,6 +172,25 @@ impl SessionBuilder {
     /// another process than the one that delegated.
     pub fn announced_as(mut self, id: SessionId) -> Self {
         self.id = id;
+        self
+    }
+
+    /// Makes it the child session that another agent announced, under the same
+    /// request and trace.
+    pub fn handed_over(mut self, handoff: &Handoff) -> Self {
+        self.id = handoff.session.clone();
+        self.parent = Some(handoff.parent.clone());
+        self.request = handoff.request.clone();
+        self.trace_id = handoff.trace_id;
+        self.trigger = Some((TriggerKind::Delegation, Some(handoff.parent.to_string())));
+        self.principal = Some(Principal::agent(&handoff.by));
+        self
+    }
+
+    /// The trace id of its records, where it goes on with one: a session that
+    /// is resumed after a crash.
+    pub fn trace_id(mut self, trace_id: [u8; 16]) -> Self {
+        self.trace_id = trace_id;
         self
     }
 

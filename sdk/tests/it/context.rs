@@ -186,3 +186,84 @@ fn who_joins_a_session_neither_starts_nor_ends_it_and_says_what_its_actions_obse
         Some("http:127.0.0.1:9000/a")
     );
 }
+
+#[test]
+fn a_child_elsewhere_is_the_session_that_was_announced() {
+    let (here, elsewhere) = (Recorder::testing(), Recorder::testing());
+    // region: handoff
+    let session = here.session("47892").start_blocking();
+    let token = session.hand_over("speller").to_string();
+
+    // In another process, on another host:
+    let handed: recount::Handoff = token.parse().unwrap();
+    let builder = elsewhere.session_without_request().handed_over(&handed);
+    let child = builder.start_blocking();
+    // end
+    child.end_blocking(recount::EndReason::Completed);
+    session.end_blocking(recount::EndReason::Completed);
+    let announced = Recorded::of(&here).of_event(recount::Event::Delegate)[0].clone();
+    let start = Recorded::of(&elsewhere).of_event(recount::Event::SessionStart)[0].clone();
+    assert_eq!(
+        announced.str("recount.delegate.session"),
+        start.str("session.id")
+    );
+    assert_eq!(announced.str("recount.delegate.agent"), Some("speller"));
+    assert_eq!(
+        start.str("recount.session.parent"),
+        announced.str("session.id")
+    );
+    assert_eq!(start.str("recount.request.id"), Some("47892"));
+    assert_eq!(start.trace_id, announced.trace_id);
+    assert_eq!(start.str("recount.trigger.kind"), Some("delegation"));
+}
+
+#[tokio::test]
+async fn of_a_fan_out_what_is_cancelled_is_said_to_be_so_and_the_rest_goes_on() {
+    let recorder = Recorder::testing();
+    let session = recorder.session("47892").start().await;
+    let mut set = tokio::task::JoinSet::new();
+    for at in 0..4 {
+        let session = session.handle();
+        let work = async move {
+            let action = session
+                .tool(&format!("part {at}"))
+                .reads()
+                .begin()
+                .await
+                .unwrap();
+            let done = action.run(async move {
+                if at % 2 == 1 {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, String>(at)
+            });
+            done.await
+        };
+        set.spawn(work.in_session(&recorder.here().session().clone()));
+    }
+    for _ in 0..2 {
+        set.join_next().await.unwrap().unwrap().unwrap();
+    }
+    set.shutdown().await;
+    session.end(recount::EndReason::Partial).await;
+    let recorded = Recorded::of(&recorder);
+    for at in 0..4 {
+        let part = recorded.action(&format!("part {at}"));
+        let expected = ["success", "cancelled"][at % 2];
+        assert_eq!(part.outcome(), Some(expected), "part {at}");
+    }
+}
+
+#[test]
+fn a_child_that_never_starts_is_announced_and_no_more() {
+    let recorder = Recorder::testing();
+    let session = recorder.session("47892").start_blocking();
+    let token = session.hand_over("speller");
+    session.end_blocking(recount::EndReason::Completed);
+    let recorded = Recorded::of(&recorder);
+    assert_eq!(recorded.of_event(recount::Event::Delegate).len(), 1);
+    let named = |record: &&recount::testing::Record| {
+        record.str("session.id") == Some(token.session().as_str())
+    };
+    assert_eq!(recorded.records().iter().filter(named).count(), 0);
+}

@@ -12,6 +12,7 @@ mod begin;
 mod context;
 mod delivery;
 mod ending;
+mod interleaving;
 mod records;
 mod signing;
 mod survival;

@@ -3,7 +3,9 @@
 //! [`Files`] does what `std::fs` does and records it. A resource is named after the place that a path leads to, with
 //! every symbolic link resolved: writing goes through a link, removing and renaming act on the link itself. Files
 //! are not locked, so *before* is `unlocked` and *after* is read once more when the work is done; what changed while it
-//! was read, was no regular file, or could not be read is said to be so. Contents beyond 256 KiB are recorded by
+//! was read, was no regular file, or could not be read is said to be so; so is, in the action's result, a file that has
+//! other names (hard links), one reached through a symbolic link, and a path that leads elsewhere when the work is
+//! done than when it began. Contents beyond 256 KiB are recorded by
 //! their beginning, with size and digest of the whole; files beyond 64 MiB by size alone.
 //!
 //! The asynchronous calls (feature `tokio`) run on Tokio's blocking threads. Dropping their future does not stop the work: it is done
@@ -158,6 +160,33 @@ impl Files {
         let (from, to) = (from.as_ref().to_owned(), to.as_ref().to_owned());
         self.spawn(move |files| files.rename_blocking(from, to))
             .await
+    }
+
+    /// Sets the permissions of a file or folder; its mode is the resource `file:…#mode`.
+    ///
+    /// # Errors
+    /// As [`std::fs::set_permissions`].
+    #[cfg(feature = "tokio")]
+    pub async fn set_permissions(
+        &self,
+        path: impl AsRef<Path>,
+        permissions: std::fs::Permissions,
+    ) -> Result<(), FileError> {
+        let path = path.as_ref().to_owned();
+        self.spawn(move |files| files.set_permissions_blocking(path, permissions))
+            .await
+    }
+
+    /// The blocking twin of `Files::set_permissions`.
+    ///
+    /// # Errors
+    /// As its twin.
+    pub fn set_permissions_blocking(
+        &self,
+        path: impl AsRef<Path>,
+        permissions: std::fs::Permissions,
+    ) -> Result<(), FileError> {
+        self.do_set_permissions(path.as_ref(), permissions)
     }
 
     /// The blocking twin of `Files::read`.

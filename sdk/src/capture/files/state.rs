@@ -82,6 +82,49 @@ fn read(path: &Path, expected: &Metadata) -> io::Result<Content> {
     Ok(content)
 }
 
+/// The permissions of what `path` leads to, as a text.
+pub(super) fn mode(path: &Path) -> Content {
+    match fs::metadata(path) {
+        Ok(metadata) => {
+            Content::from_bytes(mode_of(&metadata.permissions()).as_bytes(), "inode/mode")
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Content::absent(),
+        Err(error) => Content::unknown(&format!("cannot be looked at: {error}")),
+    }
+}
+
+/// Permissions as four octal digits; without them, whether it can be written.
+pub(super) fn mode_of(permissions: &fs::Permissions) -> String {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        format!("{:04o}", permissions.mode() & 0o7777)
+    }
+    #[cfg(not(unix))]
+    {
+        let words = ["writable", "read only"];
+        words[usize::from(permissions.readonly())].to_owned()
+    }
+}
+
+/// How many names a regular file has.
+pub(super) fn names(path: &Path) -> u64 {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = fs::metadata(path);
+        metadata
+            .ok()
+            .filter(Metadata::is_file)
+            .map_or(1, |metadata| metadata.nlink())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        1
+    }
+}
+
 /// Whether both describe the same file on the same device.
 #[cfg(unix)]
 fn same_file(one: &Metadata, other: &Metadata) -> bool {

@@ -7,6 +7,7 @@ use vocabulary::attribute;
 
 use super::*;
 use crate::{
+    Recorder,
     capture::testing::{SECRET, diffs, is_recorded, session, sides},
     testing::{Recorded, refuse_begins},
 };
@@ -184,4 +185,77 @@ fn a_secret_is_in_no_record() {
     );
     assert!(!is_recorded(&recorder, SECRET));
     assert!(is_recorded(&recorder, "[removed:openai_key]"));
+}
+
+#[cfg(unix)]
+fn results(recorder: &Recorder, name: &str) -> Option<String> {
+    let action = Recorded::of(recorder).action(name);
+    action.end.unwrap().str("recount.result").map(str::to_owned)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_with_other_names_and_one_behind_a_link_is_said_to_be_so() {
+    let (recorder, session) = session();
+    let (_folder, real) = world();
+    std::fs::write(real.join("a.md"), "one").unwrap();
+    std::fs::hard_link(real.join("a.md"), real.join("b.md")).unwrap();
+    std::os::unix::fs::symlink(real.join("a.md"), real.join("c.md")).unwrap();
+    let files = session.files().root(&real);
+    files.write_blocking(real.join("c.md"), "two").unwrap();
+    assert_eq!(
+        results(&recorder, "write a.md").as_deref(),
+        Some("done; through a symbolic link; the file has 2 names, and changed under each")
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_leads_elsewhere_when_the_work_is_done_is_said_to_do_so() {
+    let (recorder, session) = session();
+    let (_folder, real) = world();
+    for name in ["one.md", "two.md"] {
+        std::fs::write(real.join(name), "before").unwrap();
+    }
+    let link = real.join("link.md");
+    std::os::unix::fs::symlink("one.md", &link).unwrap();
+    let files = session.files().root(&real);
+    files
+        .edit_blocking(&link, |text| {
+            // Somebody turns the link between reading and writing.
+            std::fs::remove_file(&link).unwrap();
+            std::os::unix::fs::symlink("two.md", &link).unwrap();
+            text + " and after"
+        })
+        .unwrap();
+    assert_eq!(
+        results(&recorder, "edit one.md").as_deref(),
+        Some("unchanged; through a symbolic link; the path leads to file:two.md now")
+    );
+    let written = std::fs::read_to_string(real.join("two.md")).unwrap();
+    assert_eq!(written, "before and after");
+    let edit = Recorded::of(&recorder).action("edit one.md");
+    assert_eq!(diffs(&edit).len(), 0, "it is missed, and said to be");
+}
+
+#[cfg(unix)]
+#[test]
+fn changed_permissions_are_a_resource_of_their_own() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (recorder, session) = session();
+    let (_folder, real) = world();
+    std::fs::write(real.join("a.sh"), "x").unwrap();
+    std::fs::set_permissions(real.join("a.sh"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let files = session.files().root(&real);
+    let wanted = std::fs::Permissions::from_mode(0o755);
+    files
+        .set_permissions_blocking(real.join("a.sh"), wanted)
+        .unwrap();
+    let action = Recorded::of(&recorder).action("set permissions a.sh");
+    let (resource, before, after, ..) = sides(diffs(&action)[0]);
+    assert_eq!(
+        (resource, before, after),
+        ("file:a.sh#mode", json!("0600"), json!("0755"))
+    );
+    assert_eq!(action.begin.attributes["recount.input"]["inline"], "0755");
 }

@@ -1,7 +1,7 @@
 //! Each file operation as one action: look, begin, do, look again.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, OpenOptions, Permissions},
     io::{self, Write as _},
     path::Path,
 };
@@ -30,6 +30,8 @@ use crate::{
 /// What an operation is, before it runs.
 struct Operation<'a> {
     verb: &'static str,
+    /// As the caller named them.
+    paths: &'a [&'a Path],
     access: Access,
     input: Content,
     places: &'a [Place],
@@ -87,6 +89,7 @@ impl Files {
         let places = [self.place(path, Links::Keep)];
         let operation = Operation {
             verb: "remove",
+            paths: &[path],
             access: Access::Delete,
             input: Content::absent(),
             places: &places,
@@ -103,6 +106,7 @@ impl Files {
         );
         let operation = Operation {
             verb: "rename",
+            paths: &[from, to],
             access: Access::Write,
             input,
             places: &places,
@@ -123,6 +127,7 @@ impl Files {
         let places = [self.place(path, Links::Follow)];
         let operation = Operation {
             verb,
+            paths: &[path],
             access,
             input,
             places: &places,
@@ -139,6 +144,7 @@ impl Files {
     ) -> Result<(), FileError> {
         let Operation {
             verb,
+            paths,
             access,
             input,
             places,
@@ -177,12 +183,73 @@ impl Files {
         } else {
             Effect::None
         };
-        let text = match (&result, changed) {
+        let mut text = match (&result, changed) {
             (Err(_), 0) => "failed".to_owned(),
             (Err(_), _) => "failed midway".to_owned(),
             (Ok(()), 0) => "unchanged".to_owned(),
             (Ok(()), _) => "done".to_owned(),
         };
+        for (path, place) in paths.iter().zip(places) {
+            let remarks = self.remarks(path, place, links, verb);
+            for remark in remarks {
+                text.push_str("; ");
+                text.push_str(&remark);
+            }
+        }
+        Self::end(begun, &result, effect, text, None);
+        result.map_err(Error::Own)
+    }
+
+    /// What is odd about a place that was worked on.
+    fn remarks(&self, path: &Path, place: &Place, links: Links, verb: &str) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if place.through_link {
+            remarks.push("through a symbolic link".to_owned());
+        }
+        if let (Links::Follow, 2..) = (links, state::names(&place.path)) {
+            let names = state::names(&place.path);
+            remarks.push(format!(
+                "the file has {names} names, and changed under each"
+            ));
+        }
+        // Taken away by the operation itself, a link leads nowhere any more.
+        let now = self.place(path, links);
+        if now.path != place.path && !matches!(verb, "remove" | "rename") {
+            remarks.push(format!("the path leads to {} now", now.resource));
+        }
+        remarks
+    }
+
+    pub(super) fn do_set_permissions(
+        &self,
+        path: &Path,
+        permissions: Permissions,
+    ) -> Result<(), FileError> {
+        let place = self.place(path, Links::Follow);
+        let input = Content::text(&state::mode_of(&permissions));
+        let begun = self.begin("set permissions", Access::Write, input, &place)?;
+        let before = state::mode(&place.path);
+        let result = fs::set_permissions(path, permissions);
+        let after = state::mode(&place.path);
+        let changed = before != after;
+        if changed {
+            // Not the file's content: a resource of its own.
+            let diff = Diff::of(format!("{}#mode", place.resource))
+                .before(before)
+                .after(after)
+                .effect(Effect::Committed);
+            begun.diff(diff);
+        }
+        let (effect, text) = match (&result, changed) {
+            (_, true) => (Effect::Committed, "done"),
+            (Ok(()), false) => (Effect::Committed, "unchanged"),
+            (Err(_), false) => (Effect::None, "failed"),
+        };
+        let mut text = text.to_owned();
+        for remark in self.remarks(path, &place, Links::Follow, "set permissions") {
+            text.push_str("; ");
+            text.push_str(&remark);
+        }
         Self::end(begun, &result, effect, text, None);
         result.map_err(Error::Own)
     }
