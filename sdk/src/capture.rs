@@ -18,8 +18,14 @@ mod testing;
 #[cfg(feature = "http")]
 mod driver;
 mod identity;
+#[cfg(feature = "sqlite")]
+mod names;
 mod retries;
+#[cfg(feature = "sqlite")]
+mod rows;
 mod step;
+#[cfg(feature = "sqlite")]
+mod transactions;
 
 pub use self::retries::Retries;
 use crate::Refused;

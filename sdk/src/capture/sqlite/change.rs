@@ -4,6 +4,7 @@ use super::{
     schema::Table,
     seen::{Cell, Row, Step},
 };
+use crate::capture::names::percent;
 
 /// What one statement did to one row: an absent side means that the row did not exist.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,14 +102,7 @@ fn cell_text(cell: &Cell) -> String {
         Cell::Null => "null".to_owned(),
         Cell::Integer(value) => value.to_string(),
         Cell::Real(value) => format!("{value:?}"),
-        Cell::Text(bytes) => bytes.iter().fold(String::new(), |mut text, byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~@".contains(byte) {
-                text.push(char::from(*byte));
-            } else {
-                text.push_str(&format!("%{byte:02X}"));
-            }
-            text
-        }),
+        Cell::Text(bytes) => percent(bytes),
         Cell::Blob(bytes) => {
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             format!("x'{hex}'")

@@ -23,7 +23,6 @@ mod schema;
 mod seen;
 mod stands;
 mod statement;
-mod transaction;
 mod watch;
 
 #[cfg(test)]
@@ -42,12 +41,14 @@ use rusqlite::{
 
 use vocabulary::{action::TransactionOutcome, id::TransactionId};
 
-use self::{
-    statement::Control,
-    transaction::{Levels, Settled},
-    watch::Watcher,
+use self::watch::Watcher;
+use crate::{
+    Handle,
+    capture::{
+        Error,
+        transactions::{Control, Levels, Settled},
+    },
 };
-use crate::{Handle, capture::Error};
 
 /// A failed statement: refused by the recorder before it ran, or failed in SQLite.
 pub type SqliteError = Error<rusqlite::Error>;
@@ -173,7 +174,7 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
                 let mut all = Vec::new();
                 let mut rows = statement.query(params)?;
                 while let Some(row) = rows.next()? {
-                    returned.add(&columns, row);
+                    content::keep(returned, &columns, row);
                     all.push(map(row)?);
                 }
                 let count = all.len() as u64;
@@ -198,7 +199,7 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
                 let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
                 let mut rows = statement.query(params)?;
                 let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-                returned.add(&columns, row);
+                content::keep(returned, &columns, row);
                 Ok((map(row)?, 1))
             },
         )

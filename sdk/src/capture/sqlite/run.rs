@@ -7,14 +7,14 @@ use vocabulary::{
     action::{Access, Effect, Kind, Outcome, ReadAfter, ReadBefore},
     attribute,
     content::Content,
+    row,
 };
 
 use super::{
-    Sqlite, SqliteError, change,
-    content::{self, Returned},
+    Sqlite, SqliteError, change, content,
     definitions::{self, Definition},
     schema::{self, Touched},
-    seen::{BYTES, ROWS, Seen},
+    seen::Seen,
     stands::{self, Stands},
     statement,
 };
@@ -22,6 +22,7 @@ use crate::{
     Action, Attributes, Diff,
     capture::{
         Error,
+        rows::{self, BYTES, ROWS, Returned},
         step::{self, End, Fault, Plan},
     },
 };
@@ -63,7 +64,7 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
             statement::Kind::Rows(_) | statement::Kind::Read => schema::touched(conn, sql),
             _ => Ok(Touched::default()),
         };
-        let plan = self.plan(sql, kind, &touched, &parameters);
+        let plan = self.plan(sql, kind, &touched, parameters);
         let begun = plan
             .in_session(&self.session)
             .begin_blocking()
@@ -121,7 +122,7 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
         sql: &str,
         kind: statement::Kind,
         touched: &rusqlite::Result<Touched>,
-        parameters: &[(String, super::seen::Cell)],
+        parameters: Vec<(String, row::Cell)>,
     ) -> Plan {
         let verb = match kind {
             statement::Kind::Rows(verb) => verb.to_owned(),
@@ -166,7 +167,7 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
             ),
             operation: verb,
             target,
-            input: content::input(sql, parameters),
+            input: rows::input(sql, parameters),
             attributes,
         }
     }

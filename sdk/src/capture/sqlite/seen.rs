@@ -1,5 +1,6 @@
 //! What triggers report of rows, and what is kept of it.
 
+use crate::capture::rows::{BYTES, ROWS};
 use rusqlite::types::ValueRef;
 
 /// One value exactly as SQLite holds it.
@@ -61,11 +62,6 @@ pub(super) struct Seen {
     bytes: usize,
     writes: Vec<Write>,
 }
-
-/// At most this many changed rows are kept per statement.
-pub(super) const ROWS: usize = 1_000;
-/// At most this many bytes of changed rows are kept per statement.
-pub(super) const BYTES: usize = 8 << 20;
 
 impl Seen {
     /// Rows were not watched.

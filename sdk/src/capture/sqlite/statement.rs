@@ -2,6 +2,8 @@
 
 use rusqlite::Statement;
 
+use crate::capture::transactions::Control;
+
 /// What a statement does, by its leading words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -13,17 +15,6 @@ pub(super) enum Kind {
     Schema,
     /// `PRAGMA`, `ATTACH`, `VACUUM` and whatever else is neither.
     Other,
-}
-
-/// A statement that opens, settles or narrows a transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Control {
-    Begin,
-    Commit,
-    Rollback,
-    Savepoint(String),
-    Release(String),
-    RollbackTo(String),
 }
 
 /// A word, a quoted name, or one other character.
@@ -134,9 +125,10 @@ fn verb_after_with(sql: &str) -> &'static str {
 /// The transaction control that `sql` is, if it is one.
 pub(super) fn control(sql: &str) -> Option<Control> {
     let mut tokens = tokens(sql).filter(|token| !matches!(token, Token::Other));
+    // SQLite compares names without case.
     let mut words = std::iter::from_fn(|| tokens.next()).map(|token| match token {
-        Token::Word(word) => (word.to_ascii_uppercase(), word),
-        Token::Name(name) => (String::new(), name),
+        Token::Word(word) => (word.to_ascii_uppercase(), word.to_ascii_lowercase()),
+        Token::Name(name) => (String::new(), name.to_ascii_lowercase()),
         Token::Other => (String::new(), String::new()),
     });
     let (verb, _) = words.next()?;
@@ -197,7 +189,7 @@ mod tests {
             Some(Control::RollbackTo(named("x")))
         );
         assert_eq!(
-            control("release [odd name]"),
+            control("release [Odd name]"),
             Some(Control::Release(named("odd name")))
         );
         assert_eq!(

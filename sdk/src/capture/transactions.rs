@@ -1,6 +1,15 @@
 //! Which row changes are still pending, and what became of them.
 
-use super::statement::Control;
+/// A statement that opens, settles or narrows a transaction. Names are as the database compares them: folded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Control {
+    Begin,
+    Commit,
+    Rollback,
+    Savepoint(String),
+    Release(String),
+    RollbackTo(String),
+}
 
 /// How a group of pending changes ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,11 +173,11 @@ impl<I: Copy> Levels<I> {
             .collect()
     }
 
-    /// The innermost savepoint of that name; SQLite compares names without case.
+    /// The innermost savepoint of that name.
     fn find(&self, name: &str) -> Option<usize> {
-        self.levels.iter().rposition(|level| {
-            !level.savepoint.is_empty() && level.savepoint.eq_ignore_ascii_case(name)
-        })
+        self.levels
+            .iter()
+            .rposition(|level| !level.savepoint.is_empty() && level.savepoint == name)
     }
 }
 
@@ -188,7 +197,7 @@ mod tests {
         levels.follow(&Control::Savepoint("s".into()), false);
         assert_eq!(levels.group(id("inner")), "inner");
         assert_eq!(levels.group(id("unused")), "inner");
-        let gone = levels.follow(&Control::RollbackTo("S".into()), false);
+        let gone = levels.follow(&Control::RollbackTo("s".into()), false);
         assert_eq!(gone, [("inner", Settled::RolledBack)]);
         assert_eq!(levels.group(id("again")), "again");
         levels.follow(&Control::Release("s".into()), false);
