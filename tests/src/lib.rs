@@ -4,6 +4,7 @@ pub mod authority;
 pub mod certificates;
 pub mod need;
 pub mod outcome;
+pub mod postgres;
 pub mod program;
 
 use std::path::{Path, PathBuf};

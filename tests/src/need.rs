@@ -20,6 +20,8 @@ pub enum Need {
     OpenSsl,
     /// Another user to become, and a mount namespace of one's own.
     Namespaces,
+    /// A PostgreSQL server, any version from 12.
+    Postgres,
     /// Making system calls of a running program fail.
     Strace,
 }
@@ -42,6 +44,7 @@ impl Need {
             Self::LogClient => works(Command::new(python()).args(["-c", "import tlog_scales"])),
             Self::OpenSsl => works(Command::new("openssl").arg("version")),
             Self::Namespaces => works(Command::new("unshare").args(["-m", "true"])),
+            Self::Postgres => crate::postgres::programs().is_some(),
             Self::Strace => works(Command::new("strace").args(["-o", "/dev/null", "true"])),
         };
         (!there).then_some(match self {
@@ -50,6 +53,7 @@ impl Need {
             Self::LogClient => "needs Python with tlog-scales: scripts/install-test-packages",
             Self::OpenSsl => "needs the program openssl",
             Self::Namespaces => "needs root for a mount namespace",
+            Self::Postgres => "needs the package postgresql: scripts/install-test-packages",
             Self::Strace => "needs strace, and to be allowed to trace",
         })
     }
