@@ -1,4 +1,4 @@
-//! What the SDK sees by itself of files, HTTP, SQLite, language models and processes.
+//! What the SDK sees by itself of files, HTTP, PostgreSQL, SQLite, language models and processes.
 //!
 //! Each of them observes only, unless a rule asks for more. Each operation is one action: begun before it runs, ended
 //! with what came of it, its changes recorded as diffs in between. An operation fails as it would without us; the one
@@ -8,6 +8,8 @@ pub mod files;
 #[cfg(feature = "exchange")]
 pub mod http;
 pub mod llm;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod process;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -18,13 +20,13 @@ mod testing;
 #[cfg(feature = "http")]
 mod driver;
 mod identity;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod names;
 mod retries;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod rows;
 mod step;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod transactions;
 
 pub use self::retries::Retries;
