@@ -5,7 +5,6 @@
 //! stands; what they answer becomes leaves.
 
 pub(crate) mod board;
-mod der;
 mod file;
 mod git;
 pub(crate) mod lane;
@@ -13,14 +12,12 @@ mod object;
 mod sigv4;
 pub(crate) mod spec;
 mod timestamp;
-mod token;
 pub(crate) mod told;
 mod web;
 mod witness;
 
 use std::path::Path;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use ledger::checkpoint::Checkpoint;
 use ledger::leaf::TreeHead;
 use ledger::note::VerifierKey;
@@ -35,9 +32,7 @@ use spec::{Place, Spec};
 pub(crate) struct Submission<'a> {
     /// The signed note, exact.
     pub(crate) note: &'a [u8],
-    /// Its three lines.
-    pub(crate) text: &'a str,
-    /// What they say.
+    /// What it says.
     pub(crate) checkpoint: &'a Checkpoint,
     /// The key that signed it.
     pub(crate) key: &'a VerifierKey,
@@ -129,20 +124,6 @@ pub(crate) fn build(spec: &Spec, store: &Path) -> Box<dyn Anchor> {
         Place::Witness { url, vkey, ca } => {
             Box::new(witness::Client::new(url, vkey, ca.as_deref(), timeout))
         }
-    }
-}
-
-/// The time that somebody outside put into a receipt, unchecked: Unix seconds; `None` where there is none.
-pub(crate) fn stated(kind: u8, receipt: &[u8]) -> Option<u64> {
-    match kind {
-        4 => {
-            let line = std::str::from_utf8(receipt).ok()?.lines().next()?;
-            let signature = STANDARD.decode(line.rsplit(' ').next()?).ok()?;
-            let time = signature.get(4..12)?;
-            Some(u64::from_be_bytes(time.try_into().ok()?))
-        }
-        5 => token::stated(receipt),
-        _ => None,
     }
 }
 

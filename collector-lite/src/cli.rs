@@ -152,6 +152,9 @@ pub(crate) struct Verify {
     /// Demand what this policy says: logs, witnesses, quorum, properties
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// Trace time stamps to this authority: its CA's certificates as PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tsa_ca: Vec<PathBuf>,
     /// The key that must have signed: as in ledger.pub, or the 24 words that init printed
     #[arg(long, value_name = "VKEY|WORDS")]
     pub(crate) key: Option<String>,

@@ -40,6 +40,9 @@ pub mod reader;
 #[cfg(feature = "verify")]
 pub mod verify;
 
+#[cfg(feature = "stamp")]
+pub mod stamp;
+
 #[cfg(feature = "words")]
 mod words;
 #[cfg(feature = "words")]

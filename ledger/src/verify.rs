@@ -23,6 +23,7 @@ mod ledger;
 mod locate;
 mod nodes;
 mod pin;
+mod receipts;
 mod remarks;
 mod scan;
 mod stream;

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use ledger::checkpoint::Checkpoint;
 use ledger::leaf::{ConfigChange, ConflictNote, Receipt, StreamId};
-use ledger::note::Note;
 use ledger::reader::Reader;
 use ledger::store::{Folder, Ledger, Statement};
 use ledger::tree::Hash;
@@ -79,7 +78,6 @@ struct Member {
 /// The newest signed checkpoint.
 struct Newest {
     note: Vec<u8>,
-    text: String,
     checkpoint: Checkpoint,
 }
 
@@ -277,13 +275,8 @@ impl Shared {
 
     fn newest(&self) -> Option<Newest> {
         let note = self.folder.checkpoint().ok().flatten()?;
-        let text = Note::parse(&note).ok()?.text.to_owned();
         let checkpoint = Checkpoint::open(&note, self.ledger.key()).ok()?;
-        Some(Newest {
-            note,
-            text,
-            checkpoint,
-        })
+        Some(Newest { note, checkpoint })
     }
 
     /// Hands the newest checkpoint to every member that has not got what it says.
@@ -361,7 +354,6 @@ impl Shared {
             .and_then(|standing| standing.taken);
         let submission = Submission {
             note: &newest.note,
-            text: &newest.text,
             checkpoint: &newest.checkpoint,
             key: self.ledger.key(),
             reader: &self.folder,

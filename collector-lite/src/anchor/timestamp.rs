@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustls_pki_types::CertificateDer;
-use sha2::{Digest, Sha256};
+use ledger::stamp::{self, Authorities};
 
-use super::web::{Web, certificates};
-use super::{Anchor, Failed, Given, Submission, token};
+use super::web::Web;
+use super::{Anchor, Failed, Given, Submission};
 
 /// One authority.
 #[derive(Debug)]
@@ -31,18 +30,14 @@ impl Timestamp {
 
 impl Anchor for Timestamp {
     fn submit(&mut self, submission: &Submission<'_>) -> Result<Given, Failed> {
-        let ca = match &self.ca {
-            Some(path) => certificates(path)?,
-            None => Vec::new(),
+        let authorities = match &self.ca {
+            Some(path) => authorities(path)?,
+            None => Authorities::none(),
         };
-        let ca: Vec<CertificateDer<'_>> = ca
-            .iter()
-            .map(|certificate| CertificateDer::from(certificate.der()))
-            .collect();
-        let imprint: [u8; 32] = Sha256::digest(submission.text).into();
+        let imprint = stamp::imprint(submission.checkpoint);
         let nonce = getrandom::u64().map_err(Failed::later)?;
         let headers = [("content-type", "application/timestamp-query")];
-        let body = token::request(&imprint, nonce);
+        let body = stamp::request(&imprint, nonce);
         let answer = self.web.ask("POST", &self.url, &headers, &body)?;
         if answer.status != 200 {
             let what = format!(
@@ -56,20 +51,24 @@ impl Anchor for Timestamp {
                 Failed::Wrong(what)
             });
         }
-        let token = token::check(&answer.body, &imprint, nonce, &ca).map_err(Failed::wrong)?;
+        let (token, said) = stamp::check_response(&answer.body, &imprint, nonce, &authorities)
+            .map_err(Failed::wrong)?;
+        let untraced = match said.traced {
+            true => "",
+            false => ", signer not traced to a CA",
+        };
         Ok(Given {
-            handle: format!(
-                "time {}{}",
-                token.time_s,
-                if token.chained {
-                    ""
-                } else {
-                    ", signer not traced to a CA"
-                }
-            ),
-            receipt: token.der.clone(),
-            beacon: Some(token.der),
+            handle: format!("time {}{untraced}", said.time_s),
+            receipt: token.to_vec(),
+            beacon: Some(token.to_vec()),
             ..Given::default()
         })
     }
+}
+
+/// The CAs in a PEM file.
+fn authorities(path: &Path) -> Result<Authorities, Failed> {
+    let wrong = |why: String| Failed::Wrong(format!("certificates in {}: {why}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    Authorities::pem(&pem).map_err(|error| wrong(error.to_string()))
 }

@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 
 use ledger::checkpoint::appended;
 use ledger::policy::Policy;
+use ledger::stamp::{self, Authorities};
 use ledger::store::{Continued, continued, previous};
 use ledger::verify::report::{Evidence, IndexCheck, Report};
 use ledger::verify::{Finding, Trusted, Verifier, verify_all_telling};
 use serde_json::{Value, json};
 
-use super::outside::Outside;
+use super::outside;
 use super::recover::missing;
 use super::source::Source;
+use crate::anchor::spec::Place;
 use crate::cli::{Form, Verify};
 use crate::error::Error;
 use crate::settings::Settings;
@@ -23,6 +25,7 @@ pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error>
     let trusted = trusted(options.key.as_deref())?;
     // Before the long work: a file that cannot be read is told at once.
     let known = options.known_checkpoint.as_deref().map(read).transpose()?;
+    let authorities = authorities(settings, &options.tsa_ca)?;
     let mut watch = account::Watch::default();
     let whole = verify_all_telling(
         source.reader(),
@@ -51,11 +54,12 @@ pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error>
             evidence.findings.extend(findings);
         }
     }
-    let outside = match evidence.findings.as_slice() {
-        [] => Outside::read(source.reader())?,
-        _ => Outside::default(),
+    let anchored = match evidence.findings.as_slice() {
+        [] => outside::anchored(source.reader())?,
+        _ => Vec::new(),
     };
-    evidence.findings.extend(outside.findings);
+    let mut verifier = Verifier::open(source.reader(), &trusted)?;
+    stamp::add_times(&mut verifier, &mut evidence, &authorities);
     let report = Report::judge(&evidence, policy.as_ref());
     let continues = continued(source.reader())?;
     let older = previous(&settings.store);
@@ -72,7 +76,7 @@ pub(super) fn verify(settings: &Settings, options: &Verify) -> Result<u8, Error>
             let mut json = report.json(&place);
             json["continues"] = continues.as_ref().map_or(Value::Null, older_json);
             json["previous"] = json!(older);
-            json["anchored"] = json!(outside.anchored);
+            json["anchored"] = json!(anchored);
             json["findings"] = evidence.findings.iter().map(as_json).collect();
             say!("{json:#}");
         }
@@ -107,6 +111,29 @@ fn read_policy(file: &Path) -> Result<Policy, Error> {
         origin: "flag --policy".to_owned(),
         why: error.to_string(),
     })
+}
+
+/// The CAs that time stamps are traced to: those named, and those of the anchors that are configured.
+fn authorities(settings: &Settings, named: &[PathBuf]) -> Result<Authorities, Error> {
+    let mut authorities = Authorities::none();
+    for file in named {
+        let found = Authorities::pem(&read(file)?).map_err(|error| Error::Setting {
+            name: "tsa_ca",
+            flag: "--tsa-ca",
+            value: file.display().to_string(),
+            origin: "flag --tsa-ca".to_owned(),
+            why: error.to_string(),
+        })?;
+        authorities.extend(found);
+    }
+    for spec in &settings.anchors {
+        if let Place::Rfc3161 { ca: Some(file), .. } = &spec.place {
+            // One that cannot be read leaves its stamps untraced, and the report says so.
+            let found = read(file).map(|pem| Authorities::pem(&pem));
+            authorities.extend(found.ok().and_then(Result::ok).unwrap_or_default());
+        }
+    }
+    Ok(authorities)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Error> {

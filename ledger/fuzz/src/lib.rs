@@ -33,6 +33,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("proof", proofs::proof),
     ("redaction", words::redaction),
     ("segment", records::segment),
+    ("stamp", proofs::stamp),
     ("tile_path", proofs::tile_path),
     ("words", words::words),
 ];

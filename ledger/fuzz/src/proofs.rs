@@ -6,6 +6,7 @@ use ledger::checkpoint::Checkpoint;
 use ledger::note::{Note, SignerKey, VerifierKey};
 use ledger::policy::Policy;
 use ledger::proof::LeafProof;
+use ledger::stamp::{self, Authorities};
 use ledger::tile::{self, TilePath};
 use ledger::tree::{Frontier, Hash, hash_leaf, verify_consistency, verify_inclusion};
 use ledger::verify::Pins;
@@ -34,6 +35,16 @@ pub(crate) fn checkpoint(bytes: &[u8]) {
     if let Ok(key) = VerifierKey::parse(text) {
         assert_eq!(VerifierKey::parse(&key.to_string()), Ok(key));
     }
+}
+
+/// Whatever holds states the time that is read without checking, and is traced to nobody who was not named.
+pub(crate) fn stamp(bytes: &[u8]) {
+    let nobody = Authorities::none();
+    if let Ok(said) = stamp::check_token(bytes, None, &nobody) {
+        assert_eq!(stamp::stated(bytes), Some(said.time_s));
+        assert!(!said.traced);
+    }
+    let _ = stamp::check_response(bytes, &[0; 32], 1, &nobody);
 }
 
 /// A file of known keys comes back as it was understood.

@@ -1,17 +1,15 @@
 //! Checking a bundle: the verifier of ledgers over what it holds, and the verdict of `docs/ledger-format.md` §13.
 #![forbid(unsafe_code)]
 
-use std::fmt;
-
 use super::Bundle;
 use crate::checkpoint::Checkpoint;
-use crate::cosignature::WitnessKey;
-use crate::leaf::{self, ControlBody, ControlLeaf, GapNote, Malformed, Private, Receipt, TreeHead};
-use crate::note::Note;
+use crate::leaf::{
+    self, ControlBody, ControlLeaf, GapNote, Malformed, Private, Receipt, StreamId, TreeHead,
+};
 use crate::reader::{Find, ReadError, Reader, StoredControl};
 use crate::tree::Hash;
 use crate::verify::epochs::Epochs;
-use crate::verify::report::{AnchorSeen, Evidence, IndexCheck};
+use crate::verify::report::{AnchorSeen, Evidence, Frame, IndexCheck};
 use crate::verify::{
     Finding, FindingKind, Place, Sealed, Trusted, VerifiedLedger, VerifiedStream, Verifier,
 };
@@ -25,49 +23,6 @@ pub enum Verdict {
     Incomplete,
     /// Something is wrong.
     Broken,
-}
-
-/// An anchor's receipt that a bundle carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CarriedReceipt {
-    /// Its leaf in the ledger log.
-    pub index: u64,
-    /// When the leaf was written: Unix nanoseconds.
-    pub unix_ns: u64,
-    /// What the holder has: a checkpoint of this tree.
-    pub head: TreeHead,
-    /// 1 file, 2 git, 3 object store, 4 witness, 5 RFC 3161.
-    pub kind: u8,
-    /// Holder and what it returned; `None` if that did not come along.
-    pub receipt: Option<Receipt>,
-    /// Whether the head was recomputed; the leaves for it may not be carried.
-    pub recomputed: bool,
-    /// When a witness cosigned, where that is what was returned: Unix seconds.
-    pub cosigned: Option<u64>,
-}
-
-impl fmt::Display for CarriedReceipt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size = self.head.size;
-        let holder = match &self.receipt {
-            Some(receipt) => receipt.holder.as_str(),
-            None => "somebody whose name was left out",
-        };
-        match (self.kind, self.cosigned) {
-            (4, Some(time)) => write!(f, "{holder} cosigned size {size} at Unix second {time}")?,
-            (4, None) => write!(f, "no cosignature of size {size} by {holder}")?,
-            (5, _) => write!(
-                f,
-                "{holder} gave a timestamp for size {size}, not checked here"
-            )?,
-            _ => write!(f, "{holder} got size {size}, as the collector says")?,
-        }
-        if self.recomputed {
-            Ok(())
-        } else {
-            f.write_str("; the leaves for that tree are not here")
-        }
-    }
 }
 
 /// What a bundle shows.
@@ -84,7 +39,9 @@ pub struct BundleReport {
     /// Records that a gap leaf says are missing, and which producer's.
     pub gaps: Vec<Sealed<GapNote>>,
     /// Receipts of anchors and witnesses.
-    pub receipts: Vec<CarriedReceipt>,
+    pub anchors: Vec<AnchorSeen>,
+    /// Where the records lie in the ledger log.
+    pub frame: Option<Frame>,
     /// A known checkpoint: `Some(false)` if the leaves do not reach it.
     pub known: Option<bool>,
     /// What is wrong.
@@ -101,17 +58,8 @@ impl BundleReport {
         }
         evidence.findings.clone_from(&self.findings);
         evidence.epochs.clone_from(&self.epochs);
-        let seen = self.receipts.iter().map(|it| AnchorSeen {
-            kind: it.kind,
-            holder: it
-                .receipt
-                .as_ref()
-                .map_or_else(|| "(left out)".to_owned(), |receipt| receipt.holder.clone()),
-            head: it.head,
-            unix_ns: it.unix_ns,
-            verified: it.cosigned.map(|_| true),
-        });
-        evidence.anchors = seen.collect();
+        evidence.anchors.clone_from(&self.anchors);
+        evidence.frame = self.frame;
         evidence.index = IndexCheck::NotChecked("a bundle has no index".to_owned());
         evidence.gap_leaves = self.gaps.len() as u64;
         evidence.all_leaves = self.carried == self.ledger.size;
@@ -180,7 +128,6 @@ pub fn check(
     let mut leaves = Leaves {
         verifier,
         gaps: Vec::new(),
-        receipts: Vec::new(),
         findings,
     };
     let carried = bundle.control(0, u64::MAX)?;
@@ -188,6 +135,10 @@ pub fn check(
         leaves.one(stored, &streams);
     }
     let (epochs, _) = leaves.verifier.control_facts();
+    let (anchors, wrong) = leaves.verifier.receipts();
+    leaves.findings.extend(wrong);
+    let ids: Vec<StreamId> = streams.iter().map(|it| it.stream).collect();
+    let frame = leaves.verifier.frame(Some(&ids));
     let ledger = leaves.verifier.ledger().clone();
     let mut findings = ledger.findings.clone();
     findings.append(&mut leaves.findings);
@@ -197,7 +148,8 @@ pub fn check(
         streams,
         epochs,
         gaps: leaves.gaps,
-        receipts: leaves.receipts,
+        anchors,
+        frame,
         known,
         findings,
     })
@@ -264,12 +216,11 @@ fn root_at(verifier: &mut Verifier<'_>, now: TreeHead, size: u64) -> Option<Hash
 struct Leaves<'r> {
     verifier: Verifier<'r>,
     gaps: Vec<Sealed<GapNote>>,
-    receipts: Vec<CarriedReceipt>,
     findings: Vec<Finding>,
 }
 
 impl Leaves<'_> {
-    /// Looks at what no stream's check looks at: seals, gaps, receipts, and private parts of every kind.
+    /// Looks at what no stream's check looks at: seals, gaps, and private parts of every kind.
     fn one(&mut self, stored: &StoredControl, streams: &[VerifiedStream]) {
         let place = Place::Control {
             from: stored.index,
@@ -301,61 +252,8 @@ impl Leaves<'_> {
                     }),
                 });
             }
-            ControlBody::AnchorReceipt { head, kind, .. } => {
-                let receipt = private.and_then(|body| Receipt::decode(body).ok());
-                self.receipt(&leaf, *head, *kind, receipt, place);
-            }
             _ => {}
         }
-    }
-
-    fn receipt(
-        &mut self,
-        leaf: &ControlLeaf,
-        head: TreeHead,
-        kind: u8,
-        receipt: Option<Receipt>,
-        place: Place,
-    ) {
-        let now = self.verifier.ledger().checkpoint;
-        let root = now.and_then(|now| root_at(&mut self.verifier, now, head.size));
-        if root.is_some_and(|root| root != head.root) {
-            let what = "the receipt is for another tree than this one was".to_owned();
-            self.findings.push(finding(FindingKind::Fork, place, what));
-        }
-        let mut cosigned = None;
-        if let (4, Some(receipt)) = (kind, &receipt) {
-            match self.cosigned(head, receipt) {
-                Ok(time) => cosigned = Some(time),
-                Err(what) => {
-                    let what = format!("the receipt of a witness: {what}");
-                    self.findings
-                        .push(finding(FindingKind::Checkpoint, place, what));
-                }
-            }
-        }
-        self.receipts.push(CarriedReceipt {
-            index: leaf.index,
-            unix_ns: leaf.unix_ns,
-            head,
-            kind,
-            receipt,
-            recomputed: root.is_some(),
-            cosigned,
-        });
-    }
-
-    /// When the witness cosigned the checkpoint of `head`.
-    fn cosigned(&self, head: TreeHead, receipt: &Receipt) -> Result<u64, String> {
-        let key = self.verifier.ledger().key.as_ref();
-        let origin = key.ok_or("there is no key")?.name().to_owned();
-        let mut note = Checkpoint { origin, head }.text().into_bytes();
-        note.push(b'\n');
-        note.extend_from_slice(&receipt.receipt);
-        let witness = WitnessKey::parse(&receipt.holder).map_err(|error| error.to_string())?;
-        let note = Note::parse(&note).map_err(|error| error.to_string())?;
-        let time = witness.cosigned(&note).map_err(|error| error.to_string())?;
-        time.ok_or_else(|| format!("not signed by {}", witness.name()))
     }
 }
 

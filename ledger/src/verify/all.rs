@@ -48,7 +48,10 @@ pub fn verify_all_telling(
         }
     };
     let streams = all_streams(&verifier, &hints, &mut findings);
-    let (epochs, anchors) = verifier.control_facts();
+    let (epochs, _) = verifier.control_facts();
+    let (anchors, wrong) = verifier.receipts();
+    findings.extend(wrong);
+    let frame = verifier.frame(None);
     let mut report = Recomputed {
         ledger: verifier.ledger.clone(),
         streams: 0,
@@ -61,6 +64,7 @@ pub fn verify_all_telling(
         epochs,
         gap_leaves: verifier.gap_leaves(),
         anchors,
+        frame,
         findings: Vec::new(),
     };
     for (stream, hint) in &streams {

@@ -46,13 +46,19 @@ impl Verifier<'_> {
             let filed = match leaf.body.stream() {
                 Some(stream) if here.contains(stream) => reading.file(&leaf, &stored),
                 // A leaf of no stream may be there without its private part, and then says nothing.
-                None if stored.private.is_some() => reading.file(&leaf, &stored),
+                None if stored.private.is_some() || leaf.body.commitment().is_none() => {
+                    reading.file(&leaf, &stored)
+                }
                 Some(stream) if stored.private.is_some() => {
                     let what = format!("the records of stream {stream} were left out");
                     reading.findings.add(FindingKind::Missing, place, what);
                     Ok(())
                 }
-                _ => Ok(()),
+                None => {
+                    reading.receipt(&leaf, "(left out)".to_owned());
+                    Ok(())
+                }
+                Some(_) => Ok(()),
             };
             reading.findings.extend(filed.err().into_iter().collect());
         }

@@ -3,7 +3,7 @@
 
 use super::Finding;
 use super::epochs::Epochs;
-use super::report::AnchorSeen;
+use super::report::{AnchorSeen, Frame};
 use crate::envelope::Envelope;
 use crate::leaf::{self, RecordLeaf, StreamId, TreeHead};
 use crate::note::VerifierKey;
@@ -173,8 +173,10 @@ pub struct Recomputed {
     pub epochs: Option<Epochs>,
     /// Gap leaves: numbers of producers that never came.
     pub gap_leaves: u64,
-    /// Receipts of anchors under the checkpoint.
+    /// Receipts of anchors.
     pub anchors: Vec<AnchorSeen>,
+    /// Where the records lie in the ledger log; `None` where a stream has no signed head.
+    pub frame: Option<Frame>,
     /// What is wrong, ledger first, then stream by stream.
     pub findings: Vec<Finding>,
 }

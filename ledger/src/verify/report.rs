@@ -11,7 +11,10 @@ mod evidence;
 mod judge;
 mod render;
 
-pub use evidence::{AnchorSeen, Bound, Evidence, IndexCheck, KeySeen, Producers, Reach};
+pub use evidence::{
+    AnchorSeen, Answer, Bound, Edge, Evidence, Frame, IndexCheck, KeySeen, Producers, Reach,
+    TimeSeen,
+};
 
 /// One thing that can be shown about a record of what happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -159,10 +162,12 @@ pub enum Verdict {
 pub struct Report {
     /// Every property once, in the order of [`Property::ALL`].
     pub lines: Vec<Line>,
-    /// Nothing that was checked is older than this, as far as it is shown.
+    /// Nothing that was checked was sealed before this, as far as it is shown.
     pub not_before: Option<Bound>,
     /// Everything that was checked is at least this old, as far as it is shown.
     pub not_after: Option<Bound>,
+    /// What the ledger holds about time, proven or not.
+    pub times: Vec<TimeSeen>,
     /// What is not proven, whatever the lines say.
     pub residual: Vec<String>,
     /// What the policy makes of it, where one was given.

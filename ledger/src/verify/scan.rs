@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::epochs::{Chain, Epochs};
 use super::finding::Findings;
 use super::ledger::{Verifier, check_leaf, check_private, open_private};
-use super::report::AnchorSeen;
+use super::report::{AnchorSeen, Answer};
 use super::{Bindings, Finding, FindingKind, Place, Remarks, Sealed, VerifiedHead, locate};
 use crate::leaf::{self, ControlBody, ControlLeaf, LedgerId, NO_INCARNATION, StreamId, TreeHead};
 use crate::note::VerifierKey;
@@ -31,6 +31,8 @@ pub(super) struct Scan {
     pub(super) epochs: Option<Epochs>,
     /// Receipts of anchors, the newest last.
     pub(super) anchors: Vec<AnchorSeen>,
+    /// Signed leaves with a value that could not be known earlier, the newest last.
+    pub(super) beacons: Vec<u64>,
     findings: Vec<Finding>,
 }
 
@@ -110,6 +112,13 @@ impl Verifier<'_> {
         let scan = self.scan.as_ref();
         scan.map(|scan| (scan.epochs.clone(), scan.anchors.clone()))
             .unwrap_or_default()
+    }
+
+    /// Ledger indexes of the signed beacons, the newest last, from every leaf of the ledger log.
+    pub fn beacons(&mut self) -> Vec<u64> {
+        self.scan();
+        let scan = self.scan.as_ref();
+        scan.map(|scan| scan.beacons.clone()).unwrap_or_default()
     }
 
     fn read_all_control(&mut self, tiles: bool) -> Scan {
@@ -309,15 +318,13 @@ impl Reading {
                 .bare
                 .push((leaf.index, leaf.body.stream().copied(), binding));
         }
-        if let ControlBody::AnchorReceipt { head, kind, .. } = &leaf.body {
+        if matches!(leaf.body, ControlBody::Beacon { .. }) && signed {
+            self.scan.beacons.push(leaf.index);
+        }
+        if matches!(leaf.body, ControlBody::AnchorReceipt { .. }) {
             let receipt: Option<Sealed<leaf::Receipt>> = open_private(leaf, private, signed)?;
-            self.scan.anchors.push(AnchorSeen {
-                kind: *kind,
-                holder: receipt.map_or_else(|| "(erased)".to_owned(), |it| it.value.holder),
-                head: *head,
-                unix_ns: leaf.unix_ns,
-                verified: None,
-            });
+            let holder = receipt.map_or_else(|| "(erased)".to_owned(), |it| it.value.holder);
+            self.receipt(leaf, holder);
         }
         self.scan.remarks.note(leaf, stored, signed)?;
         let Some(stream) = leaf.body.stream() else {
@@ -373,6 +380,22 @@ impl Reading {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Files an anchor's receipt.
+    pub(super) fn receipt(&mut self, leaf: &ControlLeaf, holder: String) {
+        if let ControlBody::AnchorReceipt { head, kind, .. } = &leaf.body {
+            self.scan.anchors.push(AnchorSeen {
+                index: leaf.index,
+                kind: *kind,
+                holder,
+                head: *head,
+                unix_ns: leaf.unix_ns,
+                recomputed: None,
+                answer: Answer::Unread,
+                verified: None,
+            });
+        }
     }
 
     /// Compares every stored full tile with the hashes of the leaves. If the leaves lead to the signed root,

@@ -19,6 +19,7 @@ mod published;
 mod record_proofs;
 #[cfg(feature = "door")]
 mod tail;
+mod times;
 mod trees;
 mod vectors;
 mod verify;

@@ -46,6 +46,8 @@ pub(crate) struct Memory {
     pub(crate) note: Option<Vec<u8>>,
     pub(crate) acked: Option<Acked>,
     pub(crate) commit: u64,
+    /// When its leaves are written: Unix nanoseconds.
+    pub(crate) from_ns: u64,
     /// Seeds of the epoch keys that seals name, in order.
     pub(crate) epochs: Vec<[u8; 32]>,
     tiler: Tiler,
@@ -82,6 +84,7 @@ impl Memory {
             note: None,
             acked: None,
             commit: 0,
+            from_ns: T0,
             epochs: Vec::new(),
             tiler: Tiler::new(),
             salts: 0,
@@ -113,7 +116,7 @@ impl Memory {
         let index = self.control.len() as u64;
         let leaf = ControlLeaf {
             index,
-            unix_ns: T0 + index,
+            unix_ns: self.from_ns + index,
             body,
         }
         .encode()
@@ -324,7 +327,7 @@ impl Memory {
         self.epochs.push(seed);
         let mut leaf = ControlLeaf {
             index: self.control.len() as u64,
-            unix_ns: T0 + self.control.len() as u64,
+            unix_ns: self.from_ns + self.control.len() as u64,
             body: ControlBody::EpochSeal {
                 epoch: epoch as u64,
                 head: self.root(),

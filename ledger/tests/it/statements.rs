@@ -10,7 +10,7 @@ use ledger::leaf::{
 };
 use ledger::reader::Reader;
 use ledger::store::{AppendError, Ledger, Statement, StoreError, release_signing, signing_held};
-use ledger::tree::verify_consistency;
+use ledger::tree::{hash_leaf, verify_consistency};
 use ledger::verify::{Trusted, consistency_proof, verify_all};
 
 use super::support::{Place, append, part};
@@ -30,9 +30,10 @@ fn receipt() -> Receipt {
 fn statements_become_leaves_that_open_and_verify() {
     let place = Place::new();
     let ledger = place.open();
+    let genesis = ledger.reader().unwrap().control(0, 1).unwrap().remove(0);
     let head = TreeHead {
         size: 1,
-        root: [5; 32],
+        root: hash_leaf(&genesis.leaf),
     };
     let change = ConfigChange {
         setting: "anchor".to_owned(),

@@ -8,6 +8,7 @@ use ledger::leaf::{
 };
 use ledger::reader::{Find, LentBody, Reader};
 use ledger::store::{AppendError, Batch, Close, Folder, InitOptions, StoreError, init};
+use ledger::tree::hash_leaf;
 
 use super::maintenance::findings;
 use super::support::{Place, append, batch, item, numbered, numbered_item, part, snapshot};
@@ -337,9 +338,10 @@ fn what_an_anchor_answered_becomes_a_leaf_between_batches() {
     let place = Place::new();
     let ledger = place.open();
     append(&ledger, vec![part("a", 0, 10)]);
+    let genesis = ledger.reader().unwrap().control(0, 1).unwrap().remove(0);
     let head = TreeHead {
-        size: 2,
-        root: [7; 32],
+        size: 1,
+        root: hash_leaf(&genesis.leaf),
     };
     let receipt = AnchorReceipt {
         holder: "file:/elsewhere".to_owned(),

@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ledger::checkpoint::Checkpoint;
 use ledger::cosignature::Cosigner;
 use ledger::leaf::{
     ConfigChange, ConflictNote, ControlBody, ControlLeaf, Private as _, Receipt, TreeHead,
 };
 use ledger::reader::{Reader as _, StoredControl};
 use ledger::store::{Folder, InitOptions, Ledger, Options, init};
+use ledger::tree::hash_leaf;
 use libtest_mimic::Failed;
 use tests::outcome::Outcome;
 use tests::program::Program::Collector;
@@ -116,19 +118,18 @@ pub(super) fn backdated_ledger(case: &mut Case) -> Result<(), Failed> {
         let ledger = Ledger::open(&made, Options::new(Arc::new(move || then_ns)))?;
         // What a policy demands of every ledger: the word of a witness, which has a clock of its own.
         let witness = Cosigner::new("witness.example.test", &[7; 32])?;
-        let line = witness.cosign("the checkpoint's text\n", now_s);
+        let genesis = ledger.reader()?.control(0, 1)?.remove(0);
+        let head = TreeHead {
+            size: 1,
+            root: hash_leaf(&genesis.leaf),
+        };
+        let origin = ledger.key().name().to_owned();
+        let line = witness.cosign(&Checkpoint { origin, head }.text(), now_s);
         let receipt = Receipt {
             holder: witness.key().to_string(),
             receipt: line.into_bytes(),
         };
-        ledger.anchored(
-            TreeHead {
-                size: 1,
-                root: [0; 32],
-            },
-            4,
-            receipt,
-        )?;
+        ledger.anchored(head, 4, receipt)?;
         std::thread::sleep(Duration::from_millis(1));
         ledger.close()?;
         Ok(())

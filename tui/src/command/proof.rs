@@ -165,6 +165,7 @@ fn judged(
         lines,
         not_before: None,
         not_after: None,
+        times: Vec::new(),
         residual,
         policy: None,
     }

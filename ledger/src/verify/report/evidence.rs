@@ -1,6 +1,8 @@
 //! What a report is computed from: counts and findings, gathered while something was checked.
 #![forbid(unsafe_code)]
 
+use std::cmp::Ordering;
+
 use crate::checkpoint::Checkpoint;
 use crate::leaf::TreeHead;
 use crate::note::{Note, VerifierKey};
@@ -22,6 +24,8 @@ pub enum Reach {
 pub enum IndexCheck {
     /// It was made again from the sealed bytes and compared row by row.
     Rebuilt,
+    /// What it answers about each of so many streams, all that there are, was compared with their leaves.
+    Asked(u64),
     /// What it says about the streams that were read was compared with their leaves.
     Compared,
     /// It was not; this is why.
@@ -70,6 +74,8 @@ pub struct Producers {
 /// A receipt of someone outside who holds a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnchorSeen {
+    /// Its leaf in the ledger log.
+    pub index: u64,
     /// Kind of the receipt's leaf: 1 file, 2 git, 3 object store, 4 witness, 5 RFC 3161.
     pub kind: u8,
     /// Who holds it; text from the ledger.
@@ -78,8 +84,31 @@ pub struct AnchorSeen {
     pub head: TreeHead,
     /// When the receipt was written into the ledger: Unix nanoseconds.
     pub unix_ns: u64,
+    /// Whether that tree is one that this log was; `None` if it was not computed or the leaves for it are not here.
+    pub recomputed: Option<bool>,
+    /// What the holder returned, as far as it speaks for itself.
+    pub answer: Answer,
     /// Whether what the holder has was compared with the ledger; `None` if nobody looked.
     pub verified: Option<bool>,
+}
+
+/// What a holder returned, as far as that can be checked without asking it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Answer {
+    /// Nothing that speaks for itself, or nobody looked.
+    #[default]
+    Unread,
+    /// A cosignature that holds, by the key that the receipt names: Unix seconds.
+    Cosigned(u64),
+    /// A time stamp that holds.
+    Stamped {
+        /// The time that it states: Unix seconds.
+        time_s: u64,
+        /// Whether its signer was traced to an authority that the reader trusts.
+        traced: bool,
+    },
+    /// Something that does not hold; why.
+    Void(String),
 }
 
 /// One end of the interval in which something was recorded.
@@ -89,6 +118,55 @@ pub struct Bound {
     pub unix_ns: u64,
     /// Who says so.
     pub by: String,
+}
+
+/// Which part of the ledger log frames the records that were checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    /// Ledger index of the first leaf about them: nothing of them was sealed before it.
+    pub opened: u64,
+    /// So many leaves cover the newest signed head of each stream.
+    pub covered: u64,
+}
+
+/// Which side of an interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Edge {
+    /// Sealed no earlier.
+    NotBefore,
+    /// There no later.
+    NotAfter,
+}
+
+/// What a time stamp or a cosignature in the ledger says about time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeSeen {
+    /// Which side.
+    pub edge: Edge,
+    /// When, and by whom.
+    pub bound: Bound,
+    /// The side's place in the ledger log: the first so many leaves were there then, or the leaves from this one on
+    /// were not written earlier.
+    pub leaves: u64,
+    /// Whether that is all that was checked; if not, only a part of it.
+    pub of_all: bool,
+    /// Why it is not proven; `None` if it is.
+    pub unchecked: Option<String>,
+}
+
+impl TimeSeen {
+    /// Which of two of one side says more, that one first: over everything that was checked, proven, tighter; of two
+    /// over a part, the one over more.
+    #[must_use]
+    pub fn rank(&self, other: &Self) -> Ordering {
+        let part = |it: &Self| (!it.of_all, it.unchecked.is_some());
+        let tighter = match self.edge {
+            Edge::NotBefore => other.bound.unix_ns.cmp(&self.bound.unix_ns),
+            Edge::NotAfter if self.of_all => self.bound.unix_ns.cmp(&other.bound.unix_ns),
+            Edge::NotAfter => other.leaves.cmp(&self.leaves),
+        };
+        part(self).cmp(&part(other)).then(tighter)
+    }
 }
 
 /// Everything a report is computed from. Start with [`Evidence::of_whole`] or [`Evidence::of_ledger`], add what
@@ -131,10 +209,10 @@ pub struct Evidence {
     pub epochs: Option<Epochs>,
     /// Receipts of anchors.
     pub anchors: Vec<AnchorSeen>,
-    /// What was checked is not older than this.
-    pub not_before: Option<Bound>,
-    /// What was checked is at least this old.
-    pub not_after: Option<Bound>,
+    /// Where the records lie in the ledger log; `None` if no signed head covers one of their streams.
+    pub frame: Option<Frame>,
+    /// What the ledger holds about time.
+    pub times: Vec<TimeSeen>,
     /// Whether the index was compared.
     pub index: IndexCheck,
     /// Numbers of producers that a gap leaf says never came.
@@ -174,8 +252,8 @@ impl Evidence {
             producers: None,
             epochs: None,
             anchors: Vec::new(),
-            not_before: None,
-            not_after: None,
+            frame: None,
+            times: Vec::new(),
             index: IndexCheck::NotChecked("nothing was looked up".to_owned()),
             gap_leaves: 0,
             all_leaves: false,
@@ -199,6 +277,7 @@ impl Evidence {
             findings: whole.findings.clone(),
             epochs: whole.epochs.clone(),
             anchors: whole.anchors.clone(),
+            frame: whole.frame,
             index: IndexCheck::Compared,
             gap_leaves: whole.gap_leaves,
             all_leaves: true,
@@ -208,11 +287,23 @@ impl Evidence {
 
     /// Adds what every leaf of the ledger log says, read and proven by the verifier; before any stream is added.
     pub fn add_leaves(&mut self, verifier: &mut Verifier<'_>) {
-        let (epochs, anchors) = verifier.control_facts();
+        let (epochs, _) = verifier.control_facts();
+        let (anchors, wrong) = verifier.receipts();
         self.epochs = epochs;
         self.anchors = anchors;
         self.all_leaves = true;
         self.findings.clone_from(&verifier.ledger().findings);
+        self.findings.extend(wrong);
+    }
+
+    /// Whether the first so many leaves of the ledger log cover everything that was checked.
+    #[must_use]
+    pub fn covered_by(&self, leaves: u64) -> bool {
+        match self.frame {
+            Some(frame) => self.open == 0 && leaves >= frame.covered,
+            // Where no record was looked at, the checkpoint is what was checked.
+            None => self.records == 0 && self.checkpoint.is_some_and(|it| leaves >= it.size),
+        }
     }
 
     /// Adds a checkpoint that was kept elsewhere and that the ledger was found to extend; its name is for the report.

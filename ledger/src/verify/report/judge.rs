@@ -4,10 +4,12 @@
 mod outside;
 mod producers;
 mod residual;
+mod time;
 
-use self::outside::{anchors, not_after, witnesses};
+use self::outside::{anchors, witnesses};
 use self::residual::residual;
-use super::evidence::{Evidence, IndexCheck, Reach};
+use self::time::{tightest, times};
+use super::evidence::{Edge, Evidence, IndexCheck, Reach};
 use super::{Line, PolicyOutcome, Property, PropertyState, Report};
 use crate::policy::Policy;
 use crate::verify::{Finding, FindingKind, KeyState};
@@ -16,9 +18,8 @@ impl Report {
     /// Judges what was gathered. Without a policy nobody's witnesses are known, and no property is required.
     #[must_use]
     pub fn judge(evidence: &Evidence, policy: Option<&Policy>) -> Self {
-        let (witnesses, quorum) = witnesses(evidence, policy);
-        let not_after = not_after(evidence, quorum.as_ref());
-        let not_before = evidence.not_before.clone();
+        let (witnesses, weighed) = witnesses(evidence, policy);
+        let times = times(evidence, policy, weighed.as_ref());
         let lines = vec![
             integrity(evidence, policy),
             completeness(evidence),
@@ -32,8 +33,9 @@ impl Report {
         ];
         let mut report = Self {
             lines,
-            not_before,
-            not_after,
+            not_before: tightest(&times, Edge::NotBefore),
+            not_after: tightest(&times, Edge::NotAfter),
+            times,
             residual: Vec::new(),
             policy: None,
         };
@@ -231,6 +233,14 @@ fn index(evidence: &Evidence) -> Line {
             property,
             PropertyState::Shown,
             "what it says about the streams that were read is what their leaves say",
+        ),
+        IndexCheck::Asked(streams) => line(
+            property,
+            PropertyState::Shown,
+            format!(
+                "what it answers about {}, all there are, is what their leaves say",
+                count(*streams, "stream")
+            ),
         ),
         IndexCheck::NotChecked(why) => line(property, PropertyState::NotChecked, why.clone()),
     }

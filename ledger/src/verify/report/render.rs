@@ -1,9 +1,11 @@
 //! A report as lines of text and as JSON: the same words in every program that prints one.
 #![forbid(unsafe_code)]
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
-use super::{Bound, PropertyState, Report};
+use super::{Bound, Edge, PropertyState, Report, TimeSeen};
 use vocabulary::Timestamp;
 
 /// Details of one property that are printed; the JSON has all of them.
@@ -50,6 +52,11 @@ impl Report {
             bound(&self.not_before),
             bound(&self.not_after)
         ));
+        let told = self.times.iter().filter(|it| {
+            let shown = [&self.not_before, &self.not_after];
+            !shown.contains(&&Some(it.bound.clone()))
+        });
+        out.extend(told.take(DETAILS).map(|it| escape(&format!("  - {it}"))));
         for what in &self.residual {
             out.push(format!("{:<20} {}", "not proven", escape(what)));
         }
@@ -94,8 +101,48 @@ impl Report {
             "properties": lines.collect::<Vec<_>>(),
             "not_before": bound(&self.not_before),
             "not_after": bound(&self.not_after),
+            "times": self.times.iter().map(time).collect::<Vec<_>>(),
             "not_proven": self.residual,
             "policy": policy,
         })
+    }
+}
+
+fn time(seen: &TimeSeen) -> Value {
+    json!({
+        "edge": seen.edge.name(),
+        "at": Timestamp::from_unix_ns(seen.bound.unix_ns).to_string(),
+        "by": seen.bound.by,
+        "leaves": seen.leaves,
+        "of_all": seen.of_all,
+        "checked": seen.unchecked.is_none(),
+        "why": seen.unchecked,
+    })
+}
+
+impl Edge {
+    fn name(self) -> &'static str {
+        match self {
+            Self::NotBefore => "not_before",
+            Self::NotAfter => "not_after",
+        }
+    }
+}
+
+impl fmt::Display for TimeSeen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = Timestamp::from_unix_ns(self.bound.unix_ns);
+        let (by, leaves) = (&self.bound.by, self.leaves);
+        match self.edge {
+            Edge::NotBefore => write!(f, "not before {at} ({by}): what lies behind leaf {leaves}")?,
+            Edge::NotAfter => write!(f, "not after {at} ({by}): the first {leaves} leaves")?,
+        }
+        if !self.of_all {
+            f.write_str(", which is a part of what was checked")?;
+        }
+        match &self.unchecked {
+            None => f.write_str("; checked"),
+            Some(why) => write!(f, "; not checked: {why}"),
+        }
     }
 }

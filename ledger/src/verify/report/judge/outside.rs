@@ -1,14 +1,23 @@
-//! What others outside hold: witnesses' cosignatures, anchors' copies, and the time that they bear out.
+//! What others outside hold: witnesses' cosignatures and anchors' copies.
 #![forbid(unsafe_code)]
 
 use super::{count, failed, line};
 use crate::checkpoint::Checkpoint;
 use crate::note::{Note, NoteError};
-use crate::policy::{Policy, Quorum};
-use crate::verify::report::{AnchorSeen, Bound, Evidence, Line, Property, PropertyState};
+use crate::policy::{Anchor, Policy, Quorum, Witness};
+use crate::verify::report::{AnchorSeen, Answer, Evidence, Line, Property, PropertyState};
 use vocabulary::Timestamp;
 
-pub(super) fn witnesses(evidence: &Evidence, policy: Option<&Policy>) -> (Line, Option<Quorum>) {
+/// Kind of a receipt that holds a witness's cosignature.
+pub(super) const WITNESS: u8 = 4;
+
+/// What the policy's quorum comes to, and over how many leaves.
+pub(super) struct Weighed {
+    pub(super) quorum: Quorum,
+    pub(super) size: u64,
+}
+
+pub(super) fn witnesses(evidence: &Evidence, policy: Option<&Policy>) -> (Line, Option<Weighed>) {
     let property = Property::Witnesses;
     let note = evidence.note.as_deref().map(Note::parse);
     let (Some(policy), Some(Ok(note))) = (policy, note) else {
@@ -19,33 +28,32 @@ pub(super) fn witnesses(evidence: &Evidence, policy: Option<&Policy>) -> (Line, 
         return (line(property, PropertyState::NotChecked, what), None);
     };
     match weigh(evidence, policy, &note) {
-        Ok((quorum, older)) => (told(&quorum, evidence, older), Some(quorum)),
+        Ok(weighed) => (told(&weighed, evidence), Some(weighed)),
         Err(error) => (failed(property, vec![error.to_string()]), None),
     }
 }
 
-/// The quorum over the newest checkpoint; where that is too young for it, over the one that was witnessed last, and
-/// then the size of that.
-fn weigh(
-    evidence: &Evidence,
-    policy: &Policy,
-    note: &Note<'_>,
-) -> Result<(Quorum, Option<u64>), NoteError> {
-    let quorum = policy.quorum(note)?;
-    let Some(witnessed) = evidence.witnessed.as_deref().filter(|_| !quorum.met) else {
-        return Ok((quorum, None));
+/// The quorum over the newest checkpoint; where that is too young for it, over the one that was witnessed last.
+fn weigh(evidence: &Evidence, policy: &Policy, note: &Note<'_>) -> Result<Weighed, NoteError> {
+    let size = evidence.checkpoint.map_or(0, |head| head.size);
+    let newest = Weighed {
+        quorum: policy.quorum(note)?,
+        size,
+    };
+    let Some(witnessed) = evidence.witnessed.as_deref().filter(|_| !newest.quorum.met) else {
+        return Ok(newest);
     };
     let older = Note::parse(witnessed)?;
     let size = Checkpoint::parse(older.text)?.head.size;
-    let over = policy.quorum(&older)?;
-    Ok(if over.met {
-        (over, Some(size))
-    } else {
-        (quorum, None)
+    let quorum = policy.quorum(&older)?;
+    Ok(match quorum.met {
+        true => Weighed { quorum, size },
+        false => newest,
     })
 }
 
-fn told(quorum: &Quorum, evidence: &Evidence, older: Option<u64>) -> Line {
+fn told(weighed: &Weighed, evidence: &Evidence) -> Line {
+    let Weighed { quorum, size } = weighed;
     let k_of_n = format!("{} of {} witnesses", quorum.cosigned.len(), quorum.of);
     let state = match (quorum.demanded, quorum.met) {
         (false, _) => PropertyState::NotChecked,
@@ -58,7 +66,7 @@ fn told(quorum: &Quorum, evidence: &Evidence, older: Option<u64>) -> Line {
         _ => format!("{k_of_n} cosigned; quorum {} is not met", quorum.name),
     };
     let signed = evidence.checkpoint.map_or(0, |head| head.size);
-    if let Some(size) = older.filter(|size| *size < signed) {
+    if *size < signed {
         what.push_str(&format!(
             " over the first {size} leaves; the {} signed since are not witnessed yet",
             signed - size
@@ -73,20 +81,6 @@ fn told(quorum: &Quorum, evidence: &Evidence, older: Option<u64>) -> Line {
     line
 }
 
-/// What the quorum proves about time, and what else does; the earlier of the two.
-pub(super) fn not_after(evidence: &Evidence, quorum: Option<&Quorum>) -> Option<Bound> {
-    let by = quorum.filter(|quorum| quorum.met).and_then(|quorum| {
-        Some(Bound {
-            unix_ns: quorum.by?.checked_mul(1_000_000_000)?,
-            by: format!("quorum {}", quorum.name),
-        })
-    });
-    match (by, evidence.not_after.clone()) {
-        (Some(one), Some(other)) if other.unix_ns < one.unix_ns => Some(other),
-        (one, other) => one.or(other),
-    }
-}
-
 fn anchor_kind(kind: u8) -> &'static str {
     match kind {
         1 => "file",
@@ -95,6 +89,38 @@ fn anchor_kind(kind: u8) -> &'static str {
         4 => "witness",
         5 => "RFC 3161",
         _ => "other",
+    }
+}
+
+/// Whether the policy names this witness, by its verifier key.
+pub(super) fn names(policy: Option<&Policy>, holder: &str) -> bool {
+    policy.is_some_and(|policy| {
+        let witness = |it: &Witness| it.key.to_string() == holder;
+        let anchor = |it: &Anchor| it.kind == WITNESS && it.holder == holder;
+        policy.witnesses().iter().any(witness) || policy.anchors().iter().any(anchor)
+    })
+}
+
+/// How a receipt was checked, in words.
+fn described(it: &AnchorSeen, speaks: bool) -> String {
+    let at = |seconds: u64| Timestamp::from_unix_ns(seconds.saturating_mul(1_000_000_000));
+    match (it.verified, &it.answer) {
+        (Some(true), _) => "compared with the holder's copy".to_owned(),
+        (Some(false), _) => "the holder's copy is another one".to_owned(),
+        (None, Answer::Cosigned(time)) if speaks => format!("cosigned at {}", at(*time)),
+        (None, Answer::Cosigned(time)) => format!(
+            "cosigned at {}, as the collector says by a witness: no policy names it",
+            at(*time)
+        ),
+        (None, Answer::Stamped { time_s, .. }) if speaks => {
+            format!("stamped at {}, traced to its authority", at(*time_s))
+        }
+        (None, Answer::Stamped { time_s, .. }) => format!(
+            "stamped at {}, stated by the collector: not traced to an authority",
+            at(*time_s)
+        ),
+        (None, Answer::Void(why)) => format!("stated by the collector, and void: {why}"),
+        (None, Answer::Unread) => "stated by the collector".to_owned(),
     }
 }
 
@@ -107,12 +133,13 @@ pub(super) fn anchors(evidence: &Evidence, policy: Option<&Policy>) -> Line {
                 .iter()
                 .any(|it| it.kind == kind && it.holder == holder)
     };
+    let speaks = |it: &AnchorSeen| match it.answer {
+        Answer::Cosigned(_) => names(policy, &it.holder),
+        Answer::Stamped { traced, .. } => traced && it.recomputed == Some(true),
+        _ => false,
+    };
     let describe = |it: &AnchorSeen| {
-        let seen = match it.verified {
-            Some(true) => "compared with the holder's copy",
-            Some(false) => "the holder's copy is another one",
-            None => "stated by the collector",
-        };
+        let seen = described(it, speaks(it));
         let foreign = if counts(it.kind, &it.holder) {
             ""
         } else {
@@ -126,27 +153,31 @@ pub(super) fn anchors(evidence: &Evidence, policy: Option<&Policy>) -> Line {
         )
     };
     let details: Vec<String> = evidence.anchors.iter().map(describe).collect();
-    let of = |verified| {
+    let of = |wanted: &dyn Fn(&AnchorSeen) -> bool| {
         let it = evidence.anchors.iter();
-        it.filter(move |it| it.verified == verified && counts(it.kind, &it.holder))
+        it.filter(|it| wanted(it) && counts(it.kind, &it.holder))
+            .map(|it| it.head.size)
+            .collect::<Vec<u64>>()
     };
+    let held = of(&|it| it.verified == Some(true) || (it.verified.is_none() && speaks(it)));
     let total = count(evidence.anchors.len() as u64, "receipt");
-    let (state, what) = if of(Some(false)).next().is_some() {
+    let (state, what) = if !of(&|it| it.verified == Some(false)).is_empty() {
         (
             PropertyState::Failed,
             "an anchor holds another history than this ledger".to_owned(),
         )
-    } else if let Some(newest) = of(Some(true)).map(|it| it.head.size).max() {
-        let stated = of(None).count();
+    } else if let Some(newest) = held.iter().max() {
+        let stated = of(&|it| it.verified.is_none() && !speaks(it)).len();
         let what = format!(
-            "{total}; up to leaf {newest} the holder's copy agrees, {stated} stated by the collector only"
+            "{total}; up to leaf {newest} what is held outside agrees, {stated} stated by the collector only"
         );
         (PropertyState::Shown, what)
     } else if evidence.anchors.is_empty() {
         let what = "no receipt: nobody outside is known to hold a checkpoint".to_owned();
         (PropertyState::NotShown, what)
     } else {
-        let what = format!("{total} stated by the collector, none compared with its holder's copy");
+        let what =
+            format!("{total} stated by the collector, none compared with what its holder has");
         (PropertyState::NotShown, what)
     };
     let newest = evidence.anchors.iter().max_by_key(|it| it.unix_ns);

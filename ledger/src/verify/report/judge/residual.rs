@@ -27,7 +27,7 @@ pub(super) fn residual(evidence: &Evidence, report: &Report) -> Vec<String> {
     );
     say(
         report.not_before.is_none(),
-        "that nothing is older than it says: no beacon was sealed before it",
+        "that nothing was written earlier than it says: no beacon in front of it was checked",
     );
     say(
         !shown(Property::Epochs),

@@ -1,38 +1,38 @@
 //! As much of DER as a time stamp needs: elements are cut out, nothing is interpreted.
 
 /// A tag of one byte.
-pub(crate) type Tag = u8;
+pub(super) type Tag = u8;
 
-pub(crate) const BOOLEAN: Tag = 0x01;
-pub(crate) const INTEGER: Tag = 0x02;
-pub(crate) const OCTETS: Tag = 0x04;
-pub(crate) const OID: Tag = 0x06;
-pub(crate) const TIME: Tag = 0x18;
-pub(crate) const SEQUENCE: Tag = 0x30;
-pub(crate) const SET: Tag = 0x31;
+pub(super) const BOOLEAN: Tag = 0x01;
+pub(super) const INTEGER: Tag = 0x02;
+pub(super) const OCTETS: Tag = 0x04;
+pub(super) const OID: Tag = 0x06;
+pub(super) const TIME: Tag = 0x18;
+pub(super) const SEQUENCE: Tag = 0x30;
+pub(super) const SET: Tag = 0x31;
 
 /// `[n]`, constructed.
-pub(crate) const fn context(n: u8) -> Tag {
+pub(super) const fn context(n: u8) -> Tag {
     0xa0 | n
 }
 
 /// One element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Element<'a> {
-    pub(crate) tag: Tag,
+pub(super) struct Element<'a> {
+    pub(super) tag: Tag,
     /// Its content.
-    pub(crate) body: &'a [u8],
+    pub(super) body: &'a [u8],
     /// Tag, length and content.
-    pub(crate) whole: &'a [u8],
+    pub(super) whole: &'a [u8],
 }
 
 /// Reads one element after the other.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Der<'a>(pub(crate) &'a [u8]);
+pub(super) struct Der<'a>(pub(super) &'a [u8]);
 
 impl<'a> Der<'a> {
     /// The next element of any tag; `None` at the end and for anything that is not DER.
-    pub(crate) fn next(&mut self) -> Option<Element<'a>> {
+    pub(super) fn next(&mut self) -> Option<Element<'a>> {
         let input = self.0;
         let (&tag, rest) = input.split_first()?;
         // Tags of several bytes do not occur in what is read here.
@@ -64,7 +64,7 @@ impl<'a> Der<'a> {
     }
 
     /// The next element, if it has this tag.
-    pub(crate) fn take(&mut self, tag: Tag) -> Option<Element<'a>> {
+    pub(super) fn take(&mut self, tag: Tag) -> Option<Element<'a>> {
         if self.0.first() == Some(&tag) {
             self.next()
         } else {
@@ -73,13 +73,13 @@ impl<'a> Der<'a> {
     }
 
     /// What is inside the next element, if it has this tag.
-    pub(crate) fn enter(&mut self, tag: Tag) -> Option<Der<'a>> {
+    pub(super) fn enter(&mut self, tag: Tag) -> Option<Der<'a>> {
         self.take(tag).map(|element| Der(element.body))
     }
 }
 
 /// Writes one element.
-pub(crate) fn write(tag: Tag, body: &[u8]) -> Vec<u8> {
+pub(super) fn write(tag: Tag, body: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
     match body.len() {
         short @ 0..=0x7f => out.push(short as u8),
@@ -95,7 +95,7 @@ pub(crate) fn write(tag: Tag, body: &[u8]) -> Vec<u8> {
 }
 
 /// Writes a sequence of parts that are elements already.
-pub(crate) fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
     write(SEQUENCE, &parts.concat())
 }
 

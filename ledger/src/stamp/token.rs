@@ -1,13 +1,15 @@
 //! An RFC 3161 time stamp: the request, and whether a token is the answer to it.
 //!
 //! Checked here: status, imprint, nonce, the signed attributes, the signature by the certificate that the token names,
-//! and, where a CA is configured, the chain to it with the usage "time stamping" at the time that the token states.
+//! and, where a CA is given, the chain to it with the usage "time stamping" at the time that the token states.
 //! Not checked: revocation, and policy and accuracy that the authority states.
+#![forbid(unsafe_code)]
 
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use webpki::{EndEntityCert, KeyUsage, ring};
 
+use super::Authorities;
 use super::der::{self, Der, Element};
 
 /// id-sha256, id-sha384, id-sha512.
@@ -37,36 +39,41 @@ static ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     ring::ECDSA_P384_SHA384,
 ];
 
-/// Why a response is no time stamp of what was asked.
+/// Why bytes are no time stamp of what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadToken {
-    #[error("it is not a time-stamp response: {0} is missing or malformed")]
+pub enum BadToken {
+    /// Not DER, or not the structure of RFC 3161.
+    #[error("it is no time stamp: {0} is missing or malformed")]
     Malformed(&'static str),
+    /// The authority says no; its PKIStatus.
     #[error("the authority refuses with status {0}")]
     Refused(u8),
+    /// The imprint is not the digest that was to be stamped.
     #[error("it stamps something else")]
     Imprint,
+    /// The nonce is not the request's.
     #[error("it answers another request: its nonce differs")]
     Nonce,
+    /// The signed attributes or the signature over them.
     #[error("its signature does not hold: {0}")]
     Signature(String),
+    /// No chain to an accepted CA.
     #[error("its signer is not certified by the configured CA for time stamping: {0}")]
     Chain(String),
 }
 
-/// A token that is what was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Token {
-    /// TimeStampToken in DER.
-    pub(crate) der: Vec<u8>,
+/// What a token that holds says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
     /// The time that it states: Unix seconds.
-    pub(crate) time_s: u64,
-    /// Whether its signer was traced to a configured CA.
-    pub(crate) chained: bool,
+    pub time_s: u64,
+    /// Whether its signer was traced to a CA that was given; if not, anybody may have made it.
+    pub traced: bool,
 }
 
 /// A TimeStampReq over this SHA-256, asking for the certificate.
-pub(crate) fn request(imprint: &[u8; 32], nonce: u64) -> Vec<u8> {
+#[must_use]
+pub fn request(imprint: &[u8; 32], nonce: u64) -> Vec<u8> {
     let algorithm = der::sequence(&[der::write(der::OID, SHA256), vec![0x05, 0x00]]);
     der::sequence(&[
         der::write(der::INTEGER, &[1]),
@@ -87,16 +94,16 @@ fn integer(n: u64) -> Vec<u8> {
     out
 }
 
-/// Takes a TimeStampResp apart and checks it against what was asked.
+/// Takes a TimeStampResp apart and checks it against what was asked. Gives the token in it, in DER, and what it says.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub(crate) fn check(
-    response: &[u8],
+pub fn check_response<'a>(
+    response: &'a [u8],
     imprint: &[u8; 32],
     nonce: u64,
-    ca: &[CertificateDer<'_>],
-) -> Result<Token, BadToken> {
+    authorities: &Authorities,
+) -> Result<(&'a [u8], Stamp), BadToken> {
     let malformed = BadToken::Malformed;
     let mut outer = Der(response);
     let mut parts = outer
@@ -112,27 +119,50 @@ pub(crate) fn check(
     if !outer.0.is_empty() || !parts.0.is_empty() {
         return Err(malformed("its end"));
     }
-    let signed = Signed::read(&token).ok_or(malformed("its SignedData"))?;
-    let info = Info::read(signed.info).ok_or(malformed("its TSTInfo"))?;
+    let (signed, info) = read(&token)?;
     if info.imprint != imprint {
         return Err(BadToken::Imprint);
     }
     if info.nonce != Some(&integer(nonce)) {
         return Err(BadToken::Nonce);
     }
-    let time_s = seconds(info.time).ok_or(malformed("its time"))?;
-    signed.verify(time_s, ca)?;
-    Ok(Token {
-        der: token.whole.to_vec(),
-        time_s,
-        chained: !ca.is_empty(),
-    })
+    Ok((token.whole, signed.stamp(&info, authorities)?))
+}
+
+/// Checks a TimeStampToken as it lies in a ledger. Without `imprint` it may be over anything: then it shows that its
+/// bytes were not there before its time, and nothing else.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn check_token(
+    token: &[u8],
+    imprint: Option<&[u8; 32]>,
+    authorities: &Authorities,
+) -> Result<Stamp, BadToken> {
+    let malformed = BadToken::Malformed;
+    let mut der = Der(token);
+    let token = der.take(der::SEQUENCE).ok_or(malformed("the token"))?;
+    if !der.0.is_empty() {
+        return Err(malformed("its end"));
+    }
+    let (signed, info) = read(&token)?;
+    if imprint.is_some_and(|imprint| info.imprint != imprint) {
+        return Err(BadToken::Imprint);
+    }
+    signed.stamp(&info, authorities)
 }
 
 /// The time that a TimeStampToken states, unchecked: Unix seconds.
-pub(crate) fn stated(token: &[u8]) -> Option<u64> {
+#[must_use]
+pub fn stated(token: &[u8]) -> Option<u64> {
     let token = Der(token).take(der::SEQUENCE)?;
     seconds(Info::read(Signed::read(&token)?.info)?.time)
+}
+
+fn read<'a>(token: &Element<'a>) -> Result<(Signed<'a>, Info<'a>), BadToken> {
+    let signed = Signed::read(token).ok_or(BadToken::Malformed("its SignedData"))?;
+    let info = Info::read(signed.info).ok_or(BadToken::Malformed("its TSTInfo"))?;
+    Ok((signed, info))
 }
 
 /// What TSTInfo says.
@@ -243,6 +273,14 @@ impl<'a> Signed<'a> {
         found
     }
 
+    /// What it says, once the signature holds and its signer is traced.
+    fn stamp(&self, info: &Info<'_>, authorities: &Authorities) -> Result<Stamp, BadToken> {
+        let time_s = seconds(info.time).ok_or(BadToken::Malformed("its time"))?;
+        self.verify(time_s, &authorities.0)?;
+        let traced = !authorities.0.is_empty();
+        Ok(Stamp { time_s, traced })
+    }
+
     fn verify(&self, time_s: u64, ca: &[CertificateDer<'_>]) -> Result<(), BadToken> {
         let wrong = |why: &str| BadToken::Signature(why.to_owned());
         if self.attribute(CONTENT_TYPE).map(|value| value.body) != Some(TST_INFO) {
@@ -314,13 +352,32 @@ fn seconds(time: &[u8]) -> Option<u64> {
     let (whole, rest) = text.split_at_checked(14)?;
     let fraction = rest.strip_suffix('Z')?;
     let fraction = fraction.is_empty() || fraction.starts_with('.');
-    let digits = whole.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits || !fraction {
+    let part = |from: usize, to: usize| -> Option<u64> {
+        let digits = whole.get(from..to)?;
+        let all = digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse().ok().filter(|_| all)
+    };
+    let (year, month, day) = (part(0, 4)?, part(4, 6)?, part(6, 8)?);
+    let (hour, minute, second) = (part(8, 10)?, part(10, 12)?, part(12, 14)?);
+    if !fraction || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", whole).ok()?;
-    let zoned = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    u64::try_from(zoned.timestamp().as_second()).ok()
+    Some(days(year, month, day)? * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
+/// Days from 1 January 1970 to a date of the Gregorian calendar that exists; `None` for any other, and for earlier ones.
+fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let february = if leap(year) { 29 } else { 28 };
+    let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let before = usize::try_from(month.checked_sub(1)?).ok()?;
+    if year < 1970 || day == 0 || day > *lengths.get(before)? {
+        return None;
+    }
+    let past = (1970..year).map(|year| if leap(year) { 366 } else { 365 });
+    Some(past.sum::<u64>() + lengths.iter().take(before).sum::<u64>() + day - 1)
 }
 
 #[cfg(test)]
@@ -356,15 +413,24 @@ mod tests {
             "20261121143000+0100",
             "20261321143000Z",
             "2026112114300xZ",
+            "20260229000000Z",
+            "20261100000000Z",
+            "20261101240000Z",
+            "19691231235959Z",
+            "+0261121143000Z",
         ] {
             assert_eq!(seconds(bad.as_bytes()), None, "{bad}");
         }
+        // `date -u -d 2000-02-29T23:59:59 +%s`, and 2100, which is no leap year.
+        assert_eq!(seconds(b"20000229235959Z"), Some(951_868_799));
+        assert_eq!(seconds(b"21000301000000Z"), Some(4_107_542_400));
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(check(&bytes, &[0; 32], 1, &[]).is_err());
+            prop_assert!(check_response(&bytes, &[0; 32], 1, &Authorities::none()).is_err());
+            prop_assert!(check_token(&bytes, None, &Authorities::none()).is_err());
         }
     }
 }
