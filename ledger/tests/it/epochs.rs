@@ -167,22 +167,28 @@ fn a_rotation_that_is_killed_after_any_step_goes_on_at_the_next_start() {
 /// Tells a child of the test below which folder it is to write to.
 const CHILD: &str = "RECOUNT_TEST_EPOCH_DIR";
 
+/// The options of a process that is killed, and of the one after it: how full this machine's disk is, is no part of
+/// the test.
+fn by_the_wall_clock() -> Options {
+    let now = || {
+        std::time::SystemTime::UNIX_EPOCH
+            .elapsed()
+            .unwrap()
+            .as_nanos()
+    };
+    let mut options = Options::new(Arc::new(move || u64::try_from(now()).unwrap()));
+    options.disk.hard = Some(0);
+    options
+}
+
 /// What the killed process runs: epochs that end as soon as they began, and appends between them.
 #[test]
 fn child_that_rotates() {
     let Ok(dir) = std::env::var(CHILD) else {
         return;
     };
-    let clock = || {
-        std::time::SystemTime::UNIX_EPOCH
-            .elapsed()
-            .unwrap()
-            .as_nanos()
-    };
-    let mut options = Options::new(Arc::new(move || u64::try_from(clock()).unwrap()));
+    let mut options = by_the_wall_clock();
     options.epoch = Duration::from_millis(1);
-    // The process is killed: how full this machine's disk is, is no part of the test.
-    options.disk.hard = Some(0);
     let ledger = Ledger::open(Path::new(&dir), options).unwrap();
     let reader = ledger.reader().unwrap();
     let run = std::process::id().to_string();
@@ -235,18 +241,8 @@ fn a_process_killed_while_its_epochs_turn_keeps_the_chain_and_what_it_acknowledg
             || fs::read(key(&place, "epoch"))
                 .is_ok_and(|bytes| bytes.iter().all(|byte| *byte == 0));
         hit += u64::from(turning);
-        let clock = || {
-            std::time::SystemTime::UNIX_EPOCH
-                .elapsed()
-                .unwrap()
-                .as_nanos()
-        };
-        let mut options = Options::new(Arc::new(move || u64::try_from(clock()).unwrap()));
-        options.disk.hard = Some(0);
-        Ledger::open(&place.dir(), options)
-            .unwrap()
-            .close()
-            .unwrap();
+        let ledger = Ledger::open(&place.dir(), by_the_wall_clock());
+        ledger.unwrap().close().unwrap();
         for gone in ["epoch.next", "epoch.tmp"] {
             assert!(!key(&place, gone).exists(), "{gone} in round {rounds}");
         }
