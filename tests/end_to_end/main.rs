@@ -1,5 +1,6 @@
 //! The whole product as processes: what a user does, what a crash does, what another language sends.
 
+mod checks;
 mod demo;
 mod first_release;
 mod flipped_bits;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         return code;
     }
     let trials: Vec<Trial> = [
+        checks::trials(),
         demo::trials(),
         first_release::trials(),
         flipped_bits::trials(),

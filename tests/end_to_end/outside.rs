@@ -35,17 +35,17 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 type Tried<T> = Result<T, Failed>;
 
-fn ensure(what: bool, why: impl Into<String>) -> Tried<()> {
+pub(crate) fn ensure(what: bool, why: impl Into<String>) -> Tried<()> {
     if what { Ok(()) } else { Err(why.into().into()) }
 }
 
 /// A ledger with anchors, used without a running collector.
-struct Lab {
+pub(crate) struct Lab {
     dir: tempfile::TempDir,
 }
 
 impl Lab {
-    fn new() -> Tried<Self> {
+    pub(crate) fn new() -> Tried<Self> {
         let lab = Self {
             dir: tempfile::tempdir()?,
         };
@@ -54,11 +54,11 @@ impl Lab {
         Ok(lab)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn configure(&self, text: &str) -> Tried<()> {
+    pub(crate) fn configure(&self, text: &str) -> Tried<()> {
         Ok(std::fs::write(self.path("collector.toml"), text)?)
     }
 
@@ -73,14 +73,14 @@ impl Lab {
     }
 
     /// Asks the anchors once more, in a run of its own, and returns how they stand.
-    fn anchor(&self, code: i32) -> Tried<Value> {
+    pub(crate) fn anchor(&self, code: i32) -> Tried<Value> {
         self.collector(&["anchor", "now"])?.ended(code)?;
         Ok(serde_json::from_str(
             &self.collector(&["anchor", "status", "-o", "json"])?.out,
         )?)
     }
 
-    fn copy(&self, from: &str, to: &str) -> Tried<()> {
+    pub(crate) fn copy(&self, from: &str, to: &str) -> Tried<()> {
         let done = Command::new("cp")
             .arg("-a")
             .arg(self.path(from))

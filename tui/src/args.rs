@@ -356,9 +356,12 @@ pub struct Verify {
     /// Demand what this policy says: logs, witnesses, quorum, properties
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// Compare receipts with what an anchor holds: its file, or what it gave out
+    /// Compare receipts with what an anchor holds: its file, or a branch, fetched by the program git
+    #[arg(long, value_name = "FILE|git:REPO[#BRANCH]")]
+    pub anchor: Vec<String>,
+    /// Trace time stamps to this authority: its CA's certificates as PEM
     #[arg(long, value_name = "FILE")]
-    pub anchor: Vec<PathBuf>,
+    pub tsa_ca: Vec<PathBuf>,
     /// Make the whole index again from the sealed bytes and compare
     #[arg(long)]
     pub view: bool,

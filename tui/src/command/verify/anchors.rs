@@ -1,7 +1,9 @@
-//! What anchors hold, where it can be read: files named in receipts, and copies that a person gives.
+//! What anchors hold, where it can be read: files named in receipts, and what a person names.
+
+mod git;
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ledger::checkpoint::{Checkpoint, appended};
 use ledger::leaf::TreeHead;
@@ -16,6 +18,9 @@ use crate::source::Source;
 const FILE: u8 = 1;
 const HOLDER: &str = "file:";
 
+/// The branch of a git anchor whose settings name none.
+const BRANCH: &str = "recount";
+
 /// The longest copy that is read: 300,000 checkpoints.
 const LONGEST: u64 = 128 << 20;
 
@@ -24,24 +29,19 @@ const LONGEST: u64 = 128 << 20;
 pub(super) fn compare(
     source: &Source,
     evidence: &mut Evidence,
-    given: &[PathBuf],
+    given: &[String],
 ) -> Result<(), Failure> {
     let Some(key) = evidence.key.clone() else {
         return Ok(());
     };
-    for path in given {
-        let wrong = |what: String| Failure::Usage {
-            what: format!("--anchor {}: {what}", path.display()),
-            hint:
-                "give the file that the anchor holds, or what `git show BRANCH:checkpoint` prints"
-                    .to_owned(),
-        };
-        let copy = read(path).map_err(|error| wrong(error.to_string()))?;
-        let notes = signed(&copy, &key);
+    for name in given {
+        let copies = copies(name)?;
+        let notes: Vec<_> = copies.iter().flat_map(|copy| signed(copy, &key)).collect();
         if notes.is_empty() {
-            return Err(wrong(format!("it holds no checkpoint of {}", key.name())));
+            let what = format!("it holds no checkpoint of {}", key.name());
+            return Err(unusable(name, &what));
         }
-        add(source, evidence, None, path, &notes)?;
+        add(source, evidence, None, name, &notes)?;
     }
     if source.bundle().is_some() {
         return Ok(());
@@ -61,10 +61,33 @@ pub(super) fn compare(
         // A copy that is out of reach leaves its receipts stated.
         if let Ok(copy) = read(path) {
             let notes = signed(&copy, &key);
-            add(source, evidence, Some(&holder), path, &notes)?;
+            let name = path.display().to_string();
+            add(source, evidence, Some(&holder), &name, &notes)?;
         }
     }
     Ok(())
+}
+
+/// What lies at a place that a person named.
+fn copies(name: &str) -> Result<Vec<Vec<u8>>, Failure> {
+    if let Some(place) = name.strip_prefix("git:") {
+        let (repository, branch) = place.rsplit_once('#').unwrap_or((place, BRANCH));
+        return git::checkpoints(repository, branch);
+    }
+    if name.starts_with("s3:") {
+        return Err(unusable(name, "buckets are not read from here"));
+    }
+    let path = Path::new(name.strip_prefix(HOLDER).unwrap_or(name));
+    let copy = read(path).map_err(|error| unusable(name, &error.to_string()))?;
+    Ok(vec![copy])
+}
+
+pub(super) fn unusable(name: &str, what: &str) -> Failure {
+    Failure::Usage {
+        what: format!("--anchor {name}: {what}"),
+        hint: "give the file that the anchor holds, git:REPO#BRANCH, or the object with the highest key of a bucket, saved as a file"
+            .to_owned(),
+    }
 }
 
 /// A regular file that is not too long: a path in a ledger may name anything.
@@ -91,7 +114,7 @@ fn add(
     source: &Source,
     evidence: &mut Evidence,
     holder: Option<&str>,
-    path: &Path,
+    name: &str,
     notes: &[(&[u8], TreeHead)],
 ) -> Result<(), Failure> {
     let heads: Vec<TreeHead> = notes.iter().map(|(_, head)| *head).collect();
@@ -101,12 +124,11 @@ fn add(
         return Ok(());
     };
     let mut verifier = source.verifier()?;
-    let name = path.display().to_string();
     if source.bundle().is_some() {
         // An excerpt has the trees that its hashes give.
         match verifier.root_of(head.size) {
-            Ok(root) if root == head.root => evidence.add_known(note, &name),
-            Ok(_) => evidence.findings.push(fork(&name)),
+            Ok(root) if root == head.root => evidence.add_known(note, name),
+            Ok(_) => evidence.findings.push(fork(name)),
             Err(_) => {}
         }
         return Ok(());
@@ -114,7 +136,7 @@ fn add(
     let findings = verifier.known_checkpoint(note);
     match holder {
         // Kept by whoever asks: it pins the past.
-        None if findings.is_empty() => evidence.add_known(note, &name),
+        None if findings.is_empty() => evidence.add_known(note, name),
         None => {}
         // Named by the ledger itself, whose writer may have made the file to fit.
         Some(_) => evidence.residual.push(format!(
