@@ -22,11 +22,14 @@ mod later;
 mod ledger;
 mod locate;
 mod nodes;
+mod opened;
 mod pin;
+mod reading;
 mod receipts;
 mod remarks;
 mod scan;
 mod stream;
+mod trust;
 
 pub use all::{verify_all, verify_all_telling};
 pub use facts::{
@@ -35,10 +38,11 @@ pub use facts::{
 };
 pub use finding::{Finding, FindingKind, Place};
 pub use kept::Kept;
-pub use ledger::{Trusted, Verifier};
+pub use ledger::Verifier;
 pub use nodes::{Extension, extension};
 pub use pin::{NotAPin, Pin, Pins};
 pub use remarks::{Contradiction, REMARKS, Remarks};
+pub use trust::Trusted;
 
 /// Reads and checks one stream; [`Verifier::read_stream`] does the same for several without starting over.
 ///

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use super::check::Check;
 use super::finding::Findings;
-use super::ledger::{Trusted, Verifier};
+use super::ledger::Verifier;
 use super::stream::compare_hint;
+use super::trust::Trusted;
 use super::{FindingKind, Place, Progress, Recomputed, locate};
 use crate::envelope::Envelope;
 use crate::leaf::StreamId;

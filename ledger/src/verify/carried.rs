@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use super::ledger::Verifier;
-use super::scan::{Reading, Scan};
+use super::reading::Reading;
+use super::scan::Scan;
 use super::{FindingKind, Place};
 use crate::leaf::{ControlBody, ControlLeaf, StreamId, TreeHead};
 use crate::reader::Find;

@@ -6,9 +6,10 @@
 
 use super::VerifiedLedger;
 use super::later::Later;
-use super::ledger::{Trusted, Verifier};
+use super::ledger::Verifier;
 use super::nodes::{Hashes, Nodes};
 use super::remarks::Heard;
+use super::trust::Trusted;
 use crate::reader::{ReadError, Reader, State};
 
 /// What a [`Verifier`] proved. Good only for the reader that it came from.

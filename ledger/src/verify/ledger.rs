@@ -6,27 +6,18 @@ use std::fmt;
 use super::finding::Findings;
 use super::later::Later;
 use super::nodes::Nodes;
+use super::opened::{check_leaf, check_private, open_private};
 use super::remarks::Heard;
 use super::scan::Scan;
+use super::trust::{Trusted, choose_key, genesis};
 use super::{Finding, FindingKind, KeyState, Place, Sealed, VerifiedLedger};
 use crate::checkpoint::Checkpoint;
 use crate::fingerprint::Fingerprint;
-use crate::leaf::{ControlBody, ControlLeaf, Private, control_commitment};
-use crate::note::{NoteError, VerifierKey};
+use crate::leaf::{ControlBody, ControlLeaf, Private};
+use crate::note::NoteError;
 use crate::proof::LeafProof;
-use crate::reader::{ReadError, Reader, State, StoredControl, StoredPrivate};
+use crate::reader::{ReadError, Reader, State, StoredPrivate};
 use crate::tree::{self, Hash, hash_leaf};
-
-/// Which key is believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trusted {
-    /// This one: known from before, or named by the person who asks.
-    Pinned(VerifierKey),
-    /// The one that leads to this fingerprint, together with the start of the epoch chain.
-    Words(Fingerprint),
-    /// Whichever the ledger names in its genesis leaf.
-    FirstSeen,
-}
 
 /// Reads and checks a ledger; keeps what it proved once.
 pub struct Verifier<'r> {
@@ -387,117 +378,5 @@ impl Proven {
     /// The private part, read.
     pub(super) fn opened<T: Private>(&self) -> Result<Option<Sealed<T>>, Finding> {
         open_private(&self.leaf, self.private.as_ref(), self.signed)
-    }
-}
-
-/// Reads a private part that [`check_private`] accepted; `None` if it was erased.
-pub(super) fn open_private<T: Private>(
-    leaf: &ControlLeaf,
-    private: Option<&StoredPrivate>,
-    signed: bool,
-) -> Result<Option<Sealed<T>>, Finding> {
-    let Some(private) = private else {
-        return Ok(None);
-    };
-    match T::decode(&private.body) {
-        Ok(value) => Ok(Some(Sealed {
-            index: leaf.index,
-            unix_ns: leaf.unix_ns,
-            signed,
-            value,
-        })),
-        Err(error) => Err(Finding {
-            kind: FindingKind::Private,
-            place: Place::Control {
-                from: leaf.index,
-                to: leaf.index + 1,
-            },
-            what: format!("the private part of {}: {error}", leaf.body.name()),
-        }),
-    }
-}
-
-/// A stored leaf that decodes and lies where it says.
-pub(super) fn check_leaf(stored: &StoredControl, index: u64) -> Result<ControlLeaf, String> {
-    let leaf = ControlLeaf::decode(&stored.leaf).map_err(|error| error.to_string())?;
-    if leaf.index != index || stored.index != index {
-        return Err(format!(
-            "the leaf at {index} says that it is leaf {}",
-            leaf.index
-        ));
-    }
-    Ok(leaf)
-}
-
-/// A private part that opens its leaf's commitment, or is not there.
-pub(super) fn check_private(
-    leaf: &ControlLeaf,
-    private: Option<&StoredPrivate>,
-) -> Result<(), String> {
-    let name = leaf.body.name();
-    match (leaf.body.commitment(), private) {
-        (Some(commitment), Some(private))
-            if &control_commitment(&private.salt, &private.body) != commitment =>
-        {
-            Err(format!(
-                "the private part of {name} does not open its commitment"
-            ))
-        }
-        (None, Some(_)) => Err(format!("{name} has no private part, but one is stored")),
-        _ => Ok(()),
-    }
-}
-
-fn genesis(reader: &dyn Reader, findings: &mut Findings) -> Result<Option<VerifierKey>, ReadError> {
-    let stored = reader.control(0, 1)?;
-    let Some(stored) = stored.first() else {
-        return Ok(None);
-    };
-    let Ok(ControlLeaf {
-        body: ControlBody::Genesis {
-            identity, origin, ..
-        },
-        ..
-    }) = ControlLeaf::decode(&stored.leaf)
-    else {
-        return Ok(None);
-    };
-    match VerifierKey::new(&origin, &identity) {
-        Ok(key) => Ok(Some(key)),
-        Err(error) => {
-            findings.add(
-                FindingKind::Control,
-                Place::Control { from: 0, to: 1 },
-                format!("genesis: {error}"),
-            );
-            Ok(None)
-        }
-    }
-}
-
-fn choose_key(
-    trusted: &Trusted,
-    genesis: Option<&VerifierKey>,
-    findings: &mut Findings,
-) -> (Option<VerifierKey>, KeyState) {
-    match (trusted, genesis) {
-        (Trusted::Pinned(pinned), Some(shown)) if pinned != shown => {
-            let what = format!("the ledger's key is {shown}, the pinned key is {pinned}");
-            findings.add(FindingKind::KeyChanged, Place::Ledger, what);
-            (Some(pinned.clone()), KeyState::Pinned)
-        }
-        (Trusted::Pinned(pinned), _) => (Some(pinned.clone()), KeyState::Pinned),
-        // Compared with the fingerprint once genesis and the first seal are proven.
-        (Trusted::FirstSeen | Trusted::Words(_), Some(shown)) => {
-            (Some(shown.clone()), KeyState::FirstSeen)
-        }
-        (Trusted::FirstSeen | Trusted::Words(_), None) => {
-            findings.add(
-                FindingKind::KeyChanged,
-                Place::Ledger,
-                "the ledger names no key",
-            );
-            (None, KeyState::FirstSeen)
-        }
     }
 }

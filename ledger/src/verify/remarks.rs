@@ -4,7 +4,8 @@
 //! that the signed one extends, so that a leaf can be neither changed nor left out.
 #![forbid(unsafe_code)]
 
-use super::ledger::{Verifier, check_leaf, check_private, open_private};
+use super::ledger::Verifier;
+use super::opened::{check_leaf, check_private, open_private};
 use super::{Finding, FindingKind, Place, Sealed};
 use crate::leaf::{ConflictNote, ControlBody, ControlLeaf, GapNote, RefusedPayload, StreamId};
 use crate::reader::{ReadError, StoredControl};
