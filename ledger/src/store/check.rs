@@ -100,10 +100,12 @@ pub(crate) fn pages(connection: &Connection, limit: usize) -> rusqlite::Result<V
 fn index_rows(connection: &Connection) -> Result<Vec<Finding>, TableError> {
     tables::state(connection)?;
     let wrong = reindex::disagreements(connection)?;
-    let words = |(table, rows): (&str, u64)| {
+    let words = |(table, rows, first): (&str, u64, String)| {
         finding(
             FindingKind::Index,
-            format!("{rows} rows of the index table {table} are not what the evidence says"),
+            format!(
+                "{rows} rows of the index table {table} are not what the evidence says: {first}"
+            ),
         )
     };
     let mut findings: Vec<Finding> = wrong.into_iter().map(words).collect();

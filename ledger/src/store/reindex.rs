@@ -40,7 +40,7 @@ pub fn reindex(dir: &Path) -> Result<Reindexed, StoreError> {
         let right = from_evidence(connection)?;
         let mut corrected = Vec::new();
         for (table, rows) in &right {
-            let wrong = differing(&stored(connection, table)?, rows);
+            let (wrong, _) = differing(&stored(connection, table)?, rows);
             if wrong > 0 {
                 corrected.push((table.name, wrong));
             }
@@ -99,30 +99,47 @@ type Rows = Vec<Vec<Value>>;
 /// Rows of the index that differ from what the evidence says, by table.
 pub(crate) fn disagreements(
     connection: &Connection,
-) -> Result<Vec<(&'static str, u64)>, TableError> {
+) -> Result<Vec<(&'static str, u64, String)>, TableError> {
     let mut found = Vec::new();
     for (table, rows) in from_evidence(connection)? {
-        let wrong = differing(&stored(connection, &table)?, &rows);
+        let (wrong, first) = differing(&stored(connection, &table)?, &rows);
         if wrong > 0 {
-            found.push((table.name, wrong));
+            found.push((table.name, wrong, first));
         }
     }
     Ok(found)
 }
 
-/// How many rows of one are not in the other, whichever is more.
-fn differing(stored: &Rows, right: &Rows) -> u64 {
+/// How many rows of one are not in the other, whichever is more; and one of them in words.
+fn differing(stored: &Rows, right: &Rows) -> (u64, String) {
     let mut count = BTreeMap::new();
     for row in stored {
-        *count.entry(format!("{row:?}")).or_insert(0_i64) += 1;
+        *count.entry(named(row)).or_insert(0_i64) += 1;
     }
     for row in right {
-        *count.entry(format!("{row:?}")).or_insert(0_i64) -= 1;
+        *count.entry(named(row)).or_insert(0_i64) -= 1;
     }
     let (more, fewer) = count.values().fold((0, 0), |(more, fewer), n| {
         (more + (*n).max(0), fewer - (*n).min(0))
     });
-    more.max(fewer).unsigned_abs()
+    let first = count.into_iter().find(|(_, n)| *n != 0);
+    let first = first.map_or_else(String::new, |(row, n)| match n > 0 {
+        true => format!("{row} is stored and should not be"),
+        false => format!("{row} should be there"),
+    });
+    (more.max(fewer).unsigned_abs(), first)
+}
+
+/// A row as it is told, exactly.
+fn named(row: &[Value]) -> String {
+    let columns = row.iter().map(|value| match value {
+        Value::Null => "null".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Text(text) => format!("{text:?}"),
+        Value::Blob(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+    });
+    format!("({})", columns.collect::<Vec<_>>().join(", "))
 }
 
 fn stored(connection: &Connection, table: &IndexTable) -> Result<Rows, TableError> {
