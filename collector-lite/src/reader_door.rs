@@ -7,6 +7,7 @@ mod answer;
 mod evidence;
 mod health;
 pub(crate) mod listen;
+mod proofs;
 mod tail;
 mod tiles;
 mod views;
@@ -87,6 +88,7 @@ pub(crate) fn router(door: ReaderDoor) -> Router {
         .route("/v1/sessions/{id}/records", get(views::session_records))
         .route("/v1/bindings/{request}", get(views::bindings))
         .route("/v1/account/{request}", get(views::account))
+        .route("/v1/proof/{record}", get(proofs::proof))
         .route("/v1/tail", get(tail::tail))
         .route("/v1/anchors", get(health::anchors))
         .route("/healthz", get(health::healthz))

@@ -4,7 +4,11 @@
 use crate::tree::{Hash, hash_node};
 
 #[cfg(feature = "verify")]
+mod entries;
+#[cfg(feature = "verify")]
 mod tiler;
+#[cfg(feature = "verify")]
+pub use entries::{entries_path, put_entry};
 #[cfg(feature = "verify")]
 pub use tiler::{Tile, Tiler};
 

@@ -24,6 +24,7 @@ mod locate;
 mod nodes;
 mod opened;
 mod pin;
+mod proof;
 mod reading;
 mod receipts;
 mod remarks;
@@ -41,6 +42,7 @@ pub use kept::Kept;
 pub use ledger::Verifier;
 pub use nodes::{Extension, extension};
 pub use pin::{NotAPin, Pin, Pins};
+pub use proof::NoProof;
 pub use remarks::{Contradiction, REMARKS, Remarks};
 pub use trust::Trusted;
 

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use ledger::checkpoint::Checkpoint;
 use ledger::cosignature::Cosigner;
+use ledger::door::Door;
 use ledger::note::{Note, VerifierKey};
 use ledger::proof::LeafProof;
 use ledger::reader::Reader;
@@ -15,9 +16,14 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
 use tests::need::{Need, python, trial};
 use tests::outcome::Outcome;
+use tests::program::Program::Recount;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
+        Trial::test(
+            "a_proof_through_the_door_is_the_one_that_the_terminal_writes",
+            same_proof,
+        ),
         trial(
             "a_log_client_that_others_wrote_checks_the_ledger_through_the_reader_door",
             Some(Need::LogClient),
@@ -29,6 +35,40 @@ pub(crate) fn trials() -> Vec<Trial> {
             we_read_theirs,
         ),
     ]
+}
+
+/// By the folder, by the terminal through the door, and by the door alone: the same bytes.
+fn same_proof() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let store = folder.path().join("store");
+    let collector = examples::collector::Running::start(&store)?;
+    record(&collector, "before", 1)?;
+    collector.stop()?;
+    let proof = |place: &[&str]| -> Result<String, Failed> {
+        let mut command = Recount.command()?;
+        command
+            .args(["proof", "before-0#0"])
+            .args(place)
+            .env("XDG_CONFIG_HOME", folder.path())
+            .env("XDG_STATE_HOME", folder.path());
+        Ok(Outcome::of(&mut command)?.ended(0)?.out)
+    };
+    proof(&["--store", path(&store)?])?;
+    let collector = examples::collector::Running::start(&store)?;
+    let door = Door::socket(collector.reader());
+    // A checkpoint may be signed in between.
+    for _ in 0..5 {
+        let before = door.get("/checkpoint")?;
+        let alone = door.get("/v1/proof/before-0%230")?;
+        let through = proof(&["--collector", path(collector.reader())?])?;
+        if door.get("/checkpoint")? == before {
+            return match alone == through.as_bytes() {
+                true => Ok(collector.stop()?),
+                false => Err(format!("{through}\n{}", String::from_utf8_lossy(&alone)).into()),
+            };
+        }
+    }
+    Err("a checkpoint with every request".into())
 }
 
 /// Sessions that are recorded before the first checkpoint: more leaves of the ledger log than one tile holds.

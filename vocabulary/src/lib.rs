@@ -35,6 +35,7 @@ pub mod row;
 pub mod scope;
 
 pub mod id;
+pub mod reference;
 pub mod time;
 
 pub use content::Content;

@@ -1,13 +1,15 @@
-//! Hash tiles under the paths of C2SP tlog-tiles: `tile/<level>/<n>`, partial ones with `.p/<width>`.
+//! Tiles and entry bundles under the paths of C2SP tlog-tiles: `tile/<level>/<n>` and `tile/entries/<n>`, partial ones
+//! with `.p/<width>`.
 //!
-//! <https://c2sp.org/tlog-tiles>. Leaves are served as exact bytes under `/v1`, not as entry bundles: a control leaf
-//! and its private part are two things.
+//! <https://c2sp.org/tlog-tiles>. An entry is a leaf, exactly the bytes that its hash is over: those of the ledger log, or
+//! of one stream. Leaves are what is public of a ledger, and stay when payloads are erased; what they commit to, records
+//! and private parts, is under `/v1` alone.
 
 use axum::extract::{Path, State};
 use axum::response::Response;
 use ledger::leaf::StreamId;
 use ledger::reader::{Log, ReadError, Reader};
-use ledger::tile::{TilePath, WIDTH};
+use ledger::tile::{TilePath, WIDTH, put_entry};
 use ledger::tree::hash_leaf;
 
 use super::Door;
@@ -28,11 +30,22 @@ pub(super) async fn stream(
 }
 
 async fn serve(door: std::sync::Arc<super::ReaderDoor>, log: Log, path: &str) -> Response {
-    let Some(named) = TilePath::parse(path) else {
-        return bad_request("not the path of a tile");
+    let entries = path.strip_prefix("entries/");
+    let named = match entries {
+        // A bundle has the number and the width of the tile of level 0 over it.
+        Some(rest) => TilePath::parse(&format!("0/{rest}")),
+        None => TilePath::parse(path),
     };
-    match read(&door, move |folder| hashes(folder, log, named)).await {
-        Ok(Some(hashes)) => bytes(hashes, "application/octet-stream"),
+    let Some(named) = named else {
+        return bad_request("not the path of a tile or an entry bundle");
+    };
+    let bundle = entries.is_some();
+    let found = read(&door, move |folder| match bundle {
+        true => entries_of(folder, log, named),
+        false => hashes(folder, log, named),
+    });
+    match found.await {
+        Ok(Some(found)) => bytes(found, "application/octet-stream"),
         Ok(None) => not_found("such tile"),
         Err(response) => response,
     }
@@ -50,21 +63,46 @@ fn hashes(reader: &dyn Reader, log: Log, named: TilePath) -> Result<Option<Vec<u
     if named.level > 0 {
         return Ok(None);
     }
+    let mut hashes = Vec::with_capacity(length);
+    leaves(reader, log, named, &mut |leaf| {
+        hashes.extend_from_slice(&hash_leaf(leaf))
+    })?;
+    Ok((hashes.len() == length).then_some(hashes))
+}
+
+/// The leaves of an entry bundle, as many as its path says.
+fn entries_of(
+    reader: &dyn Reader,
+    log: Log,
+    named: TilePath,
+) -> Result<Option<Vec<u8>>, ReadError> {
+    let (mut bundle, mut count) = (Vec::new(), 0);
+    leaves(reader, log, named, &mut |leaf| {
+        // A leaf is a few hundred bytes at most; one that does not fit is none, and is missing below.
+        count += u64::from(put_entry(&mut bundle, leaf).is_some());
+    })?;
+    Ok((count == named.width).then_some(bundle))
+}
+
+/// The leaves under a tile of level 0, as far as there are any.
+fn leaves(
+    reader: &dyn Reader,
+    log: Log,
+    named: TilePath,
+    each: &mut dyn FnMut(&[u8]),
+) -> Result<(), ReadError> {
     let from = named.n.checked_mul(WIDTH);
     let Some((from, to)) = from.and_then(|from| Some((from, from.checked_add(named.width)?)))
     else {
-        return Ok(None);
+        return Ok(());
     };
-    let mut hashes = Vec::with_capacity(length);
     match log {
         Log::Ledger => {
             for control in reader.control(from, to)? {
-                hashes.extend_from_slice(&hash_leaf(&control.leaf));
+                each(&control.leaf);
             }
+            Ok(())
         }
-        Log::Stream(stream) => reader.scan(&stream, from, to, &mut |record| {
-            hashes.extend_from_slice(&hash_leaf(record.leaf));
-        })?,
+        Log::Stream(stream) => reader.scan(&stream, from, to, &mut |record| each(record.leaf)),
     }
-    Ok((hashes.len() == length).then_some(hashes))
 }

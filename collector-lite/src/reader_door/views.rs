@@ -170,16 +170,21 @@ pub(super) async fn account(State(door): Door, Path(request): Path<String>) -> R
     let key = door.ledger.key().clone();
     match read(&door, move |folder| Ok(account_of(folder, key, &request))).await {
         Ok(Ok(account)) => json(&account),
-        Ok(Err(AccountError::Read(error))) => failed(error),
-        Ok(Err(error @ AccountError::NotFound { .. })) => {
-            problem(StatusCode::NOT_FOUND, &error.to_string())
-        }
-        Ok(Err(error)) => bad_request(&error.to_string()),
+        Ok(Err(error)) => no_account(error),
         Err(response) => response,
     }
 }
 
-fn account_of(
+/// Why there is no account.
+pub(super) fn no_account(error: AccountError) -> Response {
+    match error {
+        AccountError::Read(error) => failed(error),
+        error @ AccountError::NotFound { .. } => problem(StatusCode::NOT_FOUND, &error.to_string()),
+        error => bad_request(&error.to_string()),
+    }
+}
+
+pub(super) fn account_of(
     reader: &dyn Reader,
     key: VerifierKey,
     request: &str,

@@ -4,8 +4,12 @@ use std::os::unix::fs::PermissionsExt;
 
 use collector_lite::Hidden;
 use ledger::door::Door;
+use ledger::leaf::RECORD_LEAF;
+use ledger::note::VerifierKey;
+use ledger::proof::RecordProof;
 use ledger::reader::{Find, Log, ReadError, Reader};
 use ledger::store::Folder;
+use ledger::tree::hash_leaf;
 use ledger::verify::{Trusted, verify_all};
 
 use crate::harness::{JSON, Lab, logs_json, post, record_json};
@@ -143,6 +147,89 @@ fn tiles_lie_under_their_c2sp_paths() {
             .unwrap()
             .starts_with(b"recount.local/")
     );
+}
+
+/// The entries of a bundle, each after its length in two bytes.
+fn entries(mut bundle: &[u8]) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    while let Some((length, rest)) = bundle.split_first_chunk() {
+        let (entry, rest) = rest.split_at(usize::from(u16::from_be_bytes(*length)));
+        found.push(entry.to_vec());
+        bundle = rest;
+    }
+    found
+}
+
+#[test]
+fn entry_bundles_are_the_leaves_under_the_tiles() {
+    let lab = Lab::new();
+    let collector = lab.serve();
+    send(&collector, "s-1", "47892", 300);
+    let door = Door::socket(&lab.socket());
+    let stream = door.find(&Find::All).unwrap()[0].stream;
+    let size = door.state().unwrap().size;
+    for (log, tile) in [
+        (format!("/stream/{stream}"), "000".to_owned()),
+        (format!("/stream/{stream}"), "001.p/44".to_owned()),
+        (String::new(), format!("000.p/{size}")),
+    ] {
+        let hashes = door.get(&format!("{log}/tile/0/{tile}")).unwrap();
+        let bundle = door.get(&format!("{log}/tile/entries/{tile}")).unwrap();
+        let hashed: Vec<u8> = entries(&bundle)
+            .iter()
+            .flat_map(|leaf| hash_leaf(leaf))
+            .collect();
+        assert_eq!(hashed, hashes, "{log} {tile}");
+    }
+    // Leaves and nothing else: neither what a record says nor a private part.
+    let bundle = door.get(&format!("/tile/entries/000.p/{size}")).unwrap();
+    let control = door.control(0, size).unwrap();
+    let leaves: Vec<_> = control.iter().map(|stored| stored.leaf.clone()).collect();
+    assert_eq!(entries(&bundle), leaves);
+    let records = door
+        .get(&format!("/stream/{stream}/tile/entries/000"))
+        .unwrap();
+    assert_eq!(records.len(), 256 * (2 + RECORD_LEAF));
+    for missing in [
+        "/tile/entries/001",
+        "/tile/entries/000.p/0",
+        "/tile/entries/0",
+    ] {
+        assert!(door.get(missing).is_err(), "{missing}");
+    }
+}
+
+#[test]
+fn a_record_is_proven_through_the_door() {
+    let lab = Lab::new();
+    let mut collector = lab.serve();
+    send(&collector, "s-1", "47892", 20);
+    // A stop signs a head; what runs next covers it.
+    assert!(collector.stop().unwrap().success());
+    let collector = lab.serve();
+    let door = Door::socket(&lab.socket());
+    let key = std::fs::read_to_string(lab.store().join("ledger.pub")).unwrap();
+    let key = VerifierKey::parse(key.trim()).unwrap();
+    let one = door.get("/v1/proof/47892%2314").unwrap();
+    let included = RecordProof::parse(&one).unwrap().verify(&key).unwrap();
+    assert_eq!(included.record.index, 14);
+    assert!(one.len() < 2048, "{}", one.len());
+    let long = door.get("/v1/proof/47892%23s1a%23014").unwrap();
+    let long = RecordProof::parse(&long).unwrap();
+    assert_eq!(long.record, included.record.encode());
+    for (path, words) in [
+        ("/v1/proof/47892%2320", "there is no"),
+        ("/v1/proof/47892%23s9a%231", "there is no"),
+        ("/v1/proof/unheard-of%231", "there is no"),
+        ("/v1/proof/47892", "it answers 400"),
+    ] {
+        let why = door.get(path).unwrap_err().to_string();
+        assert!(why.contains(words), "{path}: {why}");
+    }
+    // Behind the newest head there is nothing to prove it by.
+    send(&collector, "s-2", "50001", 1);
+    let why = door.get("/v1/proof/50001%230").unwrap_err().to_string();
+    assert!(why.contains("it answers 409"), "{why}");
 }
 
 #[test]

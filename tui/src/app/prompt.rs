@@ -257,13 +257,5 @@ pub(super) fn find(model: &mut Model, step: isize) {
 
 /// A reference as the user writes it: `s1a#14`, or `14` and `#14` in the first stream.
 pub fn parse_ref(text: &str) -> Option<RecordRef> {
-    let text = text.trim();
-    let bare = text.strip_prefix('#').unwrap_or(text);
-    let (stream, digits) = bare.rsplit_once('#').unwrap_or(("s1a", bare));
-    if digits.is_empty() || !digits.bytes().all(|c| c.is_ascii_digit()) {
-        return None;
-    }
-    // Screens show short references as `#014`.
-    let index: u64 = digits.parse().ok()?;
-    format!("{stream}#{index}").parse().ok()
+    vocabulary::reference::record(text)
 }

@@ -24,6 +24,7 @@ use std::io::IsTerminal as _;
 use account::model::Account;
 use clap::{CommandFactory as _, Parser as _};
 use vocabulary::record::IntegrityStatus;
+pub(crate) use vocabulary::reference::split as split_ref;
 
 use crate::app::clock::Clock;
 use crate::app::line::shown;
@@ -202,18 +203,6 @@ pub(crate) fn exit_of(account: &Account) -> Exit {
         IntegrityStatus::Broken => Exit::NotIntact,
         IntegrityStatus::Incomplete | IntegrityStatus::Unchecked => Exit::Incomplete,
     }
-}
-
-/// Splits `47892#s1a#14` and `47892#14` into the query and the record; a query may contain `#` itself.
-pub(crate) fn split_ref(query: &str) -> (&str, Option<vocabulary::id::RecordRef>) {
-    for (at, _) in query.match_indices('#') {
-        if let Some(wanted) = crate::app::parse_ref(&query[at + 1..])
-            && at > 0
-        {
-            return (&query[..at], Some(wanted));
-        }
-    }
-    (query, None)
 }
 
 /// A reference that the user gave for a flag.

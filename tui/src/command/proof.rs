@@ -2,19 +2,17 @@
 
 use std::path::Path;
 
-use ledger::leaf::{ControlLeaf, RecordLeaf};
 use ledger::note::VerifierKey;
 use ledger::proof::{HEADER, Included, LeafProofError, RecordProof};
 use ledger::reader::Find;
-use ledger::tree::{Hash, hash_leaf, inclusion};
 use ledger::verify::report::{Line, Property, PropertyState, Report};
-use ledger::verify::{Trusted, VerifiedStream, Verifier};
+use ledger::verify::{NoProof, Trusted};
 use vocabulary::Timestamp;
 
 use super::{Context, out, split_ref};
 use crate::args::Proof;
 use crate::failure::{self, Exit, Failure};
-use crate::source::{Source, named_key};
+use crate::source::named_key;
 
 pub(super) fn run(context: &Context, args: &Proof) -> Result<Exit, Failure> {
     let (query, Some(wanted)) = split_ref(&args.record) else {
@@ -37,58 +35,23 @@ pub(super) fn run(context: &Context, args: &Proof) -> Result<Exit, Failure> {
     let mut verifier = source.verifier()?;
     let stream = hints.first().map(|hint| verifier.read_stream(hint));
     let stream = stream.ok_or_else(missing)?;
-    let at = usize::try_from(wanted.index).unwrap_or(usize::MAX);
-    let record = stream.records.get(at).ok_or_else(missing)?.leaf;
-    let proof = of(&source, &mut verifier, &stream, &record)?;
+    let proof = verifier.record_proof(&stream, wanted.index);
+    let proof = proof.map_err(|error| match error {
+        NoProof::NoRecord { .. } => missing(),
+        NoProof::NotCovered { what } => Failure::NotCovered {
+            what: what.to_owned(),
+        },
+        NoProof::NotIntact { what } => Failure::NotIntact {
+            place: source.place(),
+            what,
+            hint: "recount verify says everything that does not hold".to_owned(),
+        },
+        NoProof::Read(error) => failure::of_read(&error),
+    })?;
     out::bytes(&proof.encode())?;
     drop(verifier);
     context.pin(&mut source);
     Ok(Exit::Answered)
-}
-
-fn of(
-    source: &Source,
-    verifier: &mut Verifier<'_>,
-    stream: &VerifiedStream,
-    record: &RecordLeaf,
-) -> Result<RecordProof, Failure> {
-    let not_intact = |what: String| Failure::NotIntact {
-        place: source.place(),
-        what,
-        hint: "recount verify says everything that does not hold".to_owned(),
-    };
-    let not_covered = |what: &str| Failure::NotCovered {
-        what: what.to_owned(),
-    };
-    let findings = verifier.ledger().findings.iter();
-    if let Some(wrong) = findings.chain(&stream.findings).next() {
-        return Err(not_intact(format!("{}: {}", wrong.place, wrong.what)));
-    }
-    let head = stream.head.filter(|head| record.index < head.head.size);
-    let Some(head) = head else {
-        return Err(not_covered("no signed head covers the record yet"));
-    };
-    let unreadable = |error| failure::of_read(&error);
-    let leaf = verifier.leaf_proof(head.index).map_err(unreadable)?;
-    let stored = source.reader().control(head.index, head.index + 1);
-    let stored = stored.map_err(unreadable)?;
-    let decoded = stored.first().map(|it| ControlLeaf::decode(&it.leaf));
-    let (Some(leaf), Some(Ok(decoded))) = (leaf, decoded) else {
-        return Err(not_covered("no checkpoint covers the stream's head yet"));
-    };
-    let covered = stream.records.iter().map(|it| hash_leaf(&it.leaf.encode()));
-    let hashes: Vec<Hash> = covered.collect();
-    let path = inclusion(&mut hashes.as_slice(), record.index, head.head.size);
-    let path = path.map_err(|error| not_intact(error.to_string()))?;
-    let proof = RecordProof::new(record, path, &decoded, leaf)
-        .map_err(|error| not_intact(error.to_string()))?;
-    // What is given away was checked as its reader will check it.
-    let key = verifier.ledger().key.clone();
-    let key = key.ok_or_else(|| not_intact("the ledger has no key".to_owned()))?;
-    proof
-        .verify(&key)
-        .map_err(|error| not_intact(error.to_string()))?;
-    Ok(proof)
 }
 
 /// The bytes of a file that is a proof.
