@@ -78,6 +78,16 @@ impl ActionHandle {
         }
     }
 
+    /// The value of a W3C `traceparent` that names it: what counterparts and child processes are told.
+    pub fn traceparent(&self) -> String {
+        crate::capture::identity(self).traceparent()
+    }
+
+    /// The value of a W3C `baggage` that names its session and request.
+    pub fn baggage(&self) -> String {
+        crate::capture::identity(self).baggage()
+    }
+
     /// What came out.
     pub fn output(&self, content: impl Into<Content>) -> &Self {
         lock(&self.0.ending)

@@ -30,6 +30,7 @@ mod step;
 mod transactions;
 
 pub use self::retries::Retries;
+pub(crate) use self::step::identity;
 use crate::Refused;
 
 /// Why an operation did not succeed.

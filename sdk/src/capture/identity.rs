@@ -4,7 +4,7 @@ use vocabulary::wire::{BAGGAGE_REQUEST, BAGGAGE_SESSION};
 
 /// The session and action that a peer is told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     pub(super) trace_id: [u8; 16],
     pub(super) span_id: [u8; 8],
     pub(super) session: String,
@@ -13,12 +13,12 @@ pub(super) struct Identity {
 
 impl Identity {
     /// The value of a W3C `traceparent`, sampled.
-    pub(super) fn traceparent(&self) -> String {
+    pub(crate) fn traceparent(&self) -> String {
         format!("00-{}-{}-01", hex(&self.trace_id), hex(&self.span_id))
     }
 
     /// The value of a W3C `baggage`.
-    pub(super) fn baggage(&self) -> String {
+    pub(crate) fn baggage(&self) -> String {
         let mut baggage = format!("{BAGGAGE_SESSION}={}", percent(&self.session));
         if let Some(request) = &self.request {
             baggage.push_str(&format!(",{BAGGAGE_REQUEST}={}", percent(request)));

@@ -10,7 +10,7 @@ use std::{
 };
 
 use vocabulary::{
-    action::{Access, Effect, Kind, Outcome},
+    action::{Access, Durability, Effect, Kind, Outcome},
     attribute,
     content::{Content, Inline},
     redaction,
@@ -20,7 +20,7 @@ use super::{
     Error, files,
     step::{self, End, Fault, Plan},
 };
-use crate::{Action, Attributes, Handle};
+use crate::{Action, ActionBuilder, Attributes, Handle, Refused};
 
 /// A failed run: refused by the recorder before it began, or not startable.
 pub type CommandError = Error<io::Error>;
@@ -34,6 +34,7 @@ pub struct Command {
     variables: Vec<(OsString, OsString)>,
     folder: Option<PathBuf>,
     input: Option<Vec<u8>>,
+    durability: Option<Durability>,
 }
 
 impl Handle {
@@ -47,6 +48,7 @@ impl Handle {
             variables: Vec::new(),
             folder: None,
             input: None,
+            durability: None,
         }
     }
 }
@@ -90,6 +92,31 @@ impl Command {
         self
     }
 
+    /// What its begin must reach before it runs, where that is not what running a process asks for.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
+        self
+    }
+
+    /// Begins the action, and gives the command for the caller to run: told who runs it, its streams the caller's own.
+    /// The caller ends the action, with what it saw of the process.
+    ///
+    /// # Errors
+    /// If the recorder refuses: it must not be run.
+    pub fn begin_blocking(self) -> Result<(Action, std::process::Command), Refused> {
+        let mut plan = self.plan();
+        if self.input.is_none() {
+            plan.input = Content::not_captured(None, "standard input passes through");
+        }
+        let begun = self.builder(plan).begin_blocking()?;
+        let mut command = self.told(&begun);
+        if self.input.is_some() {
+            command.stdin(Stdio::piped());
+        }
+        Ok((begun, command))
+    }
+
     /// Runs it to its end and gives all it wrote; 256 KiB of that are recorded. Dropping the future leaves the process
     /// running and the action `cancelled`.
     ///
@@ -99,8 +126,7 @@ impl Command {
     #[cfg(feature = "tokio")]
     pub async fn output(self) -> Result<Output, CommandError> {
         let begun = self
-            .plan()
-            .in_session(&self.session)
+            .builder(self.plan())
             .begin()
             .await
             .map_err(Error::Refused)?;
@@ -128,8 +154,7 @@ impl Command {
     /// As its twin.
     pub fn output_blocking(self) -> Result<Output, CommandError> {
         let begun = self
-            .plan()
-            .in_session(&self.session)
+            .builder(self.plan())
             .begin_blocking()
             .map_err(Error::Refused)?;
         let mut command = self.built(&begun);
@@ -185,8 +210,16 @@ impl Command {
         }
     }
 
+    fn builder(&self, plan: Plan) -> ActionBuilder {
+        let builder = plan.in_session(&self.session);
+        match self.durability {
+            Some(durability) => builder.durability(durability),
+            None => builder,
+        }
+    }
+
     /// The command of the standard library, told who runs it.
-    fn built(&self, begun: &Action) -> std::process::Command {
+    fn told(&self, begun: &Action) -> std::process::Command {
         let identity = step::identity(begun);
         let mut command = std::process::Command::new(&self.program);
         command
@@ -194,7 +227,17 @@ impl Command {
             .env("TRACEPARENT", identity.traceparent())
             .env("BAGGAGE", identity.baggage())
             .env("RECOUNT_SESSION", &identity.session)
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        command
+    }
+
+    /// As [`Command::told`], with streams of ours.
+    fn built(&self, begun: &Action) -> std::process::Command {
+        let mut command = self.told(begun);
+        command
             .stdin(if self.input.is_some() {
                 Stdio::piped()
             } else {
@@ -202,9 +245,6 @@ impl Command {
             })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        if let Some(folder) = &self.folder {
-            command.current_dir(folder);
-        }
         command
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn end(action: Action, end: End) {
 }
 
 /// What peers and child processes are told of `action`.
-pub(super) fn identity(action: &ActionHandle) -> Identity {
+pub(crate) fn identity(action: &ActionHandle) -> Identity {
     let session = action.session();
     Identity {
         trace_id: session.trace_id(),

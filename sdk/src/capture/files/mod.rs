@@ -6,13 +6,15 @@
 //! was read, was no regular file, or could not be read is said to be so; so is, in the action's result, a file that has
 //! other names (hard links), one reached through a symbolic link, and a path that leads elsewhere when the work is
 //! done than when it began. Contents beyond 256 KiB are recorded by
-//! their beginning, with size and digest of the whole; files beyond 64 MiB by size alone.
+//! their beginning, with size and digest of the whole; files beyond 64 MiB by size alone. What a program of its own does to
+//! files is seen by a [`Snapshot`] of whole folders before and after it.
 //!
 //! The asynchronous calls (feature `tokio`) run on Tokio's blocking threads. Dropping their future does not stop the work: it is done
 //! and recorded to its end, as `tokio::fs` does.
 
 mod place;
 mod state;
+mod tree;
 mod work;
 
 #[cfg(test)]
@@ -25,6 +27,7 @@ use std::{
 };
 
 use self::place::Root;
+pub use self::tree::{Changes, Limits, Snapshot};
 pub(super) use self::work::fault;
 #[cfg(feature = "tokio")]
 use crate::Ambient;

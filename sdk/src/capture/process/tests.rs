@@ -87,6 +87,30 @@ fn what_cannot_be_started_or_may_not_run_does_not() {
     ));
 }
 
+#[test]
+fn a_caller_may_run_the_process_itself_and_end_the_action() {
+    let (recorder, session) = session();
+    let script = r#"[ "$RECOUNT_SESSION" ] && [ "$TRACEPARENT" = "$(cat)" ]"#;
+    let command = session.command("sh").args(["-c", script]).stdin("given");
+    let (action, mut command) = command.begin_blocking().unwrap();
+    let mut child = command.spawn().unwrap();
+    let told = action.traceparent();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(told.as_bytes())
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    action.end(Outcome::Success, Effect::Unknown);
+    assert_eq!(
+        Recorded::of(&recorder).action("sh").outcome(),
+        Some("success")
+    );
+    refuse_begins(&recorder, true);
+    assert!(session.command("true").begin_blocking().is_err());
+}
+
 #[cfg(feature = "tokio")]
 #[tokio::test]
 async fn arguments_are_recorded_without_credentials() {
