@@ -1,4 +1,4 @@
-//! What the SDK sees by itself of files, HTTP, PostgreSQL, SQLite, language models and processes.
+//! What the SDK sees by itself of files, HTTP, PostgreSQL, SQLite, language models, MCP servers and processes.
 //!
 //! Each of them observes only, unless a rule asks for more. Each operation is one action: begun before it runs, ended
 //! with what came of it, its changes recorded as diffs in between. An operation fails as it would without us; the one
@@ -8,6 +8,8 @@ pub mod files;
 #[cfg(feature = "exchange")]
 pub mod http;
 pub mod llm;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod process;
