@@ -376,6 +376,14 @@ impl Recorder {
         }
     }
 
+    /// The folder of its spool, where it has one.
+    pub fn spool_folder(&self) -> Option<&std::path::Path> {
+        match &self.core.sink {
+            Sink::Spool(engine) => Some(engine.spool.folder()),
+            Sink::Memory(_) | Sink::Nowhere => None,
+        }
+    }
+
     /// The agent's name.
     pub fn agent_name(&self) -> &str {
         &self.core.agent

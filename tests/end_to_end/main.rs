@@ -7,12 +7,15 @@ mod flipped_bits;
 mod golden;
 mod home_lab;
 mod log_clients;
+mod mcp;
 mod other_languages;
 mod outside;
 mod producers;
 mod readers;
 mod sdk;
 mod tls;
+mod world;
+mod wrapped;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
@@ -29,12 +32,14 @@ fn main() -> ExitCode {
         golden::trials(),
         home_lab::trials(),
         log_clients::trials(),
+        mcp::trials(),
         other_languages::trials(),
         outside::trials(),
         producers::trials(),
         readers::trials(),
         sdk::trials(),
         tls::trials(),
+        wrapped::trials(),
     ]
     .into_iter()
     .flatten()

@@ -1,7 +1,7 @@
 //! What a few tests need beyond a Rust toolchain, and what happens where it is missing.
 
 use libtest_mimic::{Failed, Trial};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// Set by `.ci/run`: a test that cannot run here fails instead of being ignored.
@@ -12,6 +12,9 @@ const REQUIRE_ALL: &str = "RECOUNT_REQUIRE_ALL";
 pub enum Need {
     /// Python with the stock OpenTelemetry SDK, as `scripts/install-test-packages` sets it up.
     Python,
+    /// The official MCP client library for Python, Node.js and two servers from npm, as `scripts/install-test-packages`
+    /// sets them up.
+    McpServers,
     /// An S3-compatible server that enforces Object Lock (moto), as `scripts/install-test-packages` sets it up.
     ObjectStore,
     /// A client of transparency logs that others wrote, as `scripts/install-test-packages` sets it up.
@@ -38,6 +41,11 @@ impl Need {
     pub fn missing(self) -> Option<&'static str> {
         let there = match self {
             Self::Python => python().is_file(),
+            Self::McpServers => {
+                works(Command::new(python()).args(["-c", "from mcp import Client"]))
+                    && works(Command::new("node").arg("--version"))
+                    && node_module("server-everything").is_file()
+            }
             Self::ObjectStore => {
                 works(Command::new(python()).args(["-c", "import moto.server, boto3"]))
             }
@@ -49,6 +57,7 @@ impl Need {
         };
         (!there).then_some(match self {
             Self::Python => "needs Python with OpenTelemetry: scripts/install-test-packages",
+            Self::McpServers => "needs MCP clients and servers: scripts/install-test-packages",
             Self::ObjectStore => "needs Python with moto: scripts/install-test-packages",
             Self::LogClient => "needs Python with tlog-scales: scripts/install-test-packages",
             Self::OpenSsl => "needs the program openssl",
@@ -62,9 +71,21 @@ impl Need {
 /// The Python that has the stock OpenTelemetry SDK.
 #[must_use]
 pub fn python() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| crate::root().join("target"), PathBuf::from);
-    Path::new(&target).join("test-python/bin/python")
+    target().join("test-python/bin/python")
+}
+
+/// The program of an MCP server from npm.
+#[must_use]
+pub fn node_module(server: &str) -> PathBuf {
+    target()
+        .join("test-node/node_modules/@modelcontextprotocol")
+        .join(server)
+        .join("dist/index.js")
+}
+
+/// The build folder.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from)
 }
 
 /// A test that is listed as ignored, with the reason in its name, where a need is not met.

@@ -1,12 +1,14 @@
 //! The command line: every command, flag and help text.
 
 mod recording;
+mod wrapping;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use recording::{LogLine, OnLoss, Relaying, Sending};
+pub use wrapping::{Mcp, Run};
 
 /// What did an AI agent do, why, on whose authority, and is the record whole?
 #[derive(Debug, Parser)]
@@ -164,6 +166,10 @@ pub enum Command {
     Proof(Proof),
     /// Write a request out, for others to read or to check offline
     Export(Export),
+    /// Record any command as a session: files before and after, output, exit code
+    Run(Run),
+    /// Record what a client asks of an MCP server and what it answers
+    Mcp(Mcp),
     /// Record one line of stdin, text or JSON, as one sealed record
     LogLine(LogLine),
     /// What this program found: terminal, store, collector, key

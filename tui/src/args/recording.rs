@@ -55,12 +55,12 @@ pub struct Relaying {
     pub sending: Sending,
 }
 
-/// What a relay does while no collector answers.
+/// What is done while no collector answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OnLoss {
-    /// A call that does more than read is not sent before its record is sealed
+    /// What does more than read is not done before its record is sealed
     #[default]
     Refuse,
-    /// Calls are sent; their records wait in the spool and are marked as late
+    /// It is done; the records wait in the spool and are marked as late
     Pass,
 }

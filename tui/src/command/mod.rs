@@ -147,6 +147,8 @@ fn obey(context: &Context, mut cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Verify(args)) => verify::run(context, &args),
         Some(Command::Proof(args)) => proof::run(context, &args),
         Some(Command::Export(args)) => export::run(context, &args),
+        Some(Command::Mcp(args)) => crate::record::mcp::run(context, &args),
+        Some(Command::Run(args)) => crate::record::run::run(context, &args),
         Some(Command::LogLine(args)) => log_line::run(context, &args),
         Some(Command::Doctor) => doctor::run(context),
         Some(Command::Completions { shell }) => {

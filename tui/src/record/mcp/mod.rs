@@ -1,0 +1,138 @@
+//! `recount mcp`: what a client asks of an MCP server and what it answers, without changing a byte between them.
+//!
+//! Whose call it is: the session that the client names in `_meta` (`baggage`, `traceparent`), else the one that this
+//! process was started in (`RECOUNT_SESSION`), else one of its own, which begins with the server and ends with it.
+
+mod files;
+mod line;
+mod stdio;
+mod told;
+mod watcher;
+
+use recount::{Action, Content, EndReason, Handle, Session, TriggerKind};
+
+use self::files::Roots;
+use self::told::Inherited;
+use self::watcher::Watcher;
+use super::run::child::{Child, Signals, leave_as};
+use super::sender::{self, PATIENCE, Sender};
+use crate::args::{Mcp, OnLoss};
+use crate::command::Context;
+use crate::failure::{Exit, Failure};
+
+/// The session that calls belong to which name none.
+enum Base {
+    /// Opened by whoever started this process.
+    Joined(Handle),
+    Own(Session),
+}
+
+impl Base {
+    fn handle(&self) -> Handle {
+        match self {
+            Self::Joined(handle) => handle.clone(),
+            Self::Own(session) => session.handle(),
+        }
+    }
+}
+
+/// Starts the server, and carries its messages; leaves the program as the server ended.
+pub(crate) fn run(context: &Context, args: &Mcp) -> Result<Exit, Failure> {
+    let sender = match args.on_collector_loss {
+        OnLoss::Refuse => {
+            sender::reachable(&args.sending.endpoint).map_err(super::run::not_started)?;
+            Sender::open(context, "mcp", &args.sending.endpoint)?
+        }
+        OnLoss::Pass => Sender::open_spooling(context, "mcp", &args.sending.endpoint)?,
+    };
+    let base = base(context, args, &sender);
+    let session = base.handle();
+    let name = args
+        .name
+        .clone()
+        .unwrap_or_else(|| told::server_name(&args.server));
+    let roots = Roots::of(&args.root, sender.recorder.spool_folder())?;
+    // The thread that reads the client may wait for ever, and outlives everything but the process.
+    let watcher: &'static Watcher = Box::leak(Box::new(Watcher::new(session.mcp(&name), roots)));
+    let signals = Signals::catch().map_err(super::run::cannot_watch)?;
+    let (action, command) = match server(args, &session) {
+        Ok(begun) => begun,
+        Err(refused) => {
+            let what = "the collector did not take the begin";
+            let failure = sender.not_taken(what, &refused.why);
+            return Err(super::run::not_started(failure));
+        }
+    };
+    let (status, counts) = match stdio::carry(command, signals, watcher) {
+        Ok(ended) => ended,
+        Err(error) => {
+            action.end_failure("not started", None, &error.to_string());
+            finish(context, &sender, base);
+            context.note(&format!("{name}: {error}"));
+            std::process::exit(match error.kind() {
+                std::io::ErrorKind::NotFound => 127,
+                _ => 126,
+            });
+        }
+    };
+    watcher.close("the server ended");
+    end_server(action, status, &format!("{status}; {counts}"));
+    finish(context, &sender, base);
+    std::process::exit(leave_as(status))
+}
+
+fn base(context: &Context, args: &Mcp, sender: &Sender) -> Base {
+    let inherited = Inherited::read(|name| context.environment.text(name));
+    if let (Some(session), None) = (&inherited.session, &args.request) {
+        let request = inherited.request.as_ref();
+        return Base::Joined(sender.recorder.join(session, request, inherited.trace));
+    }
+    let mut builder = match &args.request {
+        Some(request) => sender.recorder.session(request),
+        None => sender.recorder.session_without_request(),
+    }
+    .trigger(TriggerKind::Api, "recount mcp")
+    .asked_by(sender::asker(context));
+    builder = builder.agent(args.agent.as_deref().unwrap_or("mcp-client"), "unknown");
+    Base::Own(builder.start_blocking())
+}
+
+/// The server as an action that has begun, and the command that is to run it.
+fn server(
+    args: &Mcp,
+    session: &Handle,
+) -> Result<(Action, std::process::Command), recount::Refused> {
+    let mut given = args.server.iter();
+    let (action, mut command) = session
+        .command(given.next().cloned().unwrap_or_default())
+        .args(given)
+        .begin_blocking()?;
+    for name in super::run::CREDENTIALS {
+        command.env_remove(name);
+    }
+    Ok((action, command))
+}
+
+fn end_server(action: Action, status: std::process::ExitStatus, result: &str) {
+    action.result(result);
+    let why = "its messages are actions of their own; its standard error passes through";
+    action.output(Content::not_captured(None, why));
+    if status.success() {
+        action.end(recount::Outcome::Success, recount::Effect::Unknown);
+    } else {
+        action.error("server ended", None, &status.to_string());
+        action.end(recount::Outcome::Failure, recount::Effect::Unknown);
+    }
+}
+
+/// Nobody here knows whether the work was done: an own session ends as `unknown`.
+fn finish(context: &Context, sender: &Sender, base: Base) {
+    if let Base::Own(session) = base {
+        session.end_blocking(EndReason::Unknown);
+    }
+    let unsent = sender.recorder.close_blocking(PATIENCE);
+    if !unsent.is_none() {
+        let waiting = crate::app::words::count(unsent.0, "record", "records");
+        context.note(&format!("{waiting} wait in the spool"));
+    }
+}
