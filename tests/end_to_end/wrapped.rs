@@ -39,7 +39,11 @@ pub(crate) fn trials() -> Vec<Trial> {
             None,
             what_is_done_elsewhere_or_undone_is_not_seen,
         ),
-        trial("run_in_a_terminal_is_like_no_run_at_all", None, terminal),
+        trial(
+            "run_in_a_terminal_is_like_no_run_at_all",
+            None,
+            what_a_command_shows_on_a_terminal_is_not_kept,
+        ),
         trial(
             "run_gives_no_credential_of_its_own_to_the_command",
             None,
