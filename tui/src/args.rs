@@ -172,6 +172,12 @@ pub enum Command {
     Mcp(Mcp),
     /// Record one line of stdin, text or JSON, as one sealed record
     LogLine(LogLine),
+    /// Write something down about a record or request, beside the ledger
+    Note(NoteArgs),
+    /// Tag a record or request, beside the ledger
+    Tag(TagArgs),
+    /// What was written down
+    Notes(Notes),
     /// What this program found: terminal, store, collector, key
     Doctor,
     /// Print a completion script
@@ -181,6 +187,39 @@ pub enum Command {
     },
     /// Print the manual page
     Man,
+}
+
+/// `recount note`
+#[derive(Args, Debug)]
+pub struct NoteArgs {
+    /// What it is about: 47892, or 47892#s1a#14 as recount log shows it
+    pub query: String,
+    /// The words
+    #[arg(required = true)]
+    pub text: Vec<String>,
+}
+
+/// `recount tag`
+#[derive(Args, Debug)]
+pub struct TagArgs {
+    /// What it is about: 47892, or 47892#s1a#14 as recount log shows it
+    pub query: String,
+    /// The tags
+    #[arg(required = true)]
+    pub tags: Vec<String>,
+    /// Take them back
+    #[arg(long)]
+    pub remove: bool,
+}
+
+/// `recount notes`
+#[derive(Args, Debug)]
+pub struct Notes {
+    /// Only about this request or record, as it stands; none: every line that was ever written
+    pub query: Option<String>,
+    /// The form
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: FactForm,
 }
 
 /// `recount show`

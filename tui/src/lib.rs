@@ -9,6 +9,7 @@ pub mod app;
 mod screen;
 
 pub mod command;
+pub mod notes;
 mod record;
 pub mod runtime;
 

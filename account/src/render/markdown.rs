@@ -50,7 +50,7 @@ fn title(field: &'static str) -> &'static str {
 }
 
 /// Text that Markdown does not act on: no emphasis, link, image, code, table, quote or HTML.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         if matches!(

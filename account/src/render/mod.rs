@@ -9,7 +9,7 @@ mod markdown;
 mod text;
 
 pub use facts::{Fact, facts};
-pub use markdown::markdown;
+pub use markdown::{markdown, plain as markdown_text};
 pub use text::text;
 
 use crate::model::{Account, PAGE};

@@ -50,7 +50,7 @@ fn selected(model: &Model) -> Option<Item> {
     }
 }
 
-fn reference(model: &Model) -> Option<RecordRef> {
+pub(super) fn reference(model: &Model) -> Option<RecordRef> {
     let opened = model.opened.as_ref()?;
     if model.screen == Screen::Answer {
         return opened
@@ -61,6 +61,9 @@ fn reference(model: &Model) -> Option<RecordRef> {
             .refs
             .first()
             .copied();
+    }
+    if model.screen == Screen::Notes {
+        return super::noting::selected(model);
     }
     if model.screen == Screen::Replay {
         return opened.steps.get(model.replay.list.cursor())?.shown_by;
@@ -114,6 +117,7 @@ fn command(model: &Model) -> String {
                 .unwrap_or_default();
             format!("recount diff {query} {path} {flags}")
         }
+        Screen::Notes => format!("recount notes {query} {flags}"),
         Screen::Replay => match reference(model) {
             Some(shown_by) => {
                 format!(

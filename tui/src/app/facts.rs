@@ -14,12 +14,14 @@ use vocabulary::verdict::Verdict;
 
 use super::model::{Opened, SessionRow};
 use super::rows::{self, Item, Row};
+use crate::notes::{Noted, Standing};
 
 /// One row of a timeline, beside the account it belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowFacts<'a> {
     pub(crate) opened: &'a Opened,
     pub(crate) row: &'a Row,
+    pub(crate) noted: &'a Noted,
 }
 
 impl<'a> RowFacts<'a> {
@@ -121,6 +123,13 @@ impl<'a> RowFacts<'a> {
         }
     }
 
+    /// What an investigator wrote about any record of the row.
+    fn standing(&self) -> impl Iterator<Item = &'a Standing> {
+        let refs = rows::evidence(self.account(), self.row.item);
+        let noted = self.noted;
+        refs.iter().filter_map(|record| noted.records.get(record))
+    }
+
     fn mark(&self) -> &'static str {
         rows::mark(self.account(), self.row).word
     }
@@ -177,7 +186,14 @@ impl Facts for RowFacts<'_> {
                     .map(Cow::from)
                     .collect()
             }
-            Text::Tag | Text::Note => Vec::new(),
+            Text::Tag => {
+                let tags = self.standing().flat_map(|it| &it.tags);
+                tags.map(|tag| tag.as_str().into()).collect()
+            }
+            Text::Note => {
+                let comments = self.standing().flat_map(|it| &it.comments);
+                comments.map(|(_, _, text)| text.as_str().into()).collect()
+            }
             of_session => self.of_session(of_session),
         }
     }
@@ -233,7 +249,8 @@ impl Facts for RowFacts<'_> {
             }
             Flag::Stated => self.evidence().source == Source::Stated,
             Flag::Observed => self.evidence().source == Source::Observed,
-            Flag::Noted | Flag::Marked => false,
+            Flag::Noted => self.standing().next().is_some(),
+            Flag::Marked => self.standing().any(|it| it.marked),
         }
     }
 }

@@ -84,17 +84,20 @@ pub enum Screen {
     Replay,
     /// Whether the record is whole.
     Integrity,
+    /// What an investigator wrote.
+    Notes,
 }
 
 impl Screen {
     /// The tabs of an opened account, in order.
-    pub const TABS: [Screen; 6] = [
+    pub const TABS: [Screen; 7] = [
         Screen::Answer,
         Screen::Timeline,
         Screen::Decisions,
         Screen::Diffs,
         Screen::Replay,
         Screen::Integrity,
+        Screen::Notes,
     ];
 
     /// The name in the tab row, the breadcrumb and the help.
@@ -107,6 +110,7 @@ impl Screen {
             Screen::Diffs => "Diffs",
             Screen::Replay => "Replay",
             Screen::Integrity => "Integrity",
+            Screen::Notes => "Notes",
         }
     }
 }
@@ -167,6 +171,12 @@ pub enum Action {
     Faster,
     Slower,
     Compare,
+    Mark,
+    Tag,
+    Comment,
+    SaveFilter,
+    NextMark,
+    PreviousMark,
     TimeFormat,
     Zone,
     Again,
@@ -229,7 +239,7 @@ pub fn meaning(typed: &str, screen: Screen) -> Meaning {
 mod tests {
     use super::*;
 
-    const ALL: [Screen; 7] = [
+    const ALL: [Screen; 8] = [
         Screen::Home,
         Screen::Answer,
         Screen::Timeline,
@@ -237,6 +247,7 @@ mod tests {
         Screen::Diffs,
         Screen::Replay,
         Screen::Integrity,
+        Screen::Notes,
     ];
 
     #[test]

@@ -20,6 +20,7 @@ pub mod words;
 
 mod copy;
 mod model;
+mod noting;
 mod prompt;
 mod travel;
 mod update;
@@ -29,6 +30,7 @@ pub use model::{
     Diffs, Effect, Home, Listed, Model, Msg, Notice, Opened, Prompt, PromptKind, SessionRow, Spot,
     Timeline,
 };
+pub(crate) use noting::{Line as NoteLine, is_marked, lines as note_lines};
 pub use prompt::parse_ref;
 pub(crate) use travel::show_resource;
 pub use update::update;

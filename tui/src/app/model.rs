@@ -13,6 +13,7 @@ use super::list::List;
 use super::look::Look;
 use super::replay::{Replay, Steps};
 use super::rows::Rows;
+use crate::notes::{About, Note, Noted, Notes, Said};
 
 /// Something that happened outside the core.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub enum Msg {
         /// The part.
         result: Result<Listed, Notice>,
     },
+    /// A note was written down, or could not be.
+    Noted(Result<Box<Note>, Notice>),
     /// A time that was waited for has passed.
     Woke(u64),
 }
@@ -55,6 +58,13 @@ pub enum Effect {
         generation: u64,
         /// How many names are dealt with already.
         from: usize,
+    },
+    /// Write a note down.
+    Note {
+        /// What it is about.
+        about: About,
+        /// What it says.
+        said: Said,
     },
     /// Say [`Msg::Woke`] after a time; it takes the place of an earlier wake.
     Wake {
@@ -267,6 +277,12 @@ pub enum PromptKind {
     Filter,
     /// Going to a record.
     GoTo,
+    /// Tagging what is selected.
+    Tag,
+    /// Writing a comment on what is selected.
+    Comment,
+    /// Naming the filter to keep it.
+    Save,
 }
 
 /// Where the user was, for going back.
@@ -311,6 +327,12 @@ pub struct Model {
     pub replay: Replay,
     /// The scroll position of the integrity screen.
     pub integrity: List,
+    /// All notes.
+    pub notes: Notes,
+    /// Those about the opened account.
+    pub noted: Noted,
+    /// The cursor over the notes screen.
+    pub noting: List,
     /// Whether the help is open, and its scroll position.
     pub help: Option<List>,
     /// The line that the user types, if any.
@@ -354,6 +376,9 @@ impl Model {
             },
             replay: Replay::default(),
             integrity: List::default(),
+            notes: Notes::default(),
+            noted: Noted::default(),
+            noting: List::default(),
             help: None,
             prompt: None,
             search: String::new(),
@@ -400,6 +425,8 @@ impl Model {
         };
         self.replay = Replay::of(&opened);
         self.integrity = List::default();
+        self.noted = Noted::of(&self.notes, account);
+        self.noting = List::default();
         self.timeline = Timeline {
             offsets: self.timeline.offsets,
             no_preview: self.timeline.no_preview,
@@ -414,6 +441,12 @@ impl Model {
 
     /// Reads a filter.
     pub(crate) fn read_filter(&self, text: &str) -> Result<Filter, Malformed> {
+        let text = self.notes.filter(text).map_err(|name| Malformed {
+            at: 0,
+            len: text.len(),
+            what: format!("no filter is saved as {name}"),
+            hint: "S saves the filter of the timeline under a name".to_owned(),
+        })?;
         Filter::parse(text, &|text| super::time::read(text, self.now))
     }
 
@@ -434,6 +467,7 @@ impl Model {
             Screen::Diffs => &self.diffs.list,
             Screen::Replay => &self.replay.list,
             Screen::Integrity => &self.integrity,
+            Screen::Notes => &self.noting,
         }
     }
 
@@ -446,6 +480,7 @@ impl Model {
             Screen::Diffs => &mut self.diffs.list,
             Screen::Replay => &mut self.replay.list,
             Screen::Integrity => &mut self.integrity,
+            Screen::Notes => &mut self.noting,
         }
     }
 

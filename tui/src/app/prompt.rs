@@ -7,6 +7,7 @@ use account::filter::Filter;
 use super::facts::RowFacts;
 use super::keys::{Code, Key, Screen};
 use super::model::{Effect, Model, Notice, Prompt, PromptKind};
+use super::noting;
 use super::replay;
 use super::travel::{go_to_row, leave_for};
 use super::update::say;
@@ -48,7 +49,12 @@ pub(crate) fn keep_rows(model: &mut Model) {
     let Some(opened) = &model.opened else { return };
     let (filter, only) = (&model.timeline.parsed, model.timeline.only_problems);
     let kept = opened.rows.iter().enumerate().filter(|(_, row)| {
-        (!only || row.problem.is_some()) && filter.keeps(&RowFacts { opened, row })
+        (!only || row.problem.is_some())
+            && filter.keeps(&RowFacts {
+                opened,
+                row,
+                noted: &model.noted,
+            })
     });
     model.timeline.kept = kept.filter_map(|(n, _)| u32::try_from(n).ok()).collect();
     model.timeline.list.set_total(model.timeline.kept.len());
@@ -179,6 +185,9 @@ pub(super) fn answer_prompt(model: &mut Model, prompt: Prompt) -> Vec<Effect> {
             set_filter(model, text);
         }
         PromptKind::GoTo => go_to(model, text),
+        PromptKind::Tag | PromptKind::Comment | PromptKind::Save => {
+            return noting::say(model, prompt.kind, text);
+        }
     }
     Vec::new()
 }

@@ -123,6 +123,7 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
                 go_to_row(model, row);
             }
         }
+        Screen::Notes => return super::noting::enter(model),
         Screen::Integrity => {}
     }
     Vec::new()

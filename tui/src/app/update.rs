@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::keys::{self, Action, Key, Meaning, Screen};
 use super::list::List;
 use super::model::{Effect, Listed, Model, Msg, Notice, PromptKind};
+use super::noting;
 use super::prompt::{ask, find, keep_rows, keep_sessions, type_key};
 use super::replay;
 use super::travel::{
@@ -22,6 +23,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Key(key) => press(model, key),
+        Msg::Noted(result) => {
+            noting::noted(model, result);
+            Vec::new()
+        }
         Msg::Woke(wake) => replay::woke(model, wake),
         Msg::Opened { generation, result } => {
             if answers(model, generation) {
@@ -255,6 +260,15 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         | Action::CopyCommand
         | Action::CopyPatch => {
             return super::copy::copy(model, action);
+        }
+        Action::Mark => return noting::mark(model),
+        Action::Tag => ask(model, PromptKind::Tag),
+        Action::Comment => ask(model, PromptKind::Comment),
+        Action::SaveFilter => noting::ask_name(model),
+        Action::NextMark | Action::PreviousMark => {
+            jump(model, action == Action::NextMark, "note", |model, row| {
+                noting::standing(model, row).is_some()
+            });
         }
         Action::TimeFormat => model.timeline.offsets = !model.timeline.offsets,
         Action::Zone => model.clock.toggle(),

@@ -11,6 +11,7 @@ use super::bundle::{account, size_of, written};
 use super::{Context, exit_of, out, split_ref};
 use crate::args::{Export, ExportForm};
 use crate::failure::{self, Exit, Failure};
+use crate::notes::{Noted, markdown};
 use crate::source::Source;
 
 pub(super) fn run(context: &Context, args: &Export) -> Result<Exit, Failure> {
@@ -26,7 +27,9 @@ pub(super) fn run(context: &Context, args: &Export) -> Result<Exit, Failure> {
     let (bytes, exit) = match args.format {
         ExportForm::Json => (written(&wanted)?.into_bytes(), exit_of(&wanted)),
         ExportForm::Md => {
-            let text = account::render::markdown(&wanted, true);
+            let mut text = account::render::markdown(&wanted, true);
+            let noted = Noted::of(&super::note::read(context)?, &wanted);
+            text.push_str(&markdown(&noted));
             (text.into_bytes(), exit_of(&wanted))
         }
         ExportForm::Bundle => packed(context, &source, &wanted, args)?,

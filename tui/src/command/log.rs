@@ -38,6 +38,13 @@ pub(super) struct Wanted {
     pub(super) filter: Filter,
 }
 
+fn not_saved(name: &str) -> Failure {
+    Failure::Usage {
+        what: format!("--where @{name}: no filter is saved under that name"),
+        hint: "recount notes lists them; S in the timeline saves one".to_owned(),
+    }
+}
+
 fn not_a_time(text: &str) -> Failure {
     Failure::Usage {
         what: format!("{text:?} is not a time"),
@@ -46,7 +53,7 @@ fn not_a_time(text: &str) -> Failure {
 }
 
 impl Wanted {
-    fn read(args: &Log, now: Timestamp) -> Result<Wanted, Failure> {
+    fn read(args: &Log, now: Timestamp, notes: &crate::notes::Notes) -> Result<Wanted, Failure> {
         let time = |text: &str| time::read(text, Some(now));
         let read = |text: &Option<String>| {
             let read = |text: &str| time(text).ok_or_else(|| not_a_time(text));
@@ -68,10 +75,12 @@ impl Wanted {
             verdict: args.verdict.clone(),
             since: read(&args.since)?,
             until: read(&args.until)?,
-            filter: Filter::parse(filter, &time).map_err(|wrong| Failure::Filter {
-                text: filter.to_owned(),
-                wrong,
-            })?,
+            filter: Filter::parse(notes.filter(filter).map_err(not_saved)?, &time).map_err(
+                |wrong| Failure::Filter {
+                    text: filter.to_owned(),
+                    wrong,
+                },
+            )?,
         })
     }
 
@@ -247,7 +256,8 @@ impl Facts for RecordFacts<'_> {
 
 pub(super) fn run(context: &Context, args: &Log) -> Result<Exit, Failure> {
     let now = Timestamp::from_unix_ns(unix_now());
-    let wanted = Wanted::read(args, now)?;
+    let notes = super::note::read(context)?;
+    let wanted = Wanted::read(args, now, &notes)?;
     let mut source = context.source()?;
     let exit = match (&args.query, args.follow) {
         (None, false) => sessions::run(context, &mut source, args.output, &wanted)?,

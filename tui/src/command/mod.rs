@@ -8,6 +8,7 @@ mod doctor;
 mod export;
 mod log;
 mod log_line;
+mod note;
 mod out;
 mod proof;
 mod record;
@@ -124,6 +125,9 @@ fn obey(context: &Context, mut cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Diff(args)) => Some(&mut args.query),
         Some(Command::Why(args)) => Some(&mut args.query),
         Some(Command::Replay(args)) => Some(&mut args.query),
+        Some(Command::Note(args)) => Some(&mut args.query),
+        Some(Command::Tag(args)) => Some(&mut args.query),
+        Some(Command::Notes(args)) => args.query.as_mut(),
         Some(_) => None,
     };
     if let Some(query) = query {
@@ -150,6 +154,9 @@ fn obey(context: &Context, mut cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Mcp(args)) => crate::record::mcp::run(context, &args),
         Some(Command::Run(args)) => crate::record::run::run(context, &args),
         Some(Command::LogLine(args)) => log_line::run(context, &args),
+        Some(Command::Note(args)) => note::note(context, &args),
+        Some(Command::Tag(args)) => note::tag(context, &args),
+        Some(Command::Notes(args)) => note::notes(context, &args),
         Some(Command::Doctor) => doctor::run(context),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

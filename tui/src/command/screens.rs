@@ -5,6 +5,7 @@ use crate::app::look::{Look, Theme};
 use crate::app::{Effect, Listed, Model, Msg, Notice, Opened, SessionRow};
 use crate::args::{ThemeName, When};
 use crate::failure::{self, Exit, Failure};
+use crate::notes::{self, Note, NotesFile};
 use crate::runtime::{self, Worker};
 use crate::source::Source;
 use std::collections::HashSet;
@@ -23,6 +24,11 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
     }
     let mut model = Model::new(look, clock, source.place(), source.chosen.place.flags());
     model.now = Some(Timestamp::from_unix_ns(super::log::unix_now()));
+    let file = NotesFile::new(notes::file_of(&context.environment));
+    model.notes = file.read().map_err(|error| Failure::Usage {
+        what: error.to_string(),
+        hint: "make it readable, or name another file in RECOUNT_NOTES".to_owned(),
+    })?;
     let mut first = Vec::new();
     if let Some(query) = query {
         // The answer is read before the terminal is touched: an error is an error of the command line.
@@ -40,6 +46,8 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
         source,
         names: Vec::new(),
         older: false,
+        file,
+        user: crate::record::sender::user(context),
     };
     let model = runtime::run(model, first, desk)?;
     Ok(model
@@ -80,6 +88,10 @@ struct Desk {
     names: Vec<String>,
     /// Whether there are older ones.
     older: bool,
+    /// Where notes go.
+    file: NotesFile,
+    /// Who writes them.
+    user: String,
 }
 
 /// How long Home waits for the next part of its list; what a key asks for waits no longer.
@@ -104,6 +116,19 @@ impl Worker for Desk {
                 generation,
                 result: self.list(from).map_err(|failure| notice(&failure)),
             }),
+            Effect::Note { about, said } => {
+                let note = Note {
+                    at: Timestamp::from_unix_ns(super::log::unix_now()),
+                    by: self.user.clone(),
+                    about,
+                    said,
+                };
+                let written = self.file.append(&note).map_err(|error| Notice {
+                    what: format!("not written down: {error}"),
+                    hint: "make room or name another file in RECOUNT_NOTES".to_owned(),
+                });
+                Some(Msg::Noted(written.map(|()| Box::new(note))))
+            }
             Effect::Wake { .. } | Effect::Copy(_) | Effect::Suspend | Effect::Quit => None,
         }
     }

@@ -147,7 +147,7 @@ pub(crate) fn asker(context: &Context) -> Principal {
 }
 
 /// The user's name, else the number that the system knows the user by.
-fn user(context: &Context) -> String {
+pub(crate) fn user(context: &Context) -> String {
     use std::os::unix::fs::MetadataExt as _;
     let named = ["USER", "LOGNAME"]
         .iter()

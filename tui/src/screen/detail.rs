@@ -74,6 +74,9 @@ pub(super) fn row(model: &Model, opened: &Opened, row: &Row, width: usize) -> Ve
             width,
         ));
     }
+    for (name, text) in crate::app::note_lines(model, row) {
+        lines.extend(tagged(Token::Stated, name, text, width));
+    }
     match row.item {
         Item::Action(n) => lines.extend(action(opened, n, width)),
         Item::Decision(n) => lines.extend(decision(opened, n, width)),

@@ -7,9 +7,11 @@ mod diffs;
 mod help;
 mod home;
 mod integrity;
+mod notes;
 mod replay;
 mod timeline;
 
+pub(crate) use notes::note_at;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -25,6 +27,9 @@ const WIDE: u16 = 120;
 
 /// The smallest terminal that shows anything.
 const SMALLEST: (u16, u16) = (40, 10);
+
+/// The fewest columns that say which ledger is looked at.
+const PLACE: usize = 14;
 
 /// Draws the whole screen.
 pub fn view(model: &Model, buf: &mut Buffer) {
@@ -45,6 +50,7 @@ pub fn view(model: &Model, buf: &mut Buffer) {
         Screen::Diffs => diffs::draw(model, body, buf),
         Screen::Replay => replay::draw(model, body, buf),
         Screen::Integrity => integrity::draw(model, body, buf),
+        Screen::Notes => notes::draw(model, body, buf),
     }
     if model.help.is_some() {
         help::draw(model, body, buf);
@@ -88,6 +94,7 @@ pub(crate) fn fit(model: &mut Model) {
     diffs::fit(model, area);
     replay::fit(model, area);
     integrity::fit(model, area);
+    notes::fit(model, area);
     help::fit(model, area);
 }
 
@@ -101,6 +108,7 @@ pub(crate) fn text_of(model: &Model, line: usize) -> String {
         Screen::Diffs => diffs::text_of(model, line),
         Screen::Replay => replay::text_of(model, line),
         Screen::Integrity => integrity::text_of(model, line),
+        Screen::Notes => notes::text_of(model, line),
     }
 }
 
@@ -195,7 +203,25 @@ fn badge(model: &Model) -> Line {
     )
 }
 
+/// Whether there is room for the ledger's place beside the tabs.
+fn tabs_name_place(model: &Model, width: usize) -> bool {
+    width.saturating_sub(tab_names(model).width() + 2) >= PLACE
+}
+
 fn tabs(model: &Model, width: usize) -> Line {
+    let line = tab_names(model);
+    if !tabs_name_place(model, width) {
+        return line;
+    }
+    let room = width.saturating_sub(line.width() + 2);
+    line.right(
+        Line::of(Token::Dim, tail(&model.place, room, model.look)),
+        width,
+        model.look,
+    )
+}
+
+fn tab_names(model: &Model) -> Line {
     let mut line = Line::of(Token::Plain, " ");
     if model.screen == Screen::Home {
         line.add(Token::Dim, "which requests, which are bad");
@@ -224,12 +250,7 @@ fn tabs(model: &Model, width: usize) -> Line {
             );
         }
     }
-    let room = width.saturating_sub(line.width() + 2);
-    line.right(
-        Line::of(Token::Dim, tail(&model.place, room, model.look)),
-        width,
-        model.look,
-    )
+    line
 }
 
 /// The end of a text that does not fit: of a path, the end says most.
@@ -273,7 +294,12 @@ fn bottom(model: &Model, area: Rect, buf: &mut Buffer) {
         };
         draw(line.cut(width, model.look), buf);
     } else if !is_small(area) {
-        let zone = Line::of(Token::Dim, format!("{} ", model.clock.name()));
+        // Where the tabs leave no room for it, the ledger that is looked at is named here.
+        let place = match tabs_name_place(model, width) {
+            true => String::new(),
+            false => format!("{} ", tail(&model.place, PLACE, model.look)),
+        };
+        let zone = Line::of(Token::Dim, format!("{place}{} ", model.clock.name()));
         draw(
             footer(model, width.saturating_sub(zone.width() + 1)).right(zone, width, model.look),
             buf,
@@ -288,6 +314,9 @@ fn prompt_line(model: &Model, prompt: &Prompt, width: usize, buf: &mut Buffer, y
         PromptKind::Search => " /",
         PromptKind::Filter => " filter> ",
         PromptKind::GoTo => " :",
+        PromptKind::Tag => " tag> ",
+        PromptKind::Comment => " comment> ",
+        PromptKind::Save => " save filter as> ",
     };
     let (kept, total) = match model.screen {
         Screen::Home => (model.home.kept.len(), model.home.sessions.len()),
@@ -360,6 +389,12 @@ fn footer(model: &Model, width: usize) -> Line {
             (Action::NextProblem, "problem"),
             (Action::NextResource, "resource"),
             (Action::Compare, "compare"),
+        ],
+        Screen::Notes => &[
+            (Action::Enter, "open"),
+            (Action::Comment, "comment"),
+            (Action::Tag, "tag"),
+            (Action::CopyRef, "copy reference"),
         ],
         Screen::Integrity => &[
             (Action::Again, "verify again"),

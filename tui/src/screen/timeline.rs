@@ -284,7 +284,9 @@ fn heading(model: &Model, opened: &Opened) -> Line {
 fn line(model: &Model, opened: &Opened, row: &Row, here: bool, refs: usize) -> Line {
     let account = &opened.account;
     let mark = rows::mark(account, row);
-    let sign = if row.problem.is_some() {
+    let sign = if crate::app::is_marked(model, row) {
+        "*"
+    } else if row.problem.is_some() {
         "!"
     } else if row.changed {
         "+"

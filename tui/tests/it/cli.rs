@@ -39,7 +39,8 @@ pub(crate) fn code(output: &Output) -> i32 {
 fn every_help_text_is_the_contract() {
     let home = tempfile::tempdir().unwrap();
     for command in [
-        "", "show", "log", "diff", "why", "replay", "verify", "export", "log-line",
+        "", "show", "log", "diff", "why", "replay", "verify", "export", "log-line", "note", "tag",
+        "notes",
     ] {
         let mut call = recount(home.path());
         if !command.is_empty() {

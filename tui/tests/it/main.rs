@@ -9,6 +9,7 @@ mod bundles;
 mod cli;
 mod filtering;
 mod keys;
+mod notes;
 mod policy;
 mod proofs;
 mod replay;

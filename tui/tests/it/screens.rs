@@ -58,7 +58,7 @@ fn the_answer_has_the_lines_that_were_promised_in_their_order() {
     let mut rest = shown.as_str();
     for line in [
         " recount > request 47892 > ",
-        " [1 Answer] 2 Timeline 3 Decisions 4 Diffs 5 Replay 6 Integrity",
+        " [1 Answer] 2 Timeline 3 Decisions 4 Diffs 5 Replay 6 Integrity 7 Notes",
         "------------------------------",
         " ASKED   \"draft a renewal email for our top 10 enterprise customers\"",
         "user@example.test in chat, 2026-03-14 09:12:04Z",
@@ -90,7 +90,7 @@ fn no_line_is_wider_and_no_screen_taller_than_the_terminal() {
         .into_iter()
         .chain([(40, 10), (100, 30), (119, 24), (120, 24)])
     {
-        for keys in ["1", "2", "3", "4", "4s", "5G", "6", "?"] {
+        for keys in ["1", "2", "3", "4", "4s", "5G", "6", "7", "?"] {
             let mut model = stage(columns, rows);
             press(&mut model, keys);
             // Ratatui panics on a cell outside the buffer, so drawing is the check.
@@ -125,7 +125,7 @@ fn a_terminal_of_any_size_can_read_what_to_do() {
 
 #[test]
 fn without_colours_the_screens_say_the_same_and_carry_no_colour() {
-    for keys in ["1", "2", "3", "4", "5G", "6", "?"] {
+    for keys in ["1", "2", "3", "4", "5G", "6", "7", "?"] {
         let mut coloured = stage(80, 24);
         press(&mut coloured, keys);
         let mut mono = coloured.clone();
@@ -171,7 +171,7 @@ fn the_selected_line_is_reversed_in_every_theme() {
 
 #[test]
 fn ascii_mode_draws_ascii_only() {
-    for keys in ["1", "2", "3", "4", "4s", "5G", "6", "?"] {
+    for keys in ["1", "2", "3", "4", "4s", "5G", "6", "7", "?"] {
         let mut model = stage(160, 45);
         press(&mut model, keys);
         assert!(text(&model).is_ascii(), "{keys}\n{}", text(&model));
@@ -187,7 +187,7 @@ fn changed(change: impl FnOnce(&mut Account)) -> Account {
 #[test]
 fn a_broken_record_shows_on_every_screen() {
     let account = changed(|account| account.integrity.status = IntegrityStatus::Broken);
-    for keys in ["1", "2", "3", "4", "5", "6"] {
+    for keys in ["1", "2", "3", "4", "5", "6", "7"] {
         let mut model = showing(account.clone(), 80, 24);
         press(&mut model, keys);
         assert!(

@@ -135,7 +135,7 @@ pub(crate) fn until(model: &mut Model, text: &str) {
     };
     let Some(opened) = &model.opened else { return };
     let at = model.replay.list.cursor();
-    let found = (at + 1..opened.steps.len()).find(|step| keeps(opened, &filter, *step));
+    let found = (at + 1..opened.steps.len()).find(|step| keeps(model, opened, &filter, *step));
     match found {
         Some(step) => model.replay.list.jump(step),
         None => say(model, &format!("no further step is {text}")),
@@ -143,10 +143,11 @@ pub(crate) fn until(model: &mut Model, text: &str) {
 }
 
 /// A row is where it begins: its changes and its end are no further places to stop at.
-fn keeps(opened: &Opened, filter: &Filter, step: usize) -> bool {
+fn keeps(model: &Model, opened: &Opened, filter: &Filter, step: usize) -> bool {
     let row = match opened.steps.get(step).map(|step| step.what) {
         Some(What::Row(row)) => opened.rows.get(row),
         _ => None,
     };
-    row.is_some_and(|row| filter.keeps(&RowFacts { opened, row }))
+    let noted = &model.noted;
+    row.is_some_and(|row| filter.keeps(&RowFacts { opened, row, noted }))
 }
