@@ -10,9 +10,13 @@
     reason = "tests may panic; the server's file is shared with other packages"
 )]
 
+mod concurrency;
+mod faults;
+mod random;
 mod rows;
 #[path = "../../../tests/src/postgres.rs"]
 mod server;
+mod told;
 mod transactions;
 mod types;
 mod unseen;
@@ -27,7 +31,11 @@ fn main() -> ExitCode {
     let missing = server::programs().is_none();
     let required = std::env::var_os("RECOUNT_REQUIRE_ALL").is_some_and(|value| value == "1");
     let all = [
+        concurrency::TESTS,
+        faults::TESTS,
+        random::TESTS,
         rows::TESTS,
+        told::TESTS,
         transactions::TESTS,
         types::TESTS,
         unseen::TESTS,

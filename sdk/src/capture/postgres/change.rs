@@ -80,7 +80,7 @@ pub(super) fn along(write: &Write, table: &Table, answer: Answer, tells_new: boo
                     .as_mut()
                     .and_then(|known| known.remove(&key(table, &row)?));
                 let before = match earlier {
-                    Some(row) if !new => Side::Row(row),
+                    Some(row) => Side::Row(row),
                     _ if new || !upserts => Side::Absent,
                     _ => Side::Unknown(NOT_READ),
                 };
