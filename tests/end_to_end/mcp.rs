@@ -29,6 +29,11 @@ pub(crate) fn trials() -> Vec<Trial> {
             files,
         ),
         trial(
+            "mcp_does_as_the_page_says",
+            Some(Need::McpServers),
+            as_the_page_says,
+        ),
+        trial(
             "mcp_is_unseen_by_clients_and_servers",
             Some(Need::McpServers),
             unseen,
@@ -269,6 +274,28 @@ fn files() -> Result<(), Failed> {
     same(denied, true)?;
     of(&account["context"], "kind", "tools")?;
     same(&account["integrity"]["status"], &Value::from("intact"))
+}
+
+/// The command that the page on instrumenting shows, with `npx` finding its package without a network.
+fn as_the_page_says() -> Result<(), Failed> {
+    let world = World::new()?;
+    let index = text(node_module("server-filesystem"))?;
+    let npx = format!("#!/bin/sh\nshift 2\nexec node '{index}' \"$@\"\n");
+    world.program("npx", &npx)?;
+    let script = world.script(&tests::root().join("examples/sh/mcp_server.sh"))?;
+    let agent = tests::root().join("examples/python/mcp_files.py");
+    let folder = text(world.work().canonicalize()?.join("notes"))?;
+    client(&agent, &[&folder, "--"], &script)?.ended(0)?;
+    let mut show = world.recount()?;
+    show.args(["show", "47895", "-o", "json", "--collector"])
+        .arg(world.collector.reader());
+    let account = Outcome::of(&mut show)?.ended(0)?.json()?;
+    let write = of(&account["actions"], "name", "write_file")?;
+    is(
+        &write["target"]["resource"],
+        "mcp:server-filesystem/write_file",
+    )?;
+    of(&account["diffs"], "resource", "file:notes/sent.md").map(drop)
 }
 
 /// Runs a Python client on what a command is.

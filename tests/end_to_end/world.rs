@@ -57,6 +57,46 @@ impl World {
         Ok(command)
     }
 
+    /// A script that calls `recount` by name, in the working folder.
+    pub(crate) fn script(&self, script: &Path) -> Result<Command, Failed> {
+        let programs = self.folder.path().join("programs");
+        std::fs::create_dir_all(&programs)?;
+        let own = std::env::current_exe()?.display().to_string();
+        let as_recount = format!("#!/bin/sh\nexec '{own}' --as-program recount \"$@\"\n");
+        self.program("recount", &as_recount)?;
+        let recount = self.recount()?;
+        let mut command = Command::new(script);
+        command.current_dir(self.work());
+        for (name, value) in recount.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .env("PATH", format!("{}:{path}", programs.display()))
+            .env("RECOUNT_COLLECTOR", self.endpoint()?)
+            .env("XDG_RUNTIME_DIR", self.folder.path().join("runtime"));
+        let door = self.folder.path().join("runtime/recount");
+        std::fs::create_dir_all(&door)?;
+        std::os::unix::fs::symlink(self.collector.reader(), door.join("reader.sock"))?;
+        Ok(command)
+    }
+
+    /// A program of this name for scripts.
+    pub(crate) fn program(&self, name: &str, text: &str) -> Result<(), Failed> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let programs = self.folder.path().join("programs");
+        std::fs::create_dir_all(&programs)?;
+        let path = programs.join(name);
+        std::fs::write(&path, text)?;
+        Ok(std::fs::set_permissions(
+            path,
+            std::fs::Permissions::from_mode(0o755),
+        )?)
+    }
+
     /// The account of request 47 once a signature covers its end.
     pub(crate) fn settled(&self) -> Result<Value, Failed> {
         let began = std::time::Instant::now();

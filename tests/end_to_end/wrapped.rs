@@ -49,6 +49,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             None,
             credentials,
         ),
+        trial("run_does_as_the_page_says", None, as_the_page_says),
         trial("run_joins_what_python_emits", Some(Need::Python), emitted),
     ]
 }
@@ -304,6 +305,22 @@ fn credentials() -> Result<(), Failed> {
     let account = world.account()?;
     same(account.to_string().contains("hunter2"), false)?;
     of(&account["problems"], "kind", "secret_removed")?;
+    Ok(())
+}
+
+/// The script that the page on instrumenting shows.
+fn as_the_page_says() -> Result<(), Failed> {
+    let world = World::new()?;
+    let script = tests::root().join("examples/sh/any_command.sh");
+    let ended = Outcome::of(&mut world.script(&script)?)?.ended(0)?;
+    same(ended.out.starts_with("done\n"), true)?;
+    for wanted in [
+        "count the orders",
+        "A file:out/summary.txt",
+        "scope    UNKNOWN",
+    ] {
+        is(&Value::from(ended.out.as_str()), wanted)?;
+    }
     Ok(())
 }
 

@@ -202,3 +202,39 @@ fn what_only_serves_the_protocol_is_no_action_and_what_nobody_knows_is() {
         assert!(mcp.action(method, Some("no json")).is_some(), "{method}");
     }
 }
+
+#[cfg(feature = "tokio")]
+struct Client;
+
+#[cfg(feature = "tokio")]
+impl Client {
+    async fn send(&self, method: &str, params: Value) -> Answer {
+        assert_eq!(
+            (method, &params["name"]),
+            ("tools/call", &json!("write_file"))
+        );
+        Ok(json!({"content": []}))
+    }
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn a_client_of_any_kind_is_a_closure() -> Result<(), Box<dyn std::error::Error>> {
+    let (recorder, session) = session();
+    let client = Client;
+    // region: client
+    let files = session.mcp("files");
+    let arguments = json!({"path": "draft.md", "content": "Dear Acme,"});
+    let written = files
+        .call_tool("write_file", arguments, |params| {
+            client.send("tools/call", params)
+        })
+        .await?;
+    // end
+    assert!(written["content"].is_array());
+    assert_eq!(
+        Recorded::of(&recorder).action("write_file").outcome(),
+        Some("success")
+    );
+    Ok(())
+}

@@ -129,3 +129,23 @@ async fn arguments_are_recorded_without_credentials() {
         Some("success")
     );
 }
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn a_command_is_run_and_recorded_in_one_line() -> Result<(), CommandError> {
+    let (recorder, session) = session();
+    // region: command
+    let done = session
+        .command("wc")
+        .arg("-l")
+        .stdin("a\nb\n")
+        .output()
+        .await?;
+    // end
+    assert!(done.stdout.starts_with(b"2"));
+    assert_eq!(
+        Recorded::of(&recorder).action("wc").outcome(),
+        Some("success")
+    );
+    Ok(())
+}
