@@ -6,6 +6,12 @@ const ACCOUNT: &[Screen] = &Screen::TABS;
 const LISTS: &[Screen] = &[Screen::Timeline];
 const DIFFS: &[Screen] = &[Screen::Diffs];
 const REPLAY: &[Screen] = &[Screen::Replay];
+const CAUSES: &[Screen] = &[
+    Screen::Answer,
+    Screen::Timeline,
+    Screen::Decisions,
+    Screen::Replay,
+];
 const CHANGES: &[Screen] = &[Screen::Diffs, Screen::Replay];
 
 const fn key(
@@ -81,6 +87,8 @@ pub const BINDINGS: &[Binding] = &[
     ),
     key("Open", "Q Ctrl-c", Action::Quit, "quit", &[]),
     key("Open", "Ctrl-z", Action::Suspend, "suspend", &[]),
+    key("Open", "u", Action::Cause, "what led to this", CAUSES),
+    key("Open", "U", Action::Result, "what this led to", CAUSES),
     key("Problems", "e", Action::NextProblem, "next problem", &[]),
     key(
         "Problems",
@@ -239,4 +247,11 @@ pub const BINDINGS: &[Binding] = &[
     key("Time", "Z", Action::Zone, "UTC or local", ACCOUNT),
     key("Record", "V r", Action::Again, "read and verify again", &[]),
     key("Help", "?", Action::Help, "this help", &[]),
+    key(
+        "Help",
+        "Ctrl-p",
+        Action::Palette,
+        "find what can be done here by its words",
+        &[],
+    ),
 ];

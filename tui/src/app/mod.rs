@@ -14,10 +14,12 @@ pub(crate) mod time;
 
 pub mod changes;
 pub mod marks;
+pub mod palette;
 pub mod replay;
 pub mod rows;
 pub mod words;
 
+mod chain;
 mod copy;
 mod model;
 mod noting;

@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::keys::{Key, Screen};
 use super::list::List;
 use super::look::Look;
+use super::palette::Palette;
 use super::replay::{Replay, Steps};
 use super::rows::Rows;
 use crate::notes::{About, Note, Noted, Notes, Said};
@@ -335,6 +336,8 @@ pub struct Model {
     pub noting: List,
     /// Whether the help is open, and its scroll position.
     pub help: Option<List>,
+    /// The command palette, if it is open.
+    pub palette: Option<Palette>,
     /// The line that the user types, if any.
     pub prompt: Option<Prompt>,
     /// What the user searched for last.
@@ -380,6 +383,7 @@ impl Model {
             noted: Noted::default(),
             noting: List::default(),
             help: None,
+            palette: None,
             prompt: None,
             search: String::new(),
             filters: Vec::new(),

@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
+use super::chain;
 use super::keys::{self, Action, Key, Meaning, Screen};
 use super::list::List;
 use super::model::{Effect, Listed, Model, Msg, Notice, PromptKind};
 use super::noting;
+use super::palette::{Meant, Palette};
 use super::prompt::{ask, find, keep_rows, keep_sessions, type_key};
 use super::replay;
 use super::travel::{
@@ -112,6 +114,20 @@ fn press(model: &mut Model, key: Key) -> Vec<Effect> {
     }
     if model.prompt.is_some() {
         return type_key(model, key);
+    }
+    if let Some(palette) = &mut model.palette {
+        return match palette.press(key, model.screen) {
+            Meant::Stay => Vec::new(),
+            Meant::Close => {
+                model.palette = None;
+                Vec::new()
+            }
+            Meant::Do(action) => {
+                model.palette = None;
+                model.message = None;
+                act(model, action)
+            }
+        };
     }
     if model.help.is_some() {
         return read_help(model, key);
@@ -261,6 +277,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         | Action::CopyPatch => {
             return super::copy::copy(model, action);
         }
+        Action::Palette => model.palette = Some(Palette::open(model.screen)),
+        Action::Cause => chain::up(model),
+        Action::Result => chain::down(model),
         Action::Mark => return noting::mark(model),
         Action::Tag => ask(model, PromptKind::Tag),
         Action::Comment => ask(model, PromptKind::Comment),

@@ -8,6 +8,7 @@ mod help;
 mod home;
 mod integrity;
 mod notes;
+mod palette;
 mod replay;
 mod timeline;
 
@@ -55,6 +56,7 @@ pub fn view(model: &Model, buf: &mut Buffer) {
     if model.help.is_some() {
         help::draw(model, body, buf);
     }
+    palette::draw(model, body, buf);
     bottom(model, area, buf);
 }
 
@@ -96,6 +98,7 @@ pub(crate) fn fit(model: &mut Model) {
     integrity::fit(model, area);
     notes::fit(model, area);
     help::fit(model, area);
+    palette::fit(model, area);
 }
 
 /// The text of a line of the active list, for search and copy.

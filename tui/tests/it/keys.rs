@@ -339,6 +339,76 @@ fn the_next_problem_at_home_is_the_next_bad_session() {
     assert!(text(&model).contains(">47889"), "{}", text(&model));
 }
 
+#[test]
+fn everything_that_a_key_can_do_is_found_in_the_palette_and_done_from_it() {
+    for screen in Screen::TABS.into_iter().chain([Screen::Home]) {
+        let palette = tui::app::palette::Palette::default();
+        let found = palette.found(screen);
+        for binding in BINDINGS.iter().filter(|it| it.works_on(screen)) {
+            assert!(
+                found.iter().any(|it| it.action == binding.action),
+                "{}",
+                binding.what
+            );
+        }
+    }
+    let mut model = stage(80, 24);
+    press(&mut model, "<C-p>next den");
+    assert!(
+        text(&model).contains("1 of what Answer can do"),
+        "{}",
+        text(&model)
+    );
+    press(&mut model, "<Enter>");
+    assert_eq!((model.screen, &model.palette), (Screen::Timeline, &None));
+    assert!(
+        text(&model).contains("DENY   POST mail"),
+        "{}",
+        text(&model)
+    );
+    press(&mut model, "<C-p>zzz");
+    assert!(
+        text(&model).contains("nothing here is called that"),
+        "{}",
+        text(&model)
+    );
+    press(&mut model, "<Esc>j");
+    assert_eq!(model.palette, None);
+}
+
+#[test]
+fn the_chain_of_causes_leads_from_an_action_to_what_was_asked_and_back_down() {
+    let mut model = stage(80, 24);
+    press(&mut model, "2:066<Enter>u");
+    assert!(text(&model).contains(">#043"), "{}", text(&model));
+    press(&mut model, "U");
+    assert!(
+        text(&model).contains(">#066") || text(&model).contains(">#04"),
+        "{}",
+        text(&model)
+    );
+    press(&mut model, "<Esc>uu");
+    let mut seen = vec![model.timeline.list.cursor()];
+    for _ in 0..20 {
+        press(&mut model, "u");
+        seen.push(model.timeline.list.cursor());
+    }
+    assert!(
+        text(&model).contains("nothing is recorded that led to this"),
+        "{}",
+        text(&model)
+    );
+    assert!(text(&model).contains("asked"), "{}", text(&model));
+    assert!(
+        seen.windows(2).all(|two| two[1] <= two[0]),
+        "causes come before: {seen:?}"
+    );
+    for _ in 0..20 {
+        press(&mut model, "<Esc>");
+    }
+    assert_ne!(model.screen, Screen::Timeline);
+}
+
 fn any_key() -> impl Strategy<Value = Key> {
     let bound: Vec<Key> = BINDINGS
         .iter()
@@ -355,7 +425,7 @@ fn any_key() -> impl Strategy<Value = Key> {
         2 => proptest::sample::select(vec![
             Key::of(Code::Enter), Key::of(Code::Esc), Key::of(Code::Tab), Key::of(Code::BackTab),
             Key::of(Code::Backspace), Key::of(Code::PageDown), Key::of(Code::PageUp), Key::of(Code::Home),
-            Key::of(Code::End), Key::ctrl('d'), Key::ctrl('u'), Key::ctrl('g'), Key::ctrl('z'),
+            Key::of(Code::End), Key::ctrl('d'), Key::ctrl('u'), Key::ctrl('g'), Key::ctrl('z'), Key::ctrl('p'),
         ]),
         1 => any::<char>().prop_map(Key::char),
     ]

@@ -43,6 +43,7 @@ fn every_screen_at_three_sizes() {
             ("replay_compared", "1 5:66<Enter>D:151<Enter>"),
             ("integrity", "6"),
             ("help", "2?"),
+            ("palette", "2<C-p>next"),
         ] {
             let mut model = stage(columns, rows);
             press(&mut model, keys);
