@@ -77,6 +77,15 @@ impl Ambient {
         self.decision
     }
 
+    /// Puts another context in place and gives the one that was there.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn swap(ambient: Option<Self>) -> Option<Self> {
+        CURRENT
+            .try_with(|current| std::mem::replace(&mut *current.borrow_mut(), ambient))
+            .ok()
+            .flatten()
+    }
+
     /// Runs a closure in this context.
     pub fn run<T>(&self, work: impl FnOnce() -> T) -> T {
         let _entered = Entered::enter(self.clone());

@@ -15,6 +15,8 @@ pub mod postgres;
 pub mod process;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 
 #[cfg(test)]
 mod testing;

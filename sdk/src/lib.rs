@@ -67,6 +67,8 @@ mod seen;
 mod settings;
 mod ship;
 mod sign;
+#[cfg(feature = "otel")]
+mod spans;
 mod spool;
 mod wait;
 

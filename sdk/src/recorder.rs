@@ -46,6 +46,9 @@ struct Core {
     inherited: Inherited,
     /// What is removed beyond what always is.
     policy: Option<Arc<Policy>>,
+    /// Who else sees every record.
+    #[cfg(feature = "otel")]
+    outward: Option<Box<dyn crate::spans::Outward>>,
     /// What was removed from the Resource, by key.
     removed: Vec<Redaction>,
     unattributed: OnceLock<Arc<Shared>>,
@@ -153,6 +156,8 @@ impl Recorder {
             settings: Settings::default(),
             producer: None,
             policy: None,
+            #[cfg(feature = "otel")]
+            outward: None,
             resource: Vec::new(),
         }
     }
@@ -413,6 +418,7 @@ impl Recorder {
 
     /// Writes one record; false when it could not be kept.
     pub(crate) fn append(&self, event: Event, place: &Place<'_>, attributes: &Attributes) -> bool {
+        self.tell_outward(event, place, attributes);
         match &self.core.sink {
             Sink::Spool(engine) => engine.append(event, place, attributes).is_ok(),
             Sink::Memory(memory) => {
@@ -433,6 +439,7 @@ impl Recorder {
     ) -> Begun {
         match (&self.core.sink, strict) {
             (Sink::Spool(engine), Some(wait)) => {
+                self.tell_outward(event, place, attributes);
                 match engine.append_strict(event.name(), place, attributes, wait) {
                     Ok(receipt) => Begun::Waits(receipt),
                     Err(NoRoom::Closed) => Begun::Refused(RefusedWhy::Closed),
@@ -450,6 +457,16 @@ impl Recorder {
             _ => Begun::Lost,
         }
     }
+
+    #[cfg(feature = "otel")]
+    fn tell_outward(&self, event: Event, place: &Place<'_>, attributes: &Attributes) {
+        if let Some(outward) = &self.core.outward {
+            outward.see(event, place, attributes);
+        }
+    }
+
+    #[cfg(not(feature = "otel"))]
+    fn tell_outward(&self, _: Event, _: &Place<'_>, _: &Attributes) {}
 
     pub(crate) fn now_ms(&self) -> u64 {
         match self.core.sink {
@@ -515,6 +532,8 @@ impl Core {
             strict_wait: settings.strict_wait,
             inherited: settings.inherited.clone(),
             policy: None,
+            #[cfg(feature = "otel")]
+            outward: None,
             removed: Vec::new(),
             unattributed: OnceLock::new(),
             around: OnceLock::new(),

@@ -9,5 +9,6 @@ mod ledger_size;
 mod module_headers;
 mod named_paths;
 mod no_demo_in_the_product;
+mod sdk_features;
 mod threat_model;
 mod tree;

@@ -32,6 +32,8 @@ pub struct RecorderBuilder {
     pub(super) settings: Settings,
     pub(super) producer: Option<ProducerId>,
     pub(super) policy: Option<Policy>,
+    #[cfg(feature = "otel")]
+    pub(super) outward: Option<Box<dyn crate::spans::Outward>>,
     pub(super) resource: Vec<(&'static str, String)>,
 }
 
@@ -181,6 +183,20 @@ impl RecorderBuilder {
         self
     }
 
+    /// Gives each action to an OpenTelemetry backend too, as a span of this
+    /// tracer: the program's own, with its exporter and its sampling. Spans hold
+    /// what identifies an action and how it came out, after redaction, and no
+    /// content. All spans of a session are in one trace, that of its records.
+    #[cfg(feature = "otel")]
+    pub fn spans<T>(mut self, tracer: T) -> Self
+    where
+        T: opentelemetry::trace::Tracer + Send + Sync + 'static,
+        T::Span: Send + Sync,
+    {
+        self.outward = Some(Box::new(crate::spans::Spans::new(tracer)));
+        self
+    }
+
     /// A producer id that outlives the process; a new one without this.
     pub fn producer(mut self, id: ProducerId) -> Self {
         self.producer = Some(id);
@@ -242,6 +258,10 @@ impl RecorderBuilder {
             Some((producer, run)),
         );
         core.clock = clock;
+        #[cfg(feature = "otel")]
+        {
+            core.outward = self.outward;
+        }
         core.policy = match (self.policy, &settings.redaction) {
             (Some(policy), _) => Some(Arc::new(policy)),
             (None, Some(file)) => Some(Arc::new(Policy::from_file(file)?)),

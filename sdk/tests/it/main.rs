@@ -15,6 +15,8 @@ mod ending;
 mod interleaving;
 mod records;
 mod signing;
+#[cfg(feature = "otel")]
+mod spans;
 mod survival;
 #[cfg(feature = "tls")]
 mod tls;
