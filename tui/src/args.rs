@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use recording::{LogLine, OnLoss, Relaying, Sending};
+pub use recording::{Llm, LogLine, OnLoss, Relaying, Sending};
 pub use wrapping::{Mcp, Run};
 
 /// What did an AI agent do, why, on whose authority, and is the record whole?
@@ -178,6 +178,8 @@ pub enum Command {
     Tag(TagArgs),
     /// What was written down
     Notes(Notes),
+    /// Record what passes between programs and the interface of a language model
+    Llm(Llm),
     /// What this program found: terminal, store, collector, key
     Doctor,
     /// Print a completion script

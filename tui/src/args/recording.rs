@@ -64,3 +64,14 @@ pub enum OnLoss {
     /// It is done; the records wait in the spool and are marked as late
     Pass,
 }
+
+/// `recount llm`
+#[derive(Args, Debug)]
+pub struct Llm {
+    /// What every relay takes
+    #[command(flatten)]
+    pub relaying: Relaying,
+    /// The provider's name on the record; without it, who is known by the interface that is called
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+}

@@ -3,13 +3,18 @@
 use http::{Extensions, HeaderMap};
 use reqwest::{Method, Request, Response, ResponseBuilderExt as _, Url};
 use reqwest_middleware::Next;
-use vocabulary::{action::Access, content::Content, id::ActionId};
+use vocabulary::{
+    action::{Access, Outcome},
+    content::Content,
+    id::ActionId,
+    record::ContentState,
+};
 
 use super::{
-    Layer, Recorded, address, asked,
+    Beginning, Layer, Recorded, address, asked,
     finish::finish,
     own::{Answered, Reader, media_type},
-    tee::Tee,
+    tee::{Ended, Tee},
     unanswered,
     watch::{Asked, Changed},
 };
@@ -79,7 +84,10 @@ impl Attempt<'_> {
             None => Content::absent(),
             Some(body) => match body.as_bytes() {
                 Some(bytes) => Content::redacted(bytes, &media_type(request.headers())),
-                None => Content::not_captured(None, "the body is a stream"),
+                None => match extensions.get::<Beginning>() {
+                    Some(beginning) => begins(beginning, &media_type(request.headers())),
+                    None => Content::not_captured(None, "the body is a stream"),
+                },
             },
         };
         let plan = asked::plan(&method, &url, request.headers(), access, &address, input);
@@ -119,7 +127,7 @@ impl Attempt<'_> {
                     }
                     None => Vec::new(),
                 };
-                Ok(answered(action, access, changed, response))
+                Ok(answered(action, access, changed, response, self.layer.beside))
             }
             Err(error) => {
                 let (outcome, effect) = unanswered::unanswered(&error, access);
@@ -141,9 +149,25 @@ impl Attempt<'_> {
     }
 }
 
+/// A body of which only the beginning is known when the request is sent.
+fn begins(beginning: &Beginning, media_type: &str) -> Content {
+    let mut content = Content::redacted(&beginning.bytes, media_type);
+    content.state = ContentState::Truncated;
+    content.size = beginning.size;
+    content.digest = None;
+    content.why = Some("the body is a stream".to_owned());
+    content
+}
+
 /// Hands the response on; the action ends with its body.
-fn answered(action: Action, access: Access, changed: Vec<Changed>, response: Response) -> Response {
-    let end = asked::end(&action, access, response.status(), response.headers());
+fn answered(
+    action: Action,
+    access: Access,
+    changed: Vec<Changed>,
+    response: Response,
+    beside: bool,
+) -> Response {
+    let mut end = asked::end(&action, access, response.status(), response.headers());
     let recorded = Recorded {
         action: action.id(),
     };
@@ -155,6 +179,9 @@ fn answered(action: Action, access: Access, changed: Vec<Changed>, response: Res
     }
     parts.extensions.insert(recorded);
     let body = Tee::new(body, move |passed| {
+        if beside && passed.ended == Ended::Dropped {
+            end.outcome = Outcome::Cancelled;
+        }
         finish(action, end, changed, passed, &media_type)
     });
     Response::from(http::Response::from_parts(parts, reqwest::Body::wrap(body)))

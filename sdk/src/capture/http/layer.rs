@@ -42,6 +42,8 @@ pub struct Layer {
     /// Whether the client below was built here and follows no redirects by itself: a client that does would hand
     /// our headers to wherever it is led.
     pub(super) follows: bool,
+    /// Whether the caller is another program.
+    pub(super) beside: bool,
 }
 
 impl Layer {
@@ -54,6 +56,7 @@ impl Layer {
             peers: Peers::default(),
             redirects: REDIRECTS,
             follows: false,
+            beside: false,
         }
     }
 
@@ -80,6 +83,13 @@ impl Layer {
     /// Follows at most so many redirects; with 0 the redirecting answer is the answer.
     pub fn redirects(mut self, most: usize) -> Self {
         self.redirects = most;
+        self
+    }
+
+    /// Says that the layer stands beside the caller, in a relay: who leaves an answer before its end went away, and
+    /// its call is cancelled.
+    pub fn beside_the_caller(mut self) -> Self {
+        self.beside = true;
         self
     }
 

@@ -81,6 +81,15 @@ use crate::{Ambient, Handle, Recorder};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unrecorded;
 
+/// An extension of a request whose body is a stream: how it begins, for the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beginning {
+    /// The first bytes.
+    pub bytes: bytes::Bytes,
+    /// How many there are in all, where that is known.
+    pub size: Option<u64>,
+}
+
 /// An extension of every response that passed the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recorded {

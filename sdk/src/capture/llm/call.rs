@@ -10,7 +10,7 @@ use vocabulary::{
 };
 
 use super::{
-    Reply, ToolCall,
+    Api, Heard, Reply, ToolCall,
     response::{self, Response},
 };
 use crate::{
@@ -21,20 +21,44 @@ use crate::{
     },
 };
 
+/// What ended an answer before its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cut {
+    /// Who read it went away.
+    Gone,
+    /// The connection failed, in the system's words.
+    Failed(String),
+}
+
+impl Cut {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Gone => "not read any further",
+            Self::Failed(_) => "the connection failed here",
+        }
+    }
+}
+
 /// A call that has begun and is waiting for its answer. Dropped without one, it is recorded as cancelled.
 #[derive(Debug)]
 pub struct ChatCall {
     pub(super) begun: Action,
+    api: Api,
     /// What the session offered to the model, by name.
     tools: Vec<String>,
 }
 
 impl ChatCall {
-    pub(super) fn begun(begun: Action, tools: Vec<String>, retries: Option<&Retries>) -> Self {
+    pub(super) fn begun(
+        begun: Action,
+        api: Api,
+        tools: Vec<String>,
+        retries: Option<&Retries>,
+    ) -> Self {
         if let Some(retries) = retries {
             retries.made(begun.id());
         }
-        Self { begun, tools }
+        Self { begun, api, tools }
     }
 
     /// The action that the call is.
@@ -44,30 +68,45 @@ impl ChatCall {
 
     /// An answer came, with this status and body (of a streamed reply: all its events). `retry_after` is in seconds.
     pub fn answered(self, status: u16, retry_after: Option<i64>, body: &str) -> Reply {
-        let response = if (200..300).contains(&status) {
-            Response::parse(body)
-        } else {
-            None
-        };
+        let heard = Heard::all(self.api, body);
+        self.heard(status, retry_after, heard, None)
+    }
+
+    /// An answer came and was read as it came. `cut` says what ended it before its end.
+    pub fn heard(
+        self,
+        status: u16,
+        retry_after: Option<i64>,
+        mut heard: Heard,
+        cut: Option<Cut>,
+    ) -> Reply {
+        let (response, failed) = heard.response();
+        let response = response.filter(|_| (200..300).contains(&status));
         let mut attributes = Attributes::new();
         attributes.int(attribute::HTTP_STATUS, i64::from(status));
-        let output = Content::redacted(
-            body.as_bytes(),
-            if body.starts_with("data:") {
-                "text/event-stream"
-            } else {
-                "application/json"
-            },
-        );
-        let Some(response) = response else {
-            return self.not_a_reply(status, retry_after, body, output, attributes);
+        let output = match self.api {
+            Api::Embeddings if response.is_some() => {
+                Content::not_captured(Some(heard.size()), "embeddings are not kept")
+            }
+            _ => heard.content(cut.as_ref().map(Cut::as_str)),
+        };
+        let Some(mut response) = response.filter(|_| failed.is_none() || cut.is_some()) else {
+            return self.not_a_reply(status, retry_after, (&heard, failed), output, attributes);
         };
         describe(&response, &mut attributes);
         if let Some(refused) = &response.refused {
             self.security(Event::SecurityOutputFiltered, refused, &Attributes::new());
         }
+        if cut.is_some() {
+            // What was cut off was not asked for.
+            let whole = |call: &response::Call| {
+                serde_json::from_str::<serde::de::IgnoredAny>(&call.arguments).is_ok()
+            };
+            response.calls.retain(whole);
+        }
         let calls = self.decide(&response);
         let result = match calls.len() {
+            _ if self.api == Api::Embeddings => "answered".to_owned(),
             0 => response
                 .finish_reasons
                 .first()
@@ -76,12 +115,24 @@ impl ChatCall {
             1 => "1 tool call".to_owned(),
             count => format!("{count} tool calls"),
         };
+        let (outcome, effect, fault) = match &cut {
+            None => (Outcome::Success, Effect::Committed, None),
+            Some(Cut::Gone) => (Outcome::Cancelled, Effect::Unknown, None),
+            Some(Cut::Failed(message)) => {
+                let fault = Fault {
+                    class: "body".to_owned(),
+                    native: None,
+                    message: message.clone(),
+                };
+                (Outcome::Failure, Effect::Unknown, Some(fault))
+            }
+        };
         let end = End {
-            outcome: Outcome::Success,
-            effect: Effect::Committed,
+            outcome,
+            effect,
             result,
             output: Some(output),
-            fault: None,
+            fault,
             attributes,
         };
         let action = self.begun.id();
@@ -100,7 +151,7 @@ impl ChatCall {
             finish_reasons,
             usage,
             refused,
-            body: body.to_owned(),
+            body: heard.text().to_owned(),
         }
     }
 
@@ -135,7 +186,7 @@ impl ChatCall {
         self,
         status: u16,
         retry_after: Option<i64>,
-        body: &str,
+        (heard, failed): (&Heard, Option<(String, String)>),
         output: Content,
         attributes: Attributes,
     ) -> Reply {
@@ -144,7 +195,10 @@ impl ChatCall {
         if let Some(seconds) = retry_after {
             more.int(attribute::RETRY_AFTER_S, seconds);
         }
-        let (class, message, refused) = provider_error(status, body);
+        let (class, message, refused) = match failed {
+            Some((class, message)) => (class, message, false),
+            None => provider_error(status, heard.text()),
+        };
         let event = match status {
             401 => Some(Event::SecurityAuthFailed),
             403 => Some(Event::SecurityAccessUnauthorized),
@@ -182,7 +236,7 @@ impl ChatCall {
             finish_reasons: Vec::new(),
             usage: None,
             refused,
-            body: body.to_owned(),
+            body: heard.text().to_owned(),
         }
     }
 

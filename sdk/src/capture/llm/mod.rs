@@ -1,7 +1,8 @@
-//! Calls of language models, in the chat-completions shape of OpenAI.
+//! Calls of language models: chat completions and responses as OpenAI has them, messages as Anthropic has them.
 //!
 //! Works with any client: [`Handle::chat`] takes the request as it is sent, [`ChatCall::answered`] the body as it came.
-//! With the feature `http`, `Client` does both.
+//! [`Handle::llm`] is the same for the other interfaces, and [`ChatCall::heard`] for a reply that is read while it comes.
+//! With the feature `http`, `Client` does both for chat completions.
 //!
 //! Agents resend their history with every call. So each message and tool definition is recorded once per session, by a
 //! digest under the session's key, with where it comes from and whether it may instruct or is only material; a call
@@ -9,11 +10,15 @@
 //! action that executes it cite that decision. Credentials are removed from everything before it is encoded, and are
 //! in no digest.
 
+mod api;
 mod call;
 #[cfg(feature = "http")]
 mod client;
+mod heard;
+mod messages;
 mod request;
 mod response;
+mod responses;
 
 #[cfg(test)]
 mod tests;
@@ -26,9 +31,11 @@ use vocabulary::{
     id::{ActionId, DecisionId},
 };
 
-pub use self::call::ChatCall;
+pub use self::api::Api;
+pub use self::call::{ChatCall, Cut};
 #[cfg(feature = "http")]
 pub use self::client::{Chat, ChatError, Client};
+pub use self::heard::Heard;
 use self::request::Request;
 pub use self::response::Usage;
 use super::{
@@ -102,12 +109,26 @@ impl Handle {
         request: &str,
         retries: Option<&Retries>,
     ) -> Result<ChatCall, Refused> {
-        let (plan, tools) = self.chat_plan(to, request);
+        self.llm(Api::ChatCompletions, to, request, retries).await
+    }
+
+    /// As [`Handle::chat`], of another interface.
+    ///
+    /// # Errors
+    /// If the recorder refuses.
+    pub async fn llm(
+        &self,
+        api: Api,
+        to: Endpoint<'_>,
+        request: &str,
+        retries: Option<&Retries>,
+    ) -> Result<ChatCall, Refused> {
+        let (plan, tools) = self.chat_plan(api, to, request);
         let attempt = retries.map_or((1, None), Retries::next);
         let begun = step::attempt(plan.in_session(self), attempt)
             .begin()
             .await?;
-        Ok(ChatCall::begun(begun, tools, retries))
+        Ok(ChatCall::begun(begun, api, tools, retries))
     }
 
     /// The blocking twin of `Handle::chat`.
@@ -120,10 +141,24 @@ impl Handle {
         request: &str,
         retries: Option<&Retries>,
     ) -> Result<ChatCall, Refused> {
-        let (plan, tools) = self.chat_plan(to, request);
+        self.llm_blocking(Api::ChatCompletions, to, request, retries)
+    }
+
+    /// The blocking twin of `Handle::llm`.
+    ///
+    /// # Errors
+    /// As its twin.
+    pub fn llm_blocking(
+        &self,
+        api: Api,
+        to: Endpoint<'_>,
+        request: &str,
+        retries: Option<&Retries>,
+    ) -> Result<ChatCall, Refused> {
+        let (plan, tools) = self.chat_plan(api, to, request);
         let attempt = retries.map_or((1, None), Retries::next);
         let begun = step::attempt(plan.in_session(self), attempt).begin_blocking()?;
-        Ok(ChatCall::begun(begun, tools, retries))
+        Ok(ChatCall::begun(begun, api, tools, retries))
     }
 
     /// The execution of a tool call that a model asked for: cites the decision that the call is.
@@ -138,13 +173,13 @@ impl Handle {
     }
 
     /// Records what the session has not told yet of the request, and says what is about to be asked.
-    fn chat_plan(&self, to: Endpoint<'_>, json: &str) -> (Plan, Vec<String>) {
+    fn chat_plan(&self, api: Api, to: Endpoint<'_>, json: &str) -> (Plan, Vec<String>) {
         self.can_see("llm:content");
         let mut attributes = Attributes::new();
         attributes
-            .str(attribute::GEN_AI_OPERATION, "chat")
+            .str(attribute::GEN_AI_OPERATION, api.operation())
             .str(attribute::GEN_AI_PROVIDER, to.provider);
-        let (model, input, tools) = match Request::parse(json) {
+        let (model, input, tools) = match Request::parse(api, json) {
             Some(request) => {
                 let tools = self.tell_tools(&request);
                 let messages = self.tell_messages(&request);
@@ -172,8 +207,8 @@ impl Handle {
         let plan = Plan {
             kind: Kind::Llm,
             access: Access::Send,
-            name: format!("chat {model}"),
-            operation: "chat".to_owned(),
+            name: format!("{} {model}", api.operation()),
+            operation: api.operation().to_owned(),
             target: format!("llm:{}/{model}", to.host),
             input,
             attributes,

@@ -64,9 +64,14 @@ struct Watched<B, W: Watch> {
 }
 
 impl<B, W: Watch> Watched<B, W> {
+    /// Beside the way: what passes last must not wait for its record to be written.
     fn end(&mut self, how: Ended) {
-        if let Some(watch) = self.watch.take() {
-            watch.ended(how);
+        let Some(watch) = self.watch.take() else {
+            return;
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move { watch.ended(how) })),
+            Err(_) => watch.ended(how),
         }
     }
 }

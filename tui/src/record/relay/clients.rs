@@ -186,6 +186,20 @@ impl Clients {
         ended.into_iter().for_each(Entry::end);
     }
 
+    /// Waits until no call is under way and the end of each is recorded, at most so long.
+    pub(super) async fn quiet(&self, at_most: Duration) {
+        let quiet = async {
+            while self
+                .lock()
+                .values()
+                .any(|entry| Arc::strong_count(&entry.busy) > 1)
+            {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = tokio::time::timeout(at_most, quiet).await;
+    }
+
     /// Ends all sessions.
     pub(super) fn end_all(&self) {
         let ended: Vec<Entry> = self.lock().drain().map(|(_, entry)| entry).collect();

@@ -11,6 +11,7 @@
 mod body;
 mod clients;
 mod listen;
+mod pass;
 mod serve;
 mod told;
 mod upstream;
@@ -27,6 +28,7 @@ pub(crate) use body::{Body, Ended, Watch, full};
 pub(crate) use clients::Busy;
 use clients::Clients;
 pub(crate) use listen::Listen;
+pub(crate) use pass::{client, layer, pass};
 pub(crate) use told::addressed;
 pub(crate) use upstream::Upstream;
 
@@ -47,6 +49,7 @@ pub(crate) struct Call {
     pub(crate) parts: request::Parts,
     pub(crate) body: hyper::body::Incoming,
     client: clients::Client,
+    relay: &'static str,
 }
 
 impl Call {
@@ -121,6 +124,7 @@ pub(crate) fn run<R: Relay>(
             args.sending.endpoint
         ));
         serve::serve(listener, relay, &clients).await;
+        clients.quiet(PATIENCE).await;
         Ok::<(), Failure>(())
     })?;
     clients.end_all();

@@ -92,6 +92,7 @@ fn connection<R, S>(
                 parts,
                 body,
                 client,
+                relay: clients.relay(),
             };
             Ok(relay.answer(call).await)
         }

@@ -1,10 +1,10 @@
 //! The server behind a relay: requests to it and its answers, without what belongs to one connection only.
 
 use http::header::{
-    CONNECTION, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, CONNECTION, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, Response, StatusCode, request};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, request};
 use reqwest::Url;
 
 use super::body::{Body, Watch, innermost, watched};
@@ -45,6 +45,11 @@ impl Upstream {
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none())
     }
 
+    /// The relay's name.
+    pub(super) fn relay(&self) -> &'static str {
+        self.relay
+    }
+
     /// Host, and port where it is not the scheme's own.
     pub(crate) fn host(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
@@ -72,6 +77,11 @@ impl Upstream {
         let mut request = reqwest::Request::new(parts.method.clone(), self.url(parts));
         *request.headers_mut() = carried(&parts.headers);
         request.headers_mut().remove(HOST);
+        // What is recorded is to be what was said, not a coding of it.
+        if request.headers_mut().remove(ACCEPT_ENCODING).is_some() {
+            let plain = HeaderValue::from_static("identity");
+            request.headers_mut().insert(ACCEPT_ENCODING, plain);
+        }
         // Without a body there is none to send: `Transfer-Encoding: chunked` on a GET is another request.
         if has_body(parts) {
             *request.body_mut() = Some(body);
