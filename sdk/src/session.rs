@@ -19,7 +19,7 @@ use crate::encode::{Value, int, write_pair};
 use crate::error::RefusedWhy;
 use crate::item::Place;
 use crate::recorder::Begun;
-use crate::redaction::{self, Policy};
+use crate::redaction::{self, ContentPolicy, Policy};
 use crate::spool::lock;
 use crate::{
     ActionBuilder, Ambient, Attributes, Authorization, DecisionBuilder, End, Handoff, Recorder,
@@ -138,6 +138,13 @@ impl Handle {
             observed: Some(Arc::new(observed)),
             ..self.clone()
         }
+    }
+
+    /// Keeps so much of contents from now on, for a session that was joined; where that was said already, it stays.
+    pub fn keep(&self, content: ContentPolicy) {
+        let base = self.recorder.policy();
+        let base = base.map_or_else(Policy::new, |base| Policy::clone(base));
+        let _ = self.shared.policy.set(Arc::new(base.content(content)));
     }
 
     /// The session's id.

@@ -11,7 +11,7 @@ use vocabulary::id::{RequestId, SessionId};
 use vocabulary::principal::{PrincipalKind, PrincipalProof};
 use vocabulary::session::TriggerKind;
 
-use crate::redaction::{ContentPolicy, Policy};
+use crate::redaction::ContentPolicy;
 use crate::session::Shared;
 use crate::{Attributes, Authorization, Handle, Handoff, Principal, Recorder, Session};
 
@@ -214,16 +214,14 @@ impl SessionBuilder {
             .declared_by
             .unwrap_or_else(|| self.recorder.agent_name().to_owned());
         let shared = Shared::new(self.id, self.request, self.trace_id, self.key);
-        if let Some(content) = self.content {
-            let base = self.recorder.policy();
-            let base = base.map_or_else(Policy::new, |base| Policy::clone(base));
-            let _ = shared.policy.set(Arc::new(base.content(content)));
-        }
         let handle = Handle {
             recorder: self.recorder,
             shared: Arc::new(shared),
             observed: None,
         };
+        if let Some(content) = self.content {
+            handle.keep(content);
+        }
         handle.record(Event::SessionStart, &attributes);
         if let Some(policy) = handle.policy() {
             let told = Content::json(&policy.told());
@@ -247,16 +245,14 @@ impl SessionBuilder {
     pub fn resume(mut self, session: &SessionId, why: &str) -> Session {
         self.id = session.clone();
         let shared = Shared::new(self.id, self.request, self.trace_id, self.key);
-        if let Some(content) = self.content {
-            let base = self.recorder.policy();
-            let base = base.map_or_else(Policy::new, |base| Policy::clone(base));
-            let _ = shared.policy.set(Arc::new(base.content(content)));
-        }
         let handle = Handle {
             recorder: self.recorder,
             shared: Arc::new(shared),
             observed: None,
         };
+        if let Some(content) = self.content {
+            handle.keep(content);
+        }
         let mut attributes = Attributes::new();
         attributes.text(attribute::SESSION_NOTE, why);
         handle.record(Event::SessionResume, &attributes);

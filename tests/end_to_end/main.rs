@@ -12,6 +12,7 @@ mod other_languages;
 mod outside;
 mod producers;
 mod readers;
+mod relays;
 mod sdk;
 mod tls;
 mod world;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         outside::trials(),
         producers::trials(),
         readers::trials(),
+        relays::trials(),
         sdk::trials(),
         tls::trials(),
         wrapped::trials(),

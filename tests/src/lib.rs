@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod certificates;
+pub mod models;
 pub mod need;
 pub mod outcome;
 pub mod postgres;

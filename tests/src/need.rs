@@ -19,6 +19,8 @@ pub enum Need {
     ObjectStore,
     /// A client of transparency logs that others wrote, as `scripts/install-test-packages` sets it up.
     LogClient,
+    /// The packages of OpenAI and Anthropic for Python, as `scripts/install-test-packages` sets them up.
+    ModelClients,
     /// The `openssl` program, as a time-stamping authority.
     OpenSsl,
     /// Another user to become, and a mount namespace of one's own.
@@ -50,6 +52,9 @@ impl Need {
                 works(Command::new(python()).args(["-c", "import moto.server, boto3"]))
             }
             Self::LogClient => works(Command::new(python()).args(["-c", "import tlog_scales"])),
+            Self::ModelClients => {
+                works(Command::new(python()).args(["-c", "import openai, anthropic"]))
+            }
             Self::OpenSsl => works(Command::new("openssl").arg("version")),
             Self::Namespaces => works(Command::new("unshare").args(["-m", "true"])),
             Self::Postgres => crate::postgres::programs().is_some(),
@@ -60,6 +65,9 @@ impl Need {
             Self::McpServers => "needs MCP clients and servers: scripts/install-test-packages",
             Self::ObjectStore => "needs Python with moto: scripts/install-test-packages",
             Self::LogClient => "needs Python with tlog-scales: scripts/install-test-packages",
+            Self::ModelClients => {
+                "needs Python with openai and anthropic: scripts/install-test-packages"
+            }
             Self::OpenSsl => "needs the program openssl",
             Self::Namespaces => "needs root for a mount namespace",
             Self::Postgres => "needs the package postgresql: scripts/install-test-packages",

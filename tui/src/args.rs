@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use recording::{Llm, LogLine, OnLoss, Relaying, Sending};
+pub use recording::{Http, Keep, Llm, LogLine, OnLoss, Relaying, Sending};
 pub use wrapping::{Mcp, Run};
 
 /// What did an AI agent do, why, on whose authority, and is the record whole?
@@ -180,6 +180,8 @@ pub enum Command {
     Notes(Notes),
     /// Record what passes between programs and the interface of a language model
     Llm(Llm),
+    /// Record what passes between programs and a JSON API, with what writes change
+    Http(Http),
     /// What this program found: terminal, store, collector, key
     Doctor,
     /// Print a completion script

@@ -1,5 +1,7 @@
 //! The arguments of the recording commands.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 /// Where a recording command sends.
@@ -50,6 +52,9 @@ pub struct Relaying {
     /// While no collector answers: refuse every call that does more than read, or pass it and keep its records
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     pub on_collector_loss: OnLoss,
+    /// How much of what passes is kept; without it, what the redaction policy (RECOUNT_REDACTION) says
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub content: Option<Keep>,
     /// Where it sends
     #[command(flatten)]
     pub sending: Sending,
@@ -74,4 +79,26 @@ pub struct Llm {
     /// The provider's name on the record; without it, who is known by the interface that is called
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
+}
+
+/// `recount http`
+#[derive(Args, Debug)]
+pub struct Http {
+    /// What every relay takes
+    #[command(flatten)]
+    pub relaying: Relaying,
+    /// A file (TOML) that says how to see what writes change; without it they are recorded without
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+}
+
+/// How much of what passes is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Keep {
+    /// Everything but credentials
+    Full,
+    /// Everything but credentials, labelled fields and personal data
+    Redacted,
+    /// No content: digests, sizes and types
+    Digest,
 }

@@ -158,6 +158,7 @@ fn obey(context: &Context, mut cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Tag(args)) => note::tag(context, &args),
         Some(Command::Notes(args)) => note::notes(context, &args),
         Some(Command::Llm(args)) => crate::record::llm::run(context, &args),
+        Some(Command::Http(args)) => crate::record::http::run(context, &args),
         Some(Command::Doctor) => doctor::run(context),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

@@ -127,7 +127,13 @@ impl Attempt<'_> {
                     }
                     None => Vec::new(),
                 };
-                Ok(answered(action, access, changed, response, self.layer.beside))
+                Ok(answered(
+                    action,
+                    access,
+                    changed,
+                    response,
+                    self.layer.beside,
+                ))
             }
             Err(error) => {
                 let (outcome, effect) = unanswered::unanswered(&error, access);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, USER_AGENT};
+use recount::redaction::ContentPolicy;
 use recount::{EndReason, Handle, Recorder, Session, TriggerKind};
 use tokio::time::Instant;
 use vocabulary::id::{RequestId, SessionId};
@@ -32,6 +33,8 @@ pub(super) struct Defaults {
     pub(super) relay: &'static str,
     pub(super) request: Option<String>,
     pub(super) agent: Option<String>,
+    /// How much of contents is kept, where the recorder's policy does not decide.
+    pub(super) content: Option<ContentPolicy>,
     /// A session without a call for so long ends.
     pub(super) idle: Duration,
 }
@@ -145,7 +148,11 @@ impl Clients {
         let request = told.request.as_ref();
         if let Key::Opened(session) = key {
             let trace = told.span.map(|(trace, _)| trace);
-            return Open::Joined(recorder.join(session, request, trace));
+            let joined = recorder.join(session, request, trace);
+            if let Some(content) = defaults.content {
+                joined.keep(content);
+            }
+            return Open::Joined(joined);
         }
         let vendor = match key {
             Key::Vendor(session, _) => Some(session.as_str()),
@@ -161,6 +168,9 @@ impl Clients {
         }
         if let Key::Named(id) = key {
             session = session.announced_as(id.clone());
+        }
+        if let Some(content) = defaults.content {
+            session = session.content_policy(content);
         }
         let (agent, version) = agent(headers);
         let agent = defaults.agent.as_deref().unwrap_or(agent);
@@ -250,6 +260,7 @@ mod tests {
             relay: "llm",
             request: None,
             agent: None,
+            content: None,
             idle: Duration::ZERO,
         };
         Clients::new(recorder, defaults)

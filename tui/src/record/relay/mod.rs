@@ -22,6 +22,7 @@ mod tests;
 use std::time::Duration;
 
 use http::{HeaderMap, Response, StatusCode, request};
+use recount::redaction::ContentPolicy;
 use recount::{Handle, Observed};
 
 pub(crate) use body::{Body, Ended, Watch, full};
@@ -33,7 +34,7 @@ pub(crate) use told::addressed;
 pub(crate) use upstream::Upstream;
 
 use super::sender::{self, PATIENCE, Sender};
-use crate::args::{OnLoss, Relaying};
+use crate::args::{Keep, OnLoss, Relaying};
 use crate::command::Context;
 use crate::failure::{Exit, Failure};
 
@@ -112,6 +113,11 @@ pub(crate) fn run<R: Relay>(
             relay: name,
             request: args.request.clone(),
             agent: args.agent.clone(),
+            content: args.content.map(|keep| match keep {
+                Keep::Full => ContentPolicy::Full,
+                Keep::Redacted => ContentPolicy::Redacted,
+                Keep::Digest => ContentPolicy::Digest,
+            }),
             idle: Duration::from_secs(args.idle),
         },
     );

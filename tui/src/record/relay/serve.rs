@@ -97,7 +97,10 @@ fn connection<R, S>(
             Ok(relay.answer(call).await)
         }
     });
-    let server = auto::Builder::new(TokioExecutor::new());
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    // An answer's date is the server's, where it has one.
+    server.http1().auto_date_header(false);
+    server.http2().auto_date_header(false);
     let served = server
         .serve_connection(TokioIo::new(stream), service)
         .into_owned();

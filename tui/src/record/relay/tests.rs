@@ -49,6 +49,7 @@ async fn relay(upstream: &str) -> String {
         relay: "test",
         request: None,
         agent: None,
+        content: None,
         idle: LONG,
     };
     let clients = Clients::new(&Recorder::testing(), defaults);

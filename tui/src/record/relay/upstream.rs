@@ -50,6 +50,11 @@ impl Upstream {
         self.relay
     }
 
+    /// What every URL begins with, without a slash at its end.
+    pub(crate) fn base(&self) -> String {
+        self.url.as_str().trim_end_matches('/').to_owned()
+    }
+
     /// Host, and port where it is not the scheme's own.
     pub(crate) fn host(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
