@@ -15,7 +15,7 @@ use clocks::clock_step;
 use files::undone_between_looks;
 use floods::{flood, oversize, queue_overflow};
 use names::{chosen_ids, hostile_text, lying_clock};
-use numbers::{changed_bytes, lost_answer, replay, restarted_numbers, suppress};
+use numbers::{changed_bytes, lost_answer, replay, restarted_numbers, suppress, taken_numbers};
 use silence::{dangling, killed_collector, never_starts};
 use tokens::{foreign_session, stolen_token};
 
@@ -209,5 +209,15 @@ pub(crate) const ATTACKS: &[Attack] = &[
         when: &[When::Ingest],
         residual: "a stolen key counts until its certificate is revoked here: the collector asks no revocation list of the authority; a connection outlives its certificate's last day, not its revocation",
         end: End::Prevented(wrong_certificate),
+    },
+    Attack {
+        id: "P20",
+        name: "take the numbers of another agent's run beforehand",
+        tier: Tier::A0,
+        can: "has read what the other agent calls itself and its run, and sends first: with a credential of its own, and without",
+        by: "the answer at ingest to the other agent: all of it is sealed; numbers of an enrolled sender are its own. What the attacker sent stands under the attacker's name",
+        when: &[When::Ingest],
+        residual: "agents without a credential share their numbers: there, the first one has it, and a conflict leaf tells of the other",
+        end: End::Prevented(taken_numbers),
     },
 ];

@@ -101,7 +101,7 @@ fn markdown(attacks: &[Attack]) -> String {
 }
 
 /// Rows per family.
-const FAMILIES: &[(char, usize)] = &[('S', 20), ('K', 14), ('P', 19), ('E', 15), ('O', 11)];
+const FAMILIES: &[(char, usize)] = &[('S', 20), ('K', 14), ('P', 20), ('E', 15), ('O', 11)];
 
 fn order(attacks: &[Attack]) -> Result<(), Failed> {
     let wanted: Vec<String> = FAMILIES

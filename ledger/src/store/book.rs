@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use rusqlite::Connection;
 
-use super::batch::{Batch, Receipt, Run, StreamBatch, StreamReceipt};
+use super::batch::{Batch, Receipt, Run, StreamBatch, StreamKey, StreamReceipt};
 use super::control::{self, ControlLog, WriteError};
-use super::duplicates::{Answer, Recent, Runs};
+use super::duplicates::{Answer, Recent, Runs, Whose};
 use super::gaps::Gaps;
 use super::owners::Attempts;
 use super::streams::{Stream, Streams};
@@ -211,7 +211,7 @@ impl Book {
     ) -> Result<(), WriteError> {
         let before = batch.records.len();
         let keep = match &batch.run {
-            Some(run) => self.fresh(connection, run)?,
+            Some(run) => self.fresh(connection, &batch.key, run)?,
             None => vec![true; before],
         };
         let kept = keep.iter().filter(|keep| **keep).count();
@@ -267,8 +267,13 @@ impl Book {
         if let Some(close) = batch.close {
             if let Some(run) = &batch.run {
                 let now_ns = self.control.at(0);
-                self.gaps
-                    .close(stream.id, run, now_ns.saturating_add(self.gap_after_ns));
+                let whose = Whose::of(&batch.key.producer, batch.key.proof as u8);
+                self.gaps.close(
+                    stream.id,
+                    whose,
+                    run,
+                    now_ns.saturating_add(self.gap_after_ns),
+                );
             }
             let index = self.control.append(
                 connection,
@@ -306,16 +311,38 @@ impl Book {
             .settle(connection, &mut self.control, &mut self.runs, until_ns)
     }
 
-    /// Which records of a run are not sealed yet; those count as sealed from now on.
-    fn fresh(&mut self, connection: &Connection, run: &Run) -> Result<Vec<bool>, WriteError> {
-        let ranges = self.runs.of(connection, &run.producer, &run.run)?;
+    /// Which records of a run are not sealed yet; those count as sealed from now on. A sender that showed a credential is
+    /// asked for its own numbers only; they count for those who call themselves the same, never the other way round.
+    fn fresh(
+        &mut self,
+        connection: &Connection,
+        key: &StreamKey,
+        run: &Run,
+    ) -> Result<Vec<bool>, WriteError> {
+        let whose = Whose::of(&key.producer, key.proof as u8);
+        let keep = self.take(connection, &whose, run)?;
+        if whose != Whose::Anybody {
+            self.take(connection, &Whose::Anybody, run)?;
+        }
+        Ok(keep)
+    }
+
+    /// Takes the numbers of a run; which of them were not taken yet.
+    fn take(
+        &mut self,
+        connection: &Connection,
+        whose: &Whose,
+        run: &Run,
+    ) -> Result<Vec<bool>, WriteError> {
+        let column = whose.column(&run.producer);
+        let ranges = self.runs.of(connection, &column, &run.run)?;
         let before = ranges.clone();
         let keep = run
             .sequence
             .iter()
             .map(|number| ranges.insert(*number))
             .collect();
-        Runs::store(connection, &run.producer, &run.run, &before, ranges)?;
+        Runs::store(connection, &column, &run.run, &before, ranges)?;
         Ok(keep)
     }
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
-use super::batch::Run;
+use super::batch::{Run, StreamKey};
+use super::duplicates::Whose;
 use super::query;
 use super::reindex::{LastResource, number_of};
 use super::tables::{self, TableError};
@@ -38,11 +39,12 @@ struct Sealed {
     unknown: bool,
 }
 
-/// Which of the records that were not kept differ from what is sealed under their number. `label` is that of their
-/// stream: the same bytes always have the same one.
+/// Which of the records that were not kept differ from what is sealed under their number. `key` is that of their
+/// stream: the same bytes always have the same label. What others sealed under the numbers of a sender that showed a
+/// credential is none of its business.
 pub(crate) fn find(
     connection: &Connection,
-    label: &str,
+    key: &StreamKey,
     run: &Run,
     payload: &[u8],
     keep: &[bool],
@@ -67,10 +69,15 @@ pub(crate) fn find(
             .filter(|(number, _)| !fresh.contains_key(number) && !sealed.items.contains_key(number))
             .count()
     };
-    let mut statement =
-        connection.prepare_cached("SELECT n FROM stream WHERE label = ?1 ORDER BY n DESC")?;
+    let own = match Whose::of(&key.producer, key.proof as u8) {
+        Whose::Anybody => None,
+        Whose::Proven(_) => Some(&key.producer),
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT n FROM stream WHERE label = ?1 AND (?2 IS NULL OR producer = ?2) ORDER BY n DESC",
+    )?;
     let streams: Vec<i64> = statement
-        .query_map([label], |row| row.get(0))?
+        .query_map((&key.label, own), |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for n in streams {
         if wanted(&sealed) == 0 {

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use rusqlite::Connection;
+use sha2::{Digest, Sha256};
 
 use super::tables::{hash, to_sql, unsigned};
+use crate::envelope::ProducerProof;
 use crate::tree::Hash;
 
 /// Exports without sequence numbers that are remembered.
@@ -167,8 +169,72 @@ impl Ranges {
         holes
     }
 
+    /// Whether every number of this is there.
+    pub(crate) fn includes(&self, (first, last): (u64, u64)) -> bool {
+        self.0
+            .iter()
+            .any(|(from, to)| *from <= first && last <= *to)
+    }
+
+    /// The numbers below its first one that another has, too.
+    pub(crate) fn before_it(&self, other: &Self) -> Vec<(u64, u64)> {
+        let Some((begin, _)) = self.0.first() else {
+            return Vec::new();
+        };
+        let below = other.iter().filter(|(first, _)| first < begin);
+        below
+            .map(|(first, last)| (first, last.min(begin.saturating_sub(1))))
+            .collect()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
         self.0.iter().copied()
+    }
+}
+
+/// Under whose name numbers of a producer stand in the table `run`.
+///
+/// What a sender calls itself (`recount.producer`) is told to everybody who reads its records, so that numbers under it
+/// alone could be taken by anybody beforehand. Numbers of a sender whom the collector knows stand under its name a second
+/// time, and only those keep one of its records from being sealed. INVARIANT: no claim reads like a name's key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Whose {
+    /// Of everybody who calls itself so.
+    Anybody,
+    /// Of one sender that showed a credential; SHA-256 of its name, because names may be erased.
+    Proven([u8; 16]),
+}
+
+impl Whose {
+    /// Whose a stream's numbers are. A proof below a credential proves no name.
+    pub(crate) fn of(producer: &str, proof: u8) -> Self {
+        if proof < ProducerProof::PeerCredentials as u8 {
+            return Self::Anybody;
+        }
+        let digest: Hash = Sha256::digest(producer).into();
+        let mut name = [0; 16];
+        name.copy_from_slice(&digest[..16]);
+        Self::Proven(name)
+    }
+
+    /// What stands in the column `producer`.
+    pub(crate) fn column(&self, claim: &str) -> String {
+        match self {
+            Self::Proven(name) => {
+                let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("={name}={claim}")
+            }
+            // Hexadecimal digits never begin with the second one.
+            Self::Anybody if claim.starts_with('=') => format!("={claim}"),
+            Self::Anybody => claim.to_owned(),
+        }
+    }
+
+    /// Whether a column is of numbers that stand under a name.
+    pub(crate) fn is_proven(column: &str) -> bool {
+        column
+            .strip_prefix('=')
+            .is_some_and(|rest| !rest.starts_with('='))
     }
 }
 
@@ -253,6 +319,22 @@ mod tests {
             !ranges.insert(7) && !ranges.contains(2) && ranges.contains(9) && !ranges.contains(10)
         );
         assert!(ranges.insert(u64::MAX) && ranges.insert(2));
+    }
+
+    #[test]
+    fn no_claim_reads_like_the_key_of_a_name() {
+        let billing = Whose::of("billing", ProducerProof::Token as u8);
+        let key = billing.column("p");
+        assert!(Whose::is_proven(&key), "{key}");
+        assert_ne!(
+            key,
+            Whose::of("shop", ProducerProof::Certificate as u8).column("p")
+        );
+        for claim in ["p", "", "=", "==", key.as_str(), &format!("={key}")] {
+            let claimed = Whose::of("billing", ProducerProof::Asserted as u8).column(claim);
+            assert!(!Whose::is_proven(&claimed) && claimed != key, "{claimed}");
+        }
+        assert_eq!(Whose::Anybody.column("p"), "p");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::batch::{Lost, Run};
 use super::control::{ControlLog, WriteError};
-use super::duplicates::{Ranges, Runs};
+use super::duplicates::{Ranges, Runs, Whose};
 use crate::leaf::{ControlBody, GapNote, StreamId};
 
 /// `why` of a gap: not received when the stream was closed.
@@ -26,6 +26,7 @@ const KEPT_RUNS: usize = 4096;
 struct Awaited {
     due_ns: u64,
     stream: StreamId,
+    whose: Whose,
     producer: String,
     run: String,
     upto: u64,
@@ -52,11 +53,12 @@ impl Gaps {
 
     /// A stream was closed: its run's numbers up to the last one are looked at later, since a sender's connections may
     /// overtake each other.
-    pub(crate) fn close(&mut self, stream: StreamId, run: &Run, due_ns: u64) {
+    pub(crate) fn close(&mut self, stream: StreamId, whose: Whose, run: &Run, due_ns: u64) {
         if let Some(upto) = run.sequence.iter().copied().max() {
             self.closed.push(Awaited {
                 due_ns,
                 stream,
+                whose,
                 producer: run.producer.clone(),
                 run: run.run.clone(),
                 upto,
@@ -83,8 +85,17 @@ impl Gaps {
             if awaited.due_ns > until_ns {
                 break;
             }
-            let key = (awaited.producer.clone(), awaited.run.clone());
+            let column = awaited.whose.column(&awaited.producer);
+            let key = (column, awaited.run.clone());
             let mut known = runs.of(connection, &key.0, &key.1)?.clone();
+            if awaited.whose != Whose::Anybody {
+                // A run that began before numbers stood under names has its first ones under its claim alone.
+                let claimed = Whose::Anybody.column(&awaited.producer);
+                let claimed = runs.of(connection, &claimed, &key.1)?;
+                for (first, last) in known.before_it(claimed) {
+                    known.insert_range(first, last);
+                }
+            }
             let said = self.said.get(&key).into_iter().flat_map(Ranges::iter);
             let saying = self.saying.iter().filter(|(of, _)| *of == key);
             for (first, last) in said.chain(saying.map(|(_, range)| *range)) {
@@ -95,7 +106,7 @@ impl Gaps {
                     connection,
                     control,
                     awaited.stream,
-                    &key,
+                    &(awaited.producer.clone(), awaited.run.clone()),
                     (first, last),
                     NOT_RECEIVED,
                 )?;

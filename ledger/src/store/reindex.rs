@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, types::Value};
 
-use super::duplicates::Ranges;
+use super::duplicates::{Ranges, Whose};
 use super::erase::nameless;
 use super::error::StoreError;
 use super::offline::Offline;
@@ -96,18 +96,53 @@ const RUN: IndexTable = IndexTable {
 
 type Rows = Vec<Vec<Value>>;
 
+/// What numbers stand under in the table `run`, or what an SDK wrote: producer and run.
+type RunKey = (String, String);
+
 /// Rows of the index that differ from what the evidence says, by table.
 pub(crate) fn disagreements(
     connection: &Connection,
 ) -> Result<Vec<(&'static str, u64, String)>, TableError> {
     let mut found = Vec::new();
-    for (table, rows) in from_evidence(connection)? {
-        let (wrong, first) = differing(&stored(connection, &table)?, &rows);
+    for (table, mut rows) in from_evidence(connection)? {
+        let mut there = stored(connection, &table)?;
+        if table == RUN {
+            leave_out_names(&mut there, &mut rows);
+        }
+        let (wrong, first) = differing(&there, &rows);
         if wrong > 0 {
             found.push((table.name, wrong, first));
         }
     }
     Ok(found)
+}
+
+/// Takes away the numbers under names that the evidence bears out. Ledgers of earlier versions have none, and runs that
+/// they began have only later ones, so that some may lack; those under claims are all there, always.
+fn leave_out_names(stored: &mut Rows, right: &mut Rows) {
+    let parts = |row: &[Value]| match row {
+        [
+            Value::Text(producer),
+            Value::Text(run),
+            Value::Integer(first),
+            Value::Integer(last),
+        ] if Whose::is_proven(producer) => Some((
+            (producer.clone(), run.clone()),
+            (first.cast_unsigned(), last.cast_unsigned()),
+        )),
+        _ => None,
+    };
+    let mut known: BTreeMap<RunKey, Ranges> = BTreeMap::new();
+    for (key, (first, last)) in right.iter().filter_map(|row| parts(row)) {
+        known.entry(key).or_default().insert_range(first, last);
+    }
+    right.retain(|row| parts(row).is_none());
+    stored.retain(|row| {
+        let borne_out = parts(row).is_some_and(|(key, range)| {
+            known.get(&key).is_some_and(|ranges| ranges.includes(range))
+        });
+        !borne_out
+    });
 }
 
 /// How many rows of one are not in the other, whichever is more; and one of them in words.
@@ -167,14 +202,17 @@ struct Said {
 fn from_evidence(connection: &Connection) -> Result<Vec<(IndexTable, Rows)>, TableError> {
     let said = read_control(connection)?;
     let numbers = numbers(connection, &said)?;
-    let mut runs: BTreeMap<(String, String), Ranges> = BTreeMap::new();
+    let mut runs: BTreeMap<RunKey, Ranges> = BTreeMap::new();
     let (mut streams, mut requests, mut links) = (Rows::new(), Rows::new(), Rows::new());
     let mut erased = false;
     for (n, id) in &numbers {
         let Some(said) = said.get(id) else { continue };
         erased |= said.erased;
-        let times = read_records(connection, *n, said.head_size, &mut runs)?;
         let opening = said.opening.as_ref();
+        let whose = opening.map_or(Whose::Anybody, |opening| {
+            Whose::of(&opening.producer, opening.proof)
+        });
+        let times = read_records(connection, *n, said.head_size, &whose, &mut runs)?;
         let text = |pick: fn(&StreamOpening) -> &String| {
             Value::Text(opening.map(pick).cloned().unwrap_or_default())
         };
@@ -234,7 +272,7 @@ fn from_evidence(connection: &Connection) -> Result<Vec<(IndexTable, Rows)>, Tab
 /// erased record that is sent again is not stored again.
 fn keep_erased_numbers(
     connection: &Connection,
-    runs: &mut BTreeMap<(String, String), Ranges>,
+    runs: &mut BTreeMap<RunKey, Ranges>,
 ) -> Result<(), TableError> {
     let mut statement = connection.prepare("SELECT producer, run, first, last FROM run")?;
     let mut rows = statement.query([])?;
@@ -369,7 +407,8 @@ fn read_records(
     connection: &Connection,
     n: i64,
     head_size: u64,
-    runs: &mut BTreeMap<(String, String), Ranges>,
+    whose: &Whose,
+    runs: &mut BTreeMap<RunKey, Ranges>,
 ) -> Result<Times, TableError> {
     let mut times = Times {
         first: 0,
@@ -377,6 +416,7 @@ fn read_records(
         size: 0,
     };
     let mut resource = LastResource::default();
+    let mut last: Option<(RunKey, Vec<RunKey>)> = None;
     query::records(connection, n, 0, i64::MAX as u64, &mut |record| {
         let leaf: &[u8; RECORD_LEAF] = record.leaf;
         let received = RecordLeaf::decode(leaf).map_or(0, |leaf| leaf.received_unix_ns);
@@ -391,10 +431,22 @@ fn read_records(
             && let Some(run) = resource.run(&envelope)
             && let Some(number) = number_of(&envelope)
         {
-            match runs.get_mut(run) {
-                Some(ranges) => ranges.insert(number),
-                None => runs.entry(run.clone()).or_default().insert(number),
-            };
+            // Columns are made anew only where the run is another one.
+            if last.as_ref().is_none_or(|(of, _)| of != run) {
+                let columns = [
+                    Some(&Whose::Anybody),
+                    Some(whose).filter(|it| **it != Whose::Anybody),
+                ];
+                let columns = columns.into_iter().flatten();
+                let keys = columns.map(|it| (it.column(&run.0), run.1.clone()));
+                last = Some((run.clone(), keys.collect::<Vec<_>>()));
+            }
+            for key in last.iter().flat_map(|(_, keys)| keys) {
+                match runs.get_mut(key) {
+                    Some(ranges) => ranges.insert(number),
+                    None => runs.entry(key.clone()).or_default().insert(number),
+                };
+            }
         }
     })?;
     Ok(times)

@@ -1,11 +1,12 @@
 //! Verifying, reindexing and compacting a store.
 
+use ledger::envelope::ProducerProof;
 use ledger::reader::{Find, Reader};
-use ledger::store::{Close, Folder, compact, reindex};
+use ledger::store::{Close, Folder, Ledger, compact, reindex};
 use ledger::verify::{Trusted, verify_all};
 use rusqlite::Connection;
 
-use super::support::{Place, append, item, numbered, part};
+use super::support::{Place, append, item, numbered, numbered_of, part};
 
 /// Several streams with tiles, a close, late records and SDK runs.
 pub(crate) fn filled() -> Place {
@@ -82,6 +83,67 @@ fn an_index_that_was_changed_is_found_and_made_again() {
         [("link", 1), ("request", 1), ("run", 1), ("stream", 1)]
     );
     assert_eq!(findings(&place.read()), Vec::<String>::new());
+}
+
+#[test]
+fn numbers_of_a_known_sender_are_its_own_and_those_of_earlier_versions_stay_right() {
+    let place = Place::new();
+    let (known, other) = (
+        ("victim", ProducerProof::Token),
+        ("intruder", ProducerProof::Certificate),
+    );
+    let told = |ledger: &Ledger, part| {
+        let receipt = append(ledger, vec![part]);
+        let sealed: u64 = receipt.streams.iter().map(|stream| stream.count).sum();
+        (sealed, receipt.duplicates, receipt.conflicts)
+    };
+    let ledger = place.open();
+    // Taken by a claim, and by another sender that is known.
+    assert_eq!(told(&ledger, numbered("kept", "r", 0, 5)), (5, 0, 0));
+    assert_eq!(
+        told(&ledger, numbered_of(other, "elsewhere", "r", 0, 9)),
+        (9, 0, 0)
+    );
+    assert_eq!(
+        told(&ledger, numbered_of(known, "kept", "r", 0, 3)),
+        (3, 0, 0)
+    );
+    assert_eq!(
+        told(&ledger, numbered_of(known, "kept", "r", 0, 4)),
+        (1, 3, 0)
+    );
+    // Whoever shows nothing gets no number that somebody has.
+    assert_eq!(told(&ledger, numbered("kept", "r", 0, 5)), (0, 5, 0));
+    assert_eq!(told(&ledger, numbered("new", "r", 7, 8)), (0, 0, 1));
+    ledger.close().unwrap();
+    assert_eq!(findings(&place.read()), Vec::<String>::new());
+    assert_eq!(reindex(&place.dir()).unwrap().corrected, []);
+    let edit = |sql: &str| {
+        let database = Connection::open(place.dir().join("ledger.db")).unwrap();
+        database.execute_batch(sql).unwrap();
+    };
+    // As an earlier version left it, and a run that goes on.
+    edit("DELETE FROM run WHERE producer LIKE '=%'");
+    assert_eq!(findings(&place.read()), Vec::<String>::new());
+    let ledger = place.open();
+    assert_eq!(
+        told(&ledger, numbered_of(known, "kept", "r", 4, 6)),
+        (2, 0, 0)
+    );
+    ledger.close().unwrap();
+    assert_eq!(findings(&place.read()), Vec::<String>::new());
+    assert_eq!(reindex(&place.dir()).unwrap().corrected, [("run", 2)]);
+    let ledger = place.open();
+    assert_eq!(
+        told(&ledger, numbered_of(known, "kept", "r", 0, 7)),
+        (1, 6, 0)
+    );
+    ledger.close().unwrap();
+    assert_eq!(findings(&place.read()), Vec::<String>::new());
+    // Numbers that nothing bears out.
+    edit("UPDATE run SET last = last + 1 WHERE producer LIKE '=%' AND last = 6");
+    let found = findings(&place.read()).join("\n");
+    assert!(found.contains("rows of the index table run"), "{found}");
 }
 
 #[test]

@@ -101,14 +101,26 @@ pub(crate) fn part(label: &str, from: u64, to: u64) -> StreamBatch {
 }
 
 pub(crate) fn prepare(label: &str, resource: &[u8], items: &[Vec<u8>], from: u64) -> StreamBatch {
+    let nobody = ("unauthenticated:http", ProducerProof::None);
+    prepare_of(nobody, label, resource, items, from)
+}
+
+/// As [`prepare`], of a sender of this name, which is proven so.
+fn prepare_of(
+    (producer, proof): (&str, ProducerProof),
+    label: &str,
+    resource: &[u8],
+    items: &[Vec<u8>],
+    from: u64,
+) -> StreamBatch {
     let collector = CollectorPart {
         session_rule: SessionRule::SessionAttribute,
-        producer_proof: ProducerProof::None,
+        producer_proof: proof,
         recording_mode: RecordingMode::SelfRecorded,
         delivery: Delivery::Plain,
         principal_proof: PrincipalProof::None,
         session_label: label.to_owned(),
-        producer: "unauthenticated:http".to_owned(),
+        producer: producer.to_owned(),
         claimed_producer: String::new(),
         masks: vec![],
         enrolled_key: None,
@@ -137,8 +149,8 @@ pub(crate) fn prepare(label: &str, resource: &[u8], items: &[Vec<u8>], from: u64
         key: StreamKey {
             label: label.to_owned(),
             rule: SessionRule::SessionAttribute,
-            producer: "unauthenticated:http".to_owned(),
-            proof: ProducerProof::None,
+            producer: producer.to_owned(),
+            proof,
             claim: String::new(),
         },
         records: Prepared::new(&records).unwrap(),
@@ -165,13 +177,25 @@ pub(crate) fn numbered_item(label: &str, i: u64) -> Vec<u8> {
 
 /// As [`part`], numbered by an SDK run.
 pub(crate) fn numbered(label: &str, run: &str, from: u64, to: u64) -> StreamBatch {
+    let nobody = ("unauthenticated:http", ProducerProof::None);
+    numbered_of(nobody, label, run, from, to)
+}
+
+/// As [`numbered`], of a sender of this name, which is proven so.
+pub(crate) fn numbered_of(
+    sender: (&str, ProducerProof),
+    label: &str,
+    run: &str,
+    from: u64,
+    to: u64,
+) -> StreamBatch {
     let text = |key: &str, value: &str| {
         format!("{{\"key\":\"{key}\",\"value\":{{\"stringValue\":\"{value}\"}}}}")
     };
     let attributes = [text("recount.producer", "p"), text("recount.run", run)].join(",");
     let resource = format!("{{\"attributes\":[{attributes}]}}").into_bytes();
     let items: Vec<Vec<u8>> = (from..to).map(|i| numbered_item(label, i)).collect();
-    let mut part = prepare(label, &resource, &items, from);
+    let mut part = prepare_of(sender, label, &resource, &items, from);
     part.run = Some(Run {
         producer: "p".into(),
         run: run.into(),

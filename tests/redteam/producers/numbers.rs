@@ -1,13 +1,19 @@
 //! What the numbers of a producer's records show: replays, holes, new runs.
 
+use collector_lite::Hidden;
 use ledger::leaf::{ConflictNote, ControlBody, Private as _};
+use ledger::reader::{Find, Reader as _};
+use ledger::store::Folder;
 use libtest_mimic::Failed;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
+use tests::outcome::Outcome;
 
 use crate::attack::When;
 use crate::case::{Case, has_problem};
 use crate::scene::{self, number, numbered};
+
+use super::tokens::enroll;
 
 pub(super) fn replay(case: &mut Case) -> Result<(), Failed> {
     let mut collector = case.start()?;
@@ -141,6 +147,72 @@ pub(super) fn lost_answer(case: &mut Case) -> Result<(), Failed> {
         return Err(format!("{sealed} records, {answer}").into());
     }
     case.verify()?.finds_nothing()?;
+    case.caught(When::Ingest);
+    Ok(())
+}
+
+pub(super) fn taken_numbers(case: &mut Case) -> Result<(), Failed> {
+    let (victim, intruder) = (enroll(case, &["victim"])?, enroll(case, &["intruder"])?);
+    let send = |collector: &Hidden, token: &str, body: &str| {
+        let authorization = format!("Bearer {token}");
+        let json = ("content-type", "application/json");
+        let headers = [json, ("authorization", authorization.as_str())];
+        scene::send(
+            collector,
+            &headers[..if token.is_empty() { 1 } else { 2 }],
+            body.as_bytes(),
+        )
+    };
+    let mut collector = case.start()?;
+    // Under another session's name, and under the victim's own; more than are looked through for a conflict.
+    for (token, session) in [(intruder.as_str(), "elsewhere"), ("", "kept")] {
+        let numbers: Vec<u64> = (0..20_000).collect();
+        let taken =
+            case.attack(|_| send(&collector, token, &numbered(session, "r", &numbers, "mine")))?;
+        if taken.status != 200 {
+            return Err(format!("{}: {}", taken.status, taken.body).into());
+        }
+    }
+    let own = numbered("kept", "r", &[0, 1, 2, 5], "own");
+    let sealed = |collector: &Hidden, duplicates: Option<u64>| -> Result<(), Failed> {
+        let answer = send(collector, &victim, &own)?;
+        let receipt = answer.receipt.ok_or("no receipt")?;
+        let told = receipt
+            .get("duplicates")
+            .and_then(serde_json::Value::as_u64);
+        let refused =
+            answer.body.contains("rejectedLogRecords") || receipt.get("conflicts").is_some();
+        match (answer.status, told == duplicates && !refused) {
+            (200, true) => Ok(()),
+            (status, _) => Err(format!("{status}: {receipt} {}", answer.body).into()),
+        }
+    };
+    sealed(&collector, None)?;
+    // Its own retries are known, by a later run of the collector and from the evidence alone.
+    sealed(&collector, Some(4))?;
+    collector.stop()?;
+    case.verify()?.finds_nothing()?;
+    let mut reindex = scene::collector()?;
+    let done = Outcome::of(reindex.args(["reindex", "--store"]).arg(case.store()))?;
+    done.ended(0)?;
+    let mut collector = case.start()?;
+    sealed(&collector, Some(4))?;
+    // Other bytes under a number of its own are a conflict, as ever.
+    let changed = send(&collector, &victim, &numbered("kept", "r", &[1], "other"))?;
+    let conflicts = changed
+        .receipt
+        .as_ref()
+        .and_then(|receipt| receipt["conflicts"].as_u64());
+    if conflicts != Some(1) {
+        return Err(format!("{:?}", changed.receipt).into());
+    }
+    collector.stop()?;
+    case.verify()?.finds_nothing()?;
+    let streams = Folder::open(&case.store())?.find(&Find::Session("kept".to_owned()))?;
+    let own = streams.iter().find(|hint| hint.producer == "victim");
+    if own.is_none_or(|hint| hint.records != 4) {
+        return Err(format!("{streams:?}").into());
+    }
     case.caught(When::Ingest);
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::case::{Case, has_problem};
 use crate::scene::{self, Answer};
 
 /// Enrols a producer on the case's store and gives its token.
-fn enroll(case: &Case, args: &[&str]) -> Result<String, Failed> {
+pub(super) fn enroll(case: &Case, args: &[&str]) -> Result<String, Failed> {
     let mut command = scene::collector()?;
     command.args(["enroll", "-o", "json"]).args(args);
     let told = Outcome::of(command.arg("--store").arg(case.store()))?;

@@ -53,8 +53,7 @@ impl Book {
         let Some(run) = batch.run.as_ref().filter(|_| keep.contains(&false)) else {
             return Ok(0);
         };
-        let label = &batch.key.label;
-        let found = conflicts::find(connection, label, run, &batch.records.payload, keep)?;
+        let found = conflicts::find(connection, &batch.key, run, &batch.records.payload, keep)?;
         let stream = self.streams.id_of(connection, &batch.key)?;
         for conflict in &found {
             if self.conflicts_left == 0 {
