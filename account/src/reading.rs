@@ -4,13 +4,15 @@ use ledger::envelope::CollectorPart;
 use ledger::reader::{Find, Reader};
 use ledger::verify::{VerifiedStream, Verifier};
 use std::collections::HashMap;
+use vocabulary::Timestamp;
+use vocabulary::attribute as key;
 use vocabulary::id::{RecordRef, SessionRef, StreamRef};
 use vocabulary::record::{ProducerProof, RecordingMode, SenderKind};
 use vocabulary::session::{EndReason, SessionSource};
 use vocabulary::source::Source;
 
 use crate::error::AccountError;
-use crate::fold::{Fold, Run};
+use crate::fold::{Fold, Imported, Run};
 use crate::gaps::{self, Hole, Numbers};
 use crate::gather::{Part, looks_on};
 use crate::meanwhile::Meanwhile;
@@ -149,6 +151,9 @@ impl Reading {
         if let Some(told) = own {
             run.row.recording_mode = RecordingMode::read(told.collector.recording_mode.as_str());
             run.row.session_source = source(&told.collector);
+            if run.row.recording_mode == RecordingMode::Imported {
+                run.imported = Some(imported(told));
+            }
             // The name that an SDK gives to its per-process session of records without one.
             if run.row.id.starts_with("unattributed") {
                 run.row.session_source = SessionSource::Unattributed;
@@ -187,6 +192,26 @@ impl Reading {
                 .map(|(_, from)| *from);
             run.row.parent = named.or(by).filter(|parent| *parent != run.row.name);
         }
+    }
+}
+
+/// Who brought a record in, as it says; the time is the collector's.
+fn imported(told: &Told<'_>) -> Imported {
+    let text = |key| told.resource.str(key).map(str::to_owned);
+    let by = match (text(key::IMPORTED_BY), text(key::HOST_NAME)) {
+        (Some(by), Some(host)) => Some(format!("{by} on {host}")),
+        (by, _) => by,
+    };
+    let of = |key| told.item.attributes.str(key).map(str::to_owned);
+    let file = match (of(key::LINE_SOURCE), of(key::LINE_FILE)) {
+        (Some(file), Some(digest)) => Some(format!("{file} ({digest})")),
+        (file, digest) => file.or(digest),
+    };
+    Imported {
+        by,
+        file,
+        at: Timestamp::from_unix_ns(told.leaf.received_unix_ns),
+        shown_by: told.at,
     }
 }
 

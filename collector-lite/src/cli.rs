@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Checkpoint,
     /// Bring in the spool of an agent that is gone
     Adopt(Adopt),
+    /// Bring in a log that was written elsewhere: each line one sealed record, marked as imported
+    Import(Import),
     /// Take payloads out for good, with a leaf that says on whose word; the tree does not change
     Erase(Erase),
     /// Let a producer be known: print a token for it, once, and keep what else it must show
@@ -178,6 +180,32 @@ pub(crate) struct Adopt {
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     /// Where the collector listens [default: http://127.0.0.1:4318]
+    #[arg(long, value_name = "URL")]
+    pub(crate) collector: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("asked").required(true).multiple(true))]
+pub(crate) struct Import {
+    /// The file: lines of text or JSON
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The request that the lines belong to; with --request-field, those that name none
+    #[arg(long, value_name = "N", group = "asked")]
+    pub(crate) request: Option<String>,
+    /// The field of a line that names its request: request.id, or /request/id
+    #[arg(long, value_name = "PATH", group = "asked")]
+    pub(crate) request_field: Option<String>,
+    /// The field that names its session [default: one session per request and file]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) session_field: Option<String>,
+    /// The field that says when: RFC 3339, or seconds to nanoseconds since 1970 [default: when it is imported]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) time_field: Option<String>,
+    /// The agent that wrote the lines, as you say
+    #[arg(long, value_name = "NAME", default_value = "import")]
+    pub(crate) agent: String,
+    /// Where the collector listens [default: the store itself, else http://127.0.0.1:4318]
     #[arg(long, value_name = "URL")]
     pub(crate) collector: Option<String>,
 }

@@ -9,12 +9,14 @@ mod checkpoint;
 mod doctor;
 mod enroll;
 mod erase;
+mod import;
 mod key;
 mod maintain;
 mod outside;
 mod recover;
 mod source;
 mod status;
+mod target;
 mod verify;
 mod witness;
 
@@ -41,6 +43,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
         | Command::Serve(_)
         | Command::Recover(_)
         | Command::Adopt(_)
+        | Command::Import(_)
         | Command::Enroll(_)
         | Command::Revoke { .. }
         | Command::Erase(_) => Access::Write,
@@ -67,6 +70,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Error> {
         Command::Producers(output) => enroll::list(&settings, output.output),
         Command::Revoke { name } => enroll::revoke(&settings, name),
         Command::Doctor => doctor::doctor(&settings),
+        Command::Import(options) => import::import(&settings, options),
         // It has no ledger and no settings of one.
         Command::Witness(options) => witness::witness(cli, options),
         Command::Adopt(options) => {

@@ -79,6 +79,9 @@ pub(crate) enum Error {
     /// A spool that cannot be shipped.
     #[error("spool {}: {why}", path.display())]
     Spool { path: PathBuf, why: String },
+    /// A log that cannot be brought in.
+    #[error("import of {}: {why}", path.display())]
+    Import { path: PathBuf, why: String },
     /// The enrolments cannot be read or kept.
     #[error(transparent)]
     Producers(#[from] FileError),
@@ -127,7 +130,8 @@ impl Error {
             Self::PortTaken { .. }
             | Self::Listen { .. }
             | Self::SocketTaken { .. }
-            | Self::Spool { .. } => exit::UNAVAILABLE,
+            | Self::Spool { .. }
+            | Self::Import { .. } => exit::UNAVAILABLE,
             Self::Socket { source, .. } | Self::System { source, .. } => match source.kind() {
                 std::io::ErrorKind::PermissionDenied => exit::NOT_ALLOWED,
                 _ => exit::UNAVAILABLE,
@@ -178,6 +182,10 @@ impl Error {
                 what.replace('_', "-")
             ),
             Self::Spool { .. } => "name the folder that the agent's SDK spooled to".to_owned(),
+            Self::Import { .. } => {
+                "import it again once that is mended: what is sealed already is not sealed twice"
+                    .to_owned()
+            }
             Self::Anchors { .. } => {
                 "mend or remove anchors.json in the store; without it the anchors are asked anew"
                     .into()

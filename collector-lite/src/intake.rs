@@ -28,6 +28,9 @@ use assign::assign;
 use surroundings::Surroundings;
 use traces::{DueLink, Traces};
 
+/// The producer of lines that were written elsewhere and brought in by somebody without a credential.
+pub(crate) const IMPORT: &str = "unauthenticated:import";
+
 /// Which door an export came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Door {
@@ -35,6 +38,8 @@ pub(crate) enum Door {
     Grpc,
     /// A spool that was brought in by hand.
     Adopt,
+    /// A log that was brought in by hand.
+    Import,
     /// OTLP/HTTP over a Unix socket.
     Socket,
 }
@@ -46,6 +51,7 @@ impl Door {
             Self::Http => "unauthenticated:otlp-http",
             Self::Grpc => "unauthenticated:otlp-grpc",
             Self::Adopt => "unauthenticated:adopt",
+            Self::Import => IMPORT,
             Self::Socket => "unauthenticated:otlp-unix",
         }
     }
@@ -55,7 +61,7 @@ impl Door {
         match self {
             Self::Http => 1,
             Self::Grpc => 2,
-            Self::Adopt | Self::Socket => 3,
+            Self::Adopt | Self::Import | Self::Socket => 3,
         }
     }
 }

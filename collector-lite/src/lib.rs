@@ -13,6 +13,7 @@ mod agent_door;
 mod clock;
 mod doorway;
 mod hidden;
+mod import;
 mod intake;
 mod producers;
 mod reader_door;

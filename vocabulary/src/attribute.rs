@@ -260,6 +260,12 @@ keys! {
     PENDING = "recount.pending";
     /// Where a log line came from.
     LINE_SOURCE = "recount.line.source";
+    /// Number of a log line in its file, from 1.
+    LINE_NUMBER = "recount.line.number";
+    /// Digest of the file that a log line was imported from.
+    LINE_FILE = "recount.line.file";
+    /// Who imported what others wrote.
+    IMPORTED_BY = "recount.imported.by";
     /// Seconds after which a counterpart asks to be tried again.
     RETRY_AFTER_S = "recount.retry_after_s";
 

@@ -51,5 +51,7 @@ words! {
         Approved = "approved",
         /// Owns the agent.
         Owns = "owns",
+        /// Brought in records that were written elsewhere.
+        Imported = "imported",
     }
 }

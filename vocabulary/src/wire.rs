@@ -4,6 +4,12 @@
 /// (the words of [`crate::record::Delivery`]).
 pub const DELIVERY_HEADER: &str = "recount-delivery";
 
+/// Request header: `imported` says that others wrote what is sent, and when.
+pub const RECORDING_HEADER: &str = "recount-recording";
+
+/// The value of [`RECORDING_HEADER`], and the only one.
+pub const IMPORTED: &str = "imported";
+
 /// Response header: the receipt as JSON.
 pub const RECEIPT_HEADER: &str = "recount-receipt";
 

@@ -29,7 +29,7 @@ use ledger::otlp::Signal;
 pub(crate) use action::Act;
 pub(crate) use change::Change;
 pub(crate) use counted::Ended;
-pub(crate) use session::Run;
+pub(crate) use session::{Imported, Run};
 
 /// Everything that the records said, joined.
 #[derive(Debug, Default)]

@@ -43,6 +43,8 @@ pub(crate) struct Run {
     pub(crate) late: Vec<RecordRef>,
     /// Records whose clock is far from the collector's: the first, how many, how far at most.
     pub(crate) clock: Option<(RecordRef, u64, i128)>,
+    /// Who brought its records in, where others had written them.
+    pub(crate) imported: Option<Imported>,
 }
 
 /// Work handed to another session.
@@ -53,6 +55,19 @@ pub(crate) struct Delegated {
     /// What was asked of it.
     pub(crate) intent: Option<Content>,
     pub(crate) at: RecordRef,
+}
+
+/// Who brought records in that were written elsewhere.
+#[derive(Debug)]
+pub(crate) struct Imported {
+    /// As the import itself says; `None` where it does not.
+    pub(crate) by: Option<String>,
+    /// What it was read from.
+    pub(crate) file: Option<String>,
+    /// When it arrived, by the collector's clock.
+    pub(crate) at: Timestamp,
+    /// Its first record.
+    pub(crate) shown_by: RecordRef,
 }
 
 /// How far the sender's clock may be ahead of the collector's, and behind it where the sender waits for the
@@ -90,6 +105,7 @@ impl Run {
             span: None,
             late: Vec::new(),
             clock: None,
+            imported: None,
         }
     }
 }

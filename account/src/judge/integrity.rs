@@ -263,13 +263,22 @@ fn not_proven(evidence: &Evidence<'_>, fold: &Fold) -> Vec<String> {
         unproven,
         "who asked, beyond what the sender says".to_owned(),
     );
-    let alone = fold
-        .runs
-        .iter()
-        .any(|run| run.row.recording_mode != RecordingMode::Independent);
+    let alone = fold.runs.iter().any(|run| {
+        run.row.recording_mode == RecordingMode::SelfRecorded
+            || run.row.recording_mode == RecordingMode::Unknown
+    });
     add(
         alone,
         "that the recorder was out of the agent's reach: the agent recorded itself".to_owned(),
+    );
+    let imported = fold
+        .runs
+        .iter()
+        .any(|run| run.row.recording_mode == RecordingMode::Imported);
+    add(
+        imported,
+        "that imported lines are what was written at the time that they state: they were sealed when they were imported"
+            .to_owned(),
     );
     list.extend(crate::fold::signed::not_proven(&fold.signatures));
     let mut add = |when: bool, text: String| {

@@ -141,6 +141,7 @@ fn who_how(role: vocabulary::principal::WhoRole) -> &'static str {
         WhoRole::Ran => "name the agent (`gen_ai.agent.name` on the Resource)",
         WhoRole::Allowed => "record the authorization (`agent.authorization`)",
         WhoRole::Approved => "record who approved (`recount.approved_by`)",
+        WhoRole::Imported => "name who imports (`recount.imported.by` on the Resource)",
         WhoRole::Owns => "name the owner (`recount.agent.owner` on the Resource)",
     }
 }

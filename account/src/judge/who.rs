@@ -6,7 +6,7 @@ use vocabulary::record::ProducerProof;
 use vocabulary::source::Source;
 use vocabulary::verdict::Approval;
 
-use crate::fold::{Fold, Run};
+use crate::fold::{Fold, Imported, Run};
 use crate::model::{Agent, Authorization, Evidence, Principal, Standing, Who};
 
 /// Everybody responsible, session by session.
@@ -18,6 +18,7 @@ pub(crate) fn collect(fold: &Fold) -> Vec<Who> {
         allowed(run, &mut who);
         approved(fold, run.row.name, &mut who);
         who.push(owns(run));
+        who.extend(run.imported.as_ref().map(|it| imported(run, it)));
     }
     // That nobody is named, nobody said.
     for row in who.iter_mut().filter(|row| row.identity.is_none()) {
@@ -162,6 +163,23 @@ fn approved(fold: &Fold, session: SessionRef, who: &mut Vec<Who>) {
             },
             evidence: Evidence::new(Source::Stated, vec![approval.at]),
         });
+    }
+}
+
+/// Who brought the records in. When is observed, by whom is what the import says.
+fn imported(run: &Run, it: &Imported) -> Who {
+    let from = match &it.file {
+        Some(file) => format!("imported from {file}, on the importer's word"),
+        None => "imported, on the importer's word".to_owned(),
+    };
+    Who {
+        role: WhoRole::Imported,
+        session: run.row.name,
+        identity: it.by.clone(),
+        at: Some(it.at),
+        proof: from,
+        evidence: Evidence::new(Source::Stated, vec![it.shown_by])
+            .with(&[("at", Source::Observed)]),
     }
 }
 

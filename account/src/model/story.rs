@@ -91,6 +91,9 @@ impl Session {
     #[must_use]
     pub fn sent_by(&self) -> String {
         let (signed, numbered, of) = (self.signed, self.numbered, self.records);
+        if self.recording_mode == RecordingMode::Imported {
+            return "imported: written elsewhere, and sealed afterwards".to_owned();
+        }
         match self.sender {
             SenderKind::Signed => format!("signed by its agent, {signed} of {of} records"),
             SenderKind::Unsigned => "numbered and unsigned".to_owned(),

@@ -22,7 +22,7 @@ use vocabulary::wire;
 use super::answer::{self, Partial, Service};
 use super::body::Compression;
 use super::door::{AgentDoor, add};
-use super::http::{self, METRICS_MESSAGE, delivery, no_web_page, text};
+use super::http::{self, METRICS_MESSAGE, as_importer, delivery, no_web_page, text};
 use super::receipt;
 use super::refusal::Refusal;
 use super::room::Room;
@@ -135,7 +135,7 @@ async fn export(
     let (sender, message, _room) = message(door, peer, headers, body).await?;
     let export = Export {
         door: Door::Grpc,
-        sender,
+        sender: as_importer(sender, headers),
         encoding: Encoding::Protobuf,
         signal,
         delivery: delivery(text(

@@ -208,7 +208,7 @@ async fn taken(
     drop(sent);
     let export = Export {
         door: through,
-        sender,
+        sender: as_importer(sender, headers),
         encoding: form.encoding,
         signal: form.signal,
         delivery: delivery(text(
@@ -219,6 +219,14 @@ async fn taken(
         received_ns: clock::now_ns(),
     };
     door.take(export, plain).await
+}
+
+/// The sender, as it says of itself: one who brings in what was written elsewhere, or who speaks for itself.
+pub(super) fn as_importer(sender: Sender, headers: &HeaderMap) -> Sender {
+    match text(headers, &HeaderName::from_static(wire::RECORDING_HEADER)) {
+        Some(wire::IMPORTED) => sender.importing(),
+        _ => sender,
+    }
 }
 
 /// What the sender says about how it delivers; anything unknown is plain.

@@ -16,6 +16,8 @@ pub(crate) struct Sender {
     /// The key that its enrolment names.
     pub(crate) key: Option<[u8; 32]>,
     recorder: bool,
+    /// Whether it says that others wrote what it sends.
+    imports: bool,
     /// Where producers must be enrolled, and a session is one producer's alone: the recorders, who may write into any.
     pub(crate) recorders: Option<Arc<[String]>>,
 }
@@ -28,6 +30,7 @@ impl Sender {
             proven: None,
             key: None,
             recorder: false,
+            imports: false,
             recorders: None,
         }
     }
@@ -38,8 +41,19 @@ impl Sender {
             proven: Some(proof),
             key: enrolment.key,
             recorder: enrolment.recorder,
+            imports: false,
             recorders: None,
         }
+    }
+
+    /// The same, as one who brings in what was written elsewhere: that makes a record less than its sender's own, so
+    /// that anybody may say it. Without a credential it is kept apart from those who speak for themselves.
+    pub(crate) fn importing(mut self) -> Self {
+        self.imports = true;
+        if !self.is_proven() {
+            self.name = crate::intake::IMPORT.into();
+        }
+        self
     }
 
     pub(crate) fn is_proven(&self) -> bool {
@@ -56,7 +70,9 @@ impl Sender {
     }
 
     pub(crate) fn recording_mode(&self) -> RecordingMode {
-        if self.recorder {
+        if self.imports {
+            RecordingMode::Imported
+        } else if self.recorder {
             RecordingMode::Independent
         } else {
             RecordingMode::SelfRecorded

@@ -18,6 +18,7 @@ const COMMANDS: &[&str] = &[
     "recover",
     "checkpoint",
     "adopt",
+    "import",
     "enroll",
     "producers",
     "revoke",

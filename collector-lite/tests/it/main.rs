@@ -19,6 +19,7 @@ mod exact;
 mod following;
 mod grpc;
 mod help;
+mod importing;
 mod producers;
 mod reading;
 mod refusing;

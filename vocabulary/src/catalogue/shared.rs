@@ -36,6 +36,11 @@ pub const RESOURCE: &[Field] = &[
     required(a::TELEMETRY_SDK_NAME, Kind::Text, "`recount`."),
     required(a::TELEMETRY_SDK_VERSION, Kind::Text, "Version of the SDK."),
     optional(a::TELEMETRY_SDK_LANGUAGE, Kind::Text, "`rust`."),
+    optional(
+        a::IMPORTED_BY,
+        Kind::Text,
+        "Who imported the records: they were written elsewhere, and sealed afterwards.",
+    ),
 ];
 
 /// What every SDK record carries.

@@ -106,6 +106,16 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "The line, byte for byte, credentials removed.",
             ),
             if_known(a::LINE_SOURCE, Kind::Text, "Where the line came from."),
+            optional(
+                a::LINE_NUMBER,
+                Kind::Int,
+                "Its number in the file that it was imported from, from 1.",
+            ),
+            optional(
+                a::LINE_FILE,
+                Kind::Text,
+                "SHA-256 of that file: `sha256:` and 64 digits.",
+            ),
         ],
     },
 ];
