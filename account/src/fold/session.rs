@@ -138,7 +138,7 @@ impl Fold {
         };
         // A signature says nothing new of the session; it may follow its end.
         let signs = told.item.attributes.get(key::SIGNATURE).is_some();
-        if told.leaf.flags & ledger::leaf::flag::LATE != 0 && !signs {
+        if own && told.leaf.flags & ledger::leaf::flag::LATE != 0 && !signs {
             run.late.push(told.at);
         }
         if own {

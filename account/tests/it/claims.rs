@@ -83,6 +83,33 @@ fn another_producer_can_neither_explain_a_gap_nor_accuse() {
     assert_eq!(account.integrity.gaps.len(), 1);
 }
 
+#[test]
+fn what_comes_late_of_another_producer_is_not_late_of_the_session() {
+    let late = |of_another: bool| {
+        let mut world = World::new();
+        let mut own = Sender::sdk("s-late-1", "r-late");
+        own.tell(&world, "agent.session.start", json!({}));
+        world.seal(&mut own, false);
+        let mut sender = Sender::sdk("s-late-1", "r-late");
+        if of_another {
+            sender.producer = "unauthenticated:grpc".to_owned();
+        } else {
+            sender = own;
+        }
+        let end = json!({ "recount.session.end_reason": "completed" });
+        sender.tell(&world, "agent.session.end", end);
+        world.seal(&mut sender, true);
+        sender.tell(&world, "agent.heartbeat", json!({}));
+        world.seal(&mut sender, false);
+        let account = world.account("r-late");
+        let kinds = account.problems.iter().map(|row| row.kind);
+        kinds
+            .filter(|kind| *kind == ProblemKind::LateRecord)
+            .count()
+    };
+    assert_eq!((late(false), late(true)), (1, 0));
+}
+
 /// One protobuf field with a length.
 fn field(number: u8, body: &[u8]) -> Vec<u8> {
     let mut out = vec![number << 3 | 2];
