@@ -1,5 +1,6 @@
 //! The whole product as processes: what a user does, what a crash does, what another language sends.
 
+mod all_kinds;
 mod checks;
 mod demo;
 mod first_release;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         return code;
     }
     let trials: Vec<Trial> = [
+        all_kinds::trials(),
         checks::trials(),
         demo::trials(),
         first_release::trials(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use vocabulary::id::ActionId;
 
 use super::{Endpoint, Reply, Retries};
-use crate::capture::driver::Driver;
+use crate::capture::{driver::Driver, step};
 use crate::{Handle, Recorder, Refused};
 
 /// A client for one endpoint. The key goes into the `authorization` header and into no record.
@@ -21,6 +21,7 @@ pub struct Client {
     url: Url,
     key: Option<String>,
     provider: String,
+    tells: bool,
     /// Started by the first call that blocks.
     driver: Arc<OnceLock<Driver>>,
 }
@@ -86,6 +87,7 @@ impl Client {
             url,
             key: key.map(str::to_owned),
             provider: "openai".to_owned(),
+            tells: false,
             driver: Arc::default(),
         })
     }
@@ -94,6 +96,14 @@ impl Client {
     #[must_use]
     pub fn provider(mut self, name: &str) -> Self {
         name.clone_into(&mut self.provider);
+        self
+    }
+
+    /// Sends `traceparent` and `baggage` with the session and request to the endpoint, so that a relay or a gateway
+    /// there can say whose call it was. Off: a provider outside learns nothing.
+    #[must_use]
+    pub fn tell(mut self) -> Self {
+        self.tells = true;
         self
     }
 
@@ -189,6 +199,7 @@ impl<'a> Chat<'a> {
             url,
             key,
             provider,
+            tells,
             ..
         } = self.client;
         let body = self.request?;
@@ -212,6 +223,12 @@ impl<'a> Chat<'a> {
             .body(body);
         if let Some(key) = key {
             request = request.bearer_auth(key);
+        }
+        if *tells {
+            let identity = step::identity(&call.begun);
+            request = request
+                .header("traceparent", identity.traceparent())
+                .header("baggage", identity.baggage());
         }
         let answer = async {
             let response = request.send().await?;
