@@ -184,6 +184,8 @@ pub enum Command {
     Http(Http),
     /// What this program found: terminal, store, collector, key
     Doctor,
+    /// Explain what no single command can: keys, filters, exit codes, files, formats
+    Topic(TopicArgs),
     /// Print a completion script
     Completions {
         /// The shell
@@ -224,6 +226,29 @@ pub struct Notes {
     /// The form
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
     pub output: FactForm,
+}
+
+/// `recount topic`
+#[derive(Args, Debug)]
+pub struct TopicArgs {
+    /// The topic
+    #[arg(value_enum)]
+    pub topic: Topic,
+}
+
+/// What is explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Topic {
+    /// Every key of the screens
+    Keys,
+    /// What filters can say
+    Filters,
+    /// What the exit codes mean
+    ExitCodes,
+    /// Which files and variables are read and written
+    Files,
+    /// The forms that come out
+    Formats,
 }
 
 /// `recount show`

@@ -16,6 +16,7 @@ mod replay;
 mod screens;
 mod sessions;
 mod show;
+mod topic;
 mod verify;
 mod why;
 
@@ -160,6 +161,7 @@ fn obey(context: &Context, mut cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Llm(args)) => crate::record::llm::run(context, &args),
         Some(Command::Http(args)) => crate::record::http::run(context, &args),
         Some(Command::Doctor) => doctor::run(context),
+        Some(Command::Topic(args)) => topic::run(&args),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "recount", &mut script);

@@ -40,7 +40,7 @@ fn every_help_text_is_the_contract() {
     let home = tempfile::tempdir().unwrap();
     for command in [
         "", "show", "log", "diff", "why", "replay", "verify", "export", "log-line", "note", "tag",
-        "notes", "llm", "http",
+        "notes", "llm", "http", "topic",
     ] {
         let mut call = recount(home.path());
         if !command.is_empty() {
