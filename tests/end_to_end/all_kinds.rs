@@ -138,6 +138,7 @@ async fn http(session: &Handle, address: SocketAddr) -> Tried<()> {
 /// The model asks for a tool, which runs for that reason.
 async fn model(session: &Handle, address: SocketAddr) -> Tried<()> {
     let http = reqwest::Client::builder().no_proxy().build()?;
+    // region: llm
     let llm = Llm::new(
         session.recorder(),
         http,
@@ -149,6 +150,7 @@ async fn model(session: &Handle, address: SocketAddr) -> Tried<()> {
     let reply = llm.chat(&ask).in_session(session).await?;
     let call = reply.calls.first().ok_or("the reply calls no tool")?;
     session.tool_call(call).begin().await?.end_success();
+    // end
     Ok(())
 }
 
