@@ -26,6 +26,10 @@ pub(crate) const TESTS: &[Test] = &[
         row_security_decides_nothing_more_than_without_us,
     ),
     (
+        "what_is_remembered_of_a_table_is_checked_before_it_is_used",
+        what_is_remembered_of_a_table_is_checked_before_it_is_used,
+    ),
+    (
         "a_revoke_in_between_does_not_abort_the_users_transaction",
         a_revoke_in_between_does_not_abort_the_users_transaction,
     ),
@@ -178,6 +182,39 @@ fn functions_that_may_write_are_no_reads() {
                 whys(&world.diffs()),
                 [format!("function {function} may change rows")]
             );
+        }
+    });
+}
+
+fn what_is_remembered_of_a_table_is_checked_before_it_is_used() {
+    block_on(async {
+        let world = World::new(&format!(
+            "{PRIVILEGES} GRANT UPDATE (v), SELECT ON t TO agent;"
+        ))
+        .await;
+        let admin = world.client().await;
+        let mut db = world.session.postgres(world.client_of("agent").await).await;
+        for (change, rows) in [
+            ("SELECT 1", 2),
+            ("SELECT 2", 2),
+            ("ALTER TABLE t DROP COLUMN secret", 2),
+            ("ALTER TABLE t ADD COLUMN more int", 2),
+            ("ALTER TABLE t RENAME COLUMN more TO less", 2),
+            ("REVOKE SELECT ON t FROM agent", 0),
+        ] {
+            admin.batch_execute(change).await.unwrap();
+            let transaction = db.transaction().await.unwrap();
+            transaction
+                .execute("UPDATE t SET v = 'x' || random()", &[])
+                .await
+                .unwrap();
+            assert_eq!(
+                world.diffs().iter().filter(|diff| diff.is_row()).count(),
+                rows,
+                "{change}"
+            );
+            transaction.commit().await.unwrap();
+            assert_eq!(world.settled().last().unwrap().1, "committed", "{change}");
         }
     });
 }

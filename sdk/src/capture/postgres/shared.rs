@@ -1,11 +1,15 @@
 //! What a wrapped client and its transactions know together: the session, and the state of the connection.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use tokio_postgres::Error;
 use vocabulary::{action::TransactionOutcome, id::TransactionId};
 
-use super::failure::Failure;
+use super::{failure::Failure, statement::Name, table::Table};
 use crate::{
     Handle,
     capture::transactions::{Control, Levels, Settled},
@@ -23,7 +27,14 @@ pub(super) struct Shared {
     /// The application's name before the session was put into it.
     pub(super) announced: Option<String>,
     state: Mutex<State>,
+    tables: Mutex<HashMap<Name, (Instant, Table)>>,
 }
+
+/// How long a table is remembered: triggers and foreign keys that others make meanwhile are not in its stamp.
+const REMEMBERED: Duration = Duration::from_secs(10);
+
+/// How many tables are remembered.
+const TABLES: usize = 64;
 
 #[derive(Debug, Default)]
 struct State {
@@ -50,6 +61,7 @@ impl Shared {
             comments: false,
             announced: None,
             // What came before was not seen: rows may be locked.
+            tables: Mutex::default(),
             state: Mutex::new(State {
                 levels,
                 locked: in_transaction,
@@ -60,6 +72,21 @@ impl Shared {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of a table, if its stamp is still the same.
+    pub(super) fn remembered(&self, name: &Name) -> Option<Table> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.retain(|_, (since, _)| since.elapsed() < REMEMBERED);
+        tables.get(name).map(|(_, table)| table.clone())
+    }
+
+    /// Remembers a table all of which may be read; what may be read of any other depends on more than its stamp.
+    pub(super) fn remember(&self, name: &Name, table: &Table) {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if table.whole && tables.len() < TABLES {
+            tables.insert(name.clone(), (Instant::now(), table.clone()));
+        }
     }
 
     pub(super) fn in_transaction(&self) -> bool {

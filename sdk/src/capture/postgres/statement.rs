@@ -44,7 +44,7 @@ pub(super) enum Statement {
 }
 
 /// The name of a relation, folded as PostgreSQL folds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Name {
     pub(super) schema: Option<String>,
     pub(super) table: String,

@@ -1,7 +1,7 @@
 //! What the catalogue says of a table, and what this user may read of it.
 //!
 //! It is asked before each statement: one pre-read that is refused would abort the user's transaction, and a grant
-//! may have gone since the last one. The question itself needs no privilege and cannot fail for a name.
+//! may have gone since the last one. Where all of a table may be read, a stamp tells that nothing changed. The question itself needs no privilege and cannot fail for a name.
 
 use super::statement::{Name, quote};
 
@@ -29,6 +29,10 @@ LEFT JOIN (SELECT DISTINCT i.indrelid, unnest(i.indkey::int2[]) AS attnum FROM p
   ON u.indrelid = t.oid AND u.attnum = a.attnum
 ORDER BY a.attnum)
 UNION ALL
+SELECT 's', pg_catalog.concat_ws(' ', c.xmin::text, current_user, pg_catalog.pg_table_is_visible(c.oid), pg_catalog.row_security_active(c.oid),
+       pg_catalog.has_table_privilege(c.oid, 'SELECT'), pg_catalog.has_any_column_privilege(c.oid, 'UPDATE'),
+       (SELECT pg_catalog.sum(a.xmin::text::int8) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid)), NULL, NULL, NULL FROM t JOIN pg_catalog.pg_class c ON c.oid = t.oid
+UNION ALL
 SELECT 'g', g.tgname::text, g.tgtype::text, NULL, NULL FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid
 WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'
 UNION ALL
@@ -38,6 +42,13 @@ WHERE f.confdeltype IN ('c', 'n', 'd') OR f.confupdtype IN ('c', 'n', 'd')
 UNION ALL
 SELECT DISTINCT 'f', p.proname::text, NULL, NULL, NULL FROM pg_catalog.pg_proc p
 WHERE p.provolatile = 'v' AND p.proname = ANY (pg_catalog.string_to_array($3, ',')::name[])";
+
+/// Asks only whether what the table's oid stood for is as it was: definition, columns, user, privileges. To plan the
+/// whole question takes the server longer than a small update.
+pub(super) const STAMP: &str = "\
+SELECT pg_catalog.concat_ws(' ', c.xmin::text, current_user, pg_catalog.pg_table_is_visible(c.oid), pg_catalog.row_security_active(c.oid),
+       pg_catalog.has_table_privilege(c.oid, 'SELECT'), pg_catalog.has_any_column_privilege(c.oid, 'UPDATE'),
+       (SELECT pg_catalog.sum(a.xmin::text::int8) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid)) FROM pg_catalog.pg_class c WHERE c.oid = $1";
 
 /// One row of the answer.
 pub(super) type Line = Vec<Option<String>>;
@@ -76,6 +87,8 @@ pub(super) struct Table {
     pub(super) columns: Vec<Column>,
     /// Indexes of the columns of the primary key, in its order.
     pub(super) key: Vec<usize>,
+    /// What [`STAMP`] said along with it.
+    pub(super) stamp: String,
     triggers: Vec<(String, u16)>,
     /// Tables whose foreign keys act on this one's changes: name, on delete, on update.
     followers: Vec<(String, bool, bool)>,
@@ -132,6 +145,7 @@ impl Known {
                     let acts = |at: usize| b.get(at..=at).is_some_and(|act| "cnd".contains(act));
                     table.followers.push((a, acts(0), acts(1)));
                 }
+                ("s", Some(table)) => table.stamp = a,
                 ("f", _) => known.volatile.push(a),
                 _ => {}
             }
