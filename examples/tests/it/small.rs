@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// An example that Cargo has built beside this test.
-fn example(name: &str) -> Command {
+pub(crate) fn example(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let built = test.ancestors().nth(2).map(PathBuf::from).unwrap();
     Command::new(built.join("examples").join(name))
