@@ -12,6 +12,9 @@ mod settings;
 mod agent_door;
 mod clock;
 mod doorway;
+/// What must hold for any bytes from outside: the bodies of the fuzz targets in `tests/fuzz`.
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod hidden;
 mod import;
 mod intake;

@@ -177,6 +177,18 @@ impl LeftFile {
     }
 }
 
+/// Whatever the bytes are, frames lie behind each other and within them.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn frames_are_within(bytes: &[u8]) {
+    let data = array(bytes, DATA).map_or(0, u64::from_be_bytes);
+    let mut before = usize::try_from(data).unwrap_or(usize::MAX);
+    for (item, end) in frames(bytes, before) {
+        assert!(item.start == before + FRAME && item.end == end && end <= bytes.len());
+        assert!(item.len() > CHAIN);
+        before = end;
+    }
+}
+
 /// The whole frames from `at` on; stops at the first one that is not.
 fn frames(bytes: &[u8], mut at: usize) -> Vec<(Range<usize>, usize)> {
     let mut items = Vec::new();

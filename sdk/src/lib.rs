@@ -50,6 +50,9 @@ mod authorization;
 mod decision;
 mod diff;
 mod end;
+/// What must hold for any bytes from outside: the bodies of the fuzz targets in `tests/fuzz`.
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod handoff;
 mod principal;
 mod recorder;

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use line::{Batch, Line, left_behind};
+#[cfg(any(test, fuzzing))]
+pub(crate) use segment::frames_are_within;
 pub(crate) use segment::{Identity, Segment};
 use segment::{Pen, RAN, STRICT};
 

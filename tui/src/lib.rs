@@ -10,6 +10,9 @@ mod screen;
 
 pub mod command;
 pub mod notes;
+/// What must hold for any bytes from outside: the bodies of the fuzz targets in `tests/fuzz`.
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod record;
 pub mod runtime;
 

@@ -182,6 +182,21 @@ fn parse(text: &str, path: &Path) -> Result<Roll, FileError> {
     })
 }
 
+/// Reads a file's text; what is enrolled in it is written as lines that are read and written as the same.
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::unwrap_used, reason = "a fuzz target fails by panicking")]
+pub(crate) fn read_and_write(text: &str) {
+    let path = Path::new("fed");
+    let Ok(roll) = parse(text, path) else { return };
+    let lines = |roll: &Roll| -> String {
+        let lines = roll.all().iter();
+        let lines = lines.map(|one| serde_json::to_string(&Line::of(one)).unwrap() + "\n");
+        lines.collect()
+    };
+    let written = lines(&roll);
+    assert_eq!(lines(&parse(&written, path).unwrap()), written);
+}
+
 /// Reads, changes and writes the enrolments while nobody else does.
 ///
 /// # Errors

@@ -416,6 +416,25 @@ impl Parsed {
     }
 }
 
+/// Whatever the bytes are, what is read of them lies within them.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn frames_are_within(bytes: &[u8]) {
+    let Some(parsed) = Parsed::read(bytes) else {
+        return;
+    };
+    let frames = Frames {
+        bytes: bytes.get(parsed.data..).unwrap_or_default(),
+        at: 0,
+        base: parsed.data,
+    };
+    let mut before = parsed.data;
+    for frame in frames {
+        assert!(frame.item.len() > CHAIN && frame.end == before + FRAME + frame.item.len());
+        before = frame.end;
+    }
+    assert!(before == parsed.end && parsed.end <= bytes.len() && parsed.acked <= parsed.end);
+}
+
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at.checked_add(N)?)?.try_into().ok()
 }

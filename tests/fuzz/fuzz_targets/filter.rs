@@ -1,0 +1,4 @@
+//! The target `filter`; what it asserts is in the crate.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tui::fuzz::filter(bytes));
