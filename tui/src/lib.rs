@@ -9,10 +9,10 @@ pub mod app;
 mod screen;
 
 pub mod command;
-pub mod notes;
 /// What must hold for any bytes from outside: the bodies of the fuzz targets in `tests/fuzz`.
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+pub mod notes;
 mod record;
 pub mod runtime;
 
