@@ -5,7 +5,7 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use tests::need::{Need, node_module, python, trial};
 use tests::outcome::Outcome;
 
@@ -37,6 +37,11 @@ pub(crate) fn trials() -> Vec<Trial> {
             "mcp_is_unseen_by_clients_and_servers",
             Some(Need::McpServers),
             unseen,
+        ),
+        trial(
+            "mcp_over_http_is_unseen_and_recorded",
+            Some(Need::McpServers),
+            over_http,
         ),
         trial(
             "mcp_joins_the_session_that_a_call_names",
@@ -382,4 +387,86 @@ fn joins() -> Result<(), Failed> {
         });
     same(instructions, true)?;
     Ok(())
+}
+
+/// A process that is killed when the test ends.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _gone_already = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// Streamable HTTP: the generation with protocol sessions and event streams, and the one without.
+fn over_http() -> Result<(), Failed> {
+    let world = World::new()?;
+    let script = tests::root().join("tests/python/mcp_client.py");
+    let mut everything = Command::new("node");
+    everything.args([&text(node_module("server-everything"))?, "streamableHttp"]);
+    let mut notes = Command::new(python());
+    notes.arg(tests::root().join("tests/python/mcp_server.py"));
+    for (generation, server) in [("old", &mut everything), ("new", &mut notes)] {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?
+            .local_addr()?
+            .port();
+        server.env("PORT", port.to_string());
+        server.stdout(Stdio::null()).stderr(Stdio::null());
+        let _server = Killed(server.spawn()?);
+        let began = std::time::Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if began.elapsed() > std::time::Duration::from_secs(60) {
+                return Err(format!("nobody listens on {port}").into());
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        let upstream = format!("http://127.0.0.1:{port}");
+        let mut relay = world.recount()?;
+        relay.args([
+            "mcp",
+            "--endpoint",
+            &world.endpoint()?,
+            "--name",
+            generation,
+        ]);
+        relay.args([
+            "--request",
+            "47",
+            "--listen",
+            "127.0.0.1:0",
+            "--upstream",
+            &upstream,
+        ]);
+        let mut relay = Killed(relay.stderr(Stdio::piped()).spawn()?);
+        let mut said = String::new();
+        BufReader::new(relay.0.stderr.take().ok_or("no stderr")?).read_line(&mut said)?;
+        let at = said
+            .split("listening on ")
+            .nth(1)
+            .and_then(|rest| rest.split(',').next());
+        let at = at.ok_or_else(|| format!("no address in {said:?}"))?;
+        let printed = |url: &str| -> Result<String, Failed> {
+            let mut run = Command::new(python());
+            run.arg(&script).args([generation, &format!("{url}/mcp")]);
+            Ok(Outcome::of(&mut run)?.ended(0)?.out)
+        };
+        same(printed(at)?, printed(&upstream)?)?;
+        crate::world::signal("-TERM", relay.0.id())?;
+        same(relay.0.wait()?.code(), Some(0))?;
+    }
+    let account = world.account()?;
+    for name in [
+        "echo",
+        "simple-prompt",
+        "sampling/createMessage",
+        "note",
+        "look",
+    ] {
+        let action = of(&account["actions"], "name", name)?;
+        same(&action["outcome"], &Value::from("success"))?;
+    }
+    let note = of(&account["actions"], "name", "note")?;
+    is(&note["target"]["resource"], "mcp:new/note")?;
+    is(&note["output"]["inline"], "noted hello")
 }

@@ -1,6 +1,6 @@
 """A client of the official library: everything that a server offers, by either generation of the protocol.
 
-mcp_client.py (old|new) COMMAND…   prints one line for each answer.
+mcp_client.py (old|new) COMMAND…|URL   prints one line for each answer.
 """
 
 import asyncio
@@ -55,6 +55,8 @@ async def new(client) -> None:
 async def main() -> None:
     command = sys.argv[2:]
     server = StdioServerParameters(command=command[0], args=command[1:], env=dict(os.environ))
+    if command[0].startswith("http://"):
+        server = command[0]
     generation = sys.argv[1]
     options = {"sampling_callback": sampled, "elicitation_callback": elicited}
     if generation == "old":

@@ -1,5 +1,6 @@
 """A server of the official library, of the generation without `initialize`: one tool that only looks, one that acts."""
 
+import os
 import sys
 
 from mcp.server import MCPServer
@@ -19,4 +20,7 @@ def note(text: str) -> str:
     return f"noted {text}"
 
 
-server.run("stdio")
+if "PORT" in os.environ:
+    server.run("streamable-http", host="127.0.0.1", port=int(os.environ["PORT"]))
+else:
+    server.run("stdio")

@@ -61,6 +61,20 @@ pub struct Mcp {
     /// A folder in which the server's file tools work: files that a call names are looked at before and after
     #[arg(long, value_name = "DIR")]
     pub root: Vec<PathBuf>,
+    /// Listen here for clients over HTTP, instead of starting a server: 127.0.0.1:PORT, or unix:PATH
+    #[arg(
+        long,
+        value_name = "ADDR",
+        requires = "upstream",
+        conflicts_with = "server"
+    )]
+    pub listen: Option<String>,
+    /// Where the server that is listened for is, as https://mcp.example.com
+    #[arg(long, value_name = "URL", requires = "listen")]
+    pub upstream: Option<String>,
+    /// With --listen: seconds without a call after which a caller's session ends
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub idle: u64,
     /// The request that calls belong to which name no session; opens a session even inside another
     #[arg(long, value_name = "N")]
     pub request: Option<String>,
@@ -78,7 +92,7 @@ pub struct Mcp {
         value_name = "SERVER",
         trailing_var_arg = true,
         allow_hyphen_values = true,
-        required = true
+        required_unless_present = "listen"
     )]
     pub server: Vec<OsString>,
 }

@@ -1,13 +1,17 @@
 //! `recount mcp`: what a client asks of an MCP server and what it answers, without changing a byte between them.
 //!
 //! Whose call it is: the session that the client names in `_meta` (`baggage`, `traceparent`), else the one that this
-//! process was started in (`RECOUNT_SESSION`), else one of its own, which begins with the server and ends with it.
+//! process was started in (`RECOUNT_SESSION`), else one of its own, which begins with the server and ends with it. Over
+//! HTTP, headers say it as for every relay.
 
 mod files;
 mod line;
+mod listen;
 mod stdio;
 mod told;
 mod watcher;
+
+use std::sync::Arc;
 
 use recount::{Action, Content, EndReason, Handle, Session, TriggerKind};
 
@@ -16,7 +20,7 @@ use self::told::Inherited;
 use self::watcher::Watcher;
 use super::run::child::{Child, Signals, leave_as};
 use super::sender::{self, PATIENCE, Sender};
-use crate::args::{Mcp, OnLoss};
+use crate::args::{Mcp, OnLoss, Relaying};
 use crate::command::Context;
 use crate::failure::{Exit, Failure};
 
@@ -36,8 +40,28 @@ impl Base {
     }
 }
 
-/// Starts the server, and carries its messages; leaves the program as the server ended.
+/// Carries messages, over pipes to a server that it starts, or over HTTP to one that runs.
 pub(crate) fn run(context: &Context, args: &Mcp) -> Result<Exit, Failure> {
+    match (&args.listen, &args.upstream) {
+        (Some(listen), Some(upstream)) => {
+            let relaying = Relaying {
+                listen: listen.clone(),
+                upstream: upstream.clone(),
+                request: args.request.clone(),
+                agent: args.agent.clone(),
+                idle: args.idle,
+                on_collector_loss: args.on_collector_loss,
+                content: None,
+                sending: args.sending.clone(),
+            };
+            listen::run(context, args, &relaying)
+        }
+        _ => start(context, args),
+    }
+}
+
+/// Starts the server, and carries its messages; leaves the program as the server ended.
+fn start(context: &Context, args: &Mcp) -> Result<Exit, Failure> {
     let sender = match args.on_collector_loss {
         OnLoss::Refuse => {
             sender::reachable(&args.sending.endpoint).map_err(super::run::not_started)?;
@@ -53,7 +77,8 @@ pub(crate) fn run(context: &Context, args: &Mcp) -> Result<Exit, Failure> {
         .unwrap_or_else(|| told::server_name(&args.server));
     let roots = Roots::of(&args.root, sender.recorder.spool_folder())?;
     // The thread that reads the client may wait for ever, and outlives everything but the process.
-    let watcher: &'static Watcher = Box::leak(Box::new(Watcher::new(session.mcp(&name), roots)));
+    let watcher: &'static Watcher =
+        Box::leak(Box::new(Watcher::new(session.mcp(&name), Arc::new(roots))));
     let signals = Signals::catch().map_err(super::run::cannot_watch)?;
     let (action, command) = match server(args, &session) {
         Ok(begun) => begun,

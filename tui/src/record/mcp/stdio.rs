@@ -58,7 +58,7 @@ fn to_client(piece: &Piece, watcher: &Watcher, client: &Mutex<File>) -> bool {
     let bytes = match piece {
         Piece::Line(line) => {
             // What the server asks is spooled: nothing stops it.
-            let _ = watcher.passes(From::Server, line);
+            let _ = watcher.passes(watcher.session(), From::Server, line);
             line
         }
         Piece::Unread(bytes) => {
@@ -109,7 +109,7 @@ fn to_server(
     client: &Mutex<File>,
 ) -> bool {
     let bytes = match piece {
-        Piece::Line(line) => match watcher.passes(From::Client, line) {
+        Piece::Line(line) => match watcher.passes(watcher.session(), From::Client, line) {
             Ok(()) => line,
             Err(Stopped(answer)) => return write(client, &answer).is_ok(),
         },

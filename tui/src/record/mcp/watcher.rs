@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use recount::capture::files::Snapshot;
 use recount::capture::mcp::{Mcp, Reply};
@@ -65,7 +65,7 @@ struct State {
 /// Looks at all that passes; shared by both directions.
 pub(super) struct Watcher {
     mcp: Mcp,
-    roots: Roots,
+    roots: Arc<Roots>,
     state: Mutex<State>,
 }
 
@@ -83,7 +83,7 @@ type Members<'a> = HashMap<String, &'a RawValue>;
 pub(super) struct Stopped(pub(super) Vec<u8>);
 
 impl Watcher {
-    pub(super) fn new(mcp: Mcp, roots: Roots) -> Self {
+    pub(super) fn new(mcp: Mcp, roots: Arc<Roots>) -> Self {
         Self {
             mcp,
             roots,
@@ -91,8 +91,14 @@ impl Watcher {
         }
     }
 
-    /// Looks at a line before it goes on. A request that could not be recorded stops it.
-    pub(super) fn passes(&self, from: From, line: &[u8]) -> Result<(), Stopped> {
+    /// The session that calls belong to which name none.
+    pub(super) fn session(&self) -> &Handle {
+        self.mcp.session()
+    }
+
+    /// Looks at a line before it goes on; calls in it that name no session belong to `base`. A request that could not
+    /// be recorded stops it.
+    pub(super) fn passes(&self, base: &Handle, from: From, line: &[u8]) -> Result<(), Stopped> {
         if line.trim_ascii().is_empty() {
             return Ok(());
         }
@@ -107,7 +113,7 @@ impl Watcher {
         };
         let mut refused = None;
         for message in &messages {
-            if let Err(why) = self.message(from, message) {
+            if let Err(why) = self.message(base, from, message) {
                 refused = Some(why);
             }
         }
@@ -163,14 +169,14 @@ impl Watcher {
         said.join("; ")
     }
 
-    fn message(&self, from: From, message: &Members<'_>) -> Result<(), Refused> {
+    fn message(&self, base: &Handle, from: From, message: &Members<'_>) -> Result<(), Refused> {
         let method: Option<String> = message
             .get("method")
             .and_then(|method| serde_json::from_str(method.get()).ok());
         let id = message.get("id").map(|id| id.get().to_owned());
         let params = message.get("params").map(|params| params.get());
         match (method, id) {
-            (Some(method), Some(id)) if id != "null" => self.asks(from, &method, id, params),
+            (Some(method), Some(id)) if id != "null" => self.asks(base, from, &method, id, params),
             (Some(method), _) => {
                 self.notifies(from, method, params);
                 Ok(())
@@ -189,12 +195,13 @@ impl Watcher {
     /// A request. The state is not locked while the collector is waited for.
     fn asks(
         &self,
+        base: &Handle,
         from: From,
         method: &str,
         id: String,
         params: Option<&str>,
     ) -> Result<(), Refused> {
-        let mcp = self.caller(params);
+        let mcp = self.caller(base, params);
         let (mut action, mut before) = (None, None);
         if let Some(builder) = mcp.action(method, params) {
             let begun = builder.begin_blocking()?;
@@ -258,9 +265,8 @@ impl Watcher {
     }
 
     /// The server, in the session that the caller names.
-    fn caller(&self, params: Option<&str>) -> Mcp {
+    fn caller(&self, base: &Handle, params: Option<&str>) -> Mcp {
         let told = params.map(Told::read).unwrap_or_default();
-        let base = self.mcp.session();
         let session = match &told.session {
             Some(session) if session != base.id() => {
                 let mut state = self.lock();
