@@ -39,6 +39,11 @@ pub(crate) fn trials() -> Vec<Trial> {
             unseen,
         ),
         trial(
+            "mcp_joins_the_session_that_it_was_started_in",
+            None,
+            joins_around,
+        ),
+        trial(
             "mcp_over_http_is_unseen_and_recorded",
             Some(Need::McpServers),
             over_http,
@@ -387,6 +392,20 @@ fn joins() -> Result<(), Failed> {
         });
     same(instructions, true)?;
     Ok(())
+}
+
+/// An agent in `recount run` starts a server behind `recount mcp`: one session.
+fn joins_around() -> Result<(), Failed> {
+    let world = World::new()?;
+    let script = "echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"inside\"}}' | \
+        \"$RECOUNT_PROGRAM\" --as-program recount mcp -q -- sh -c 'read line; echo \"{\\\"jsonrpc\\\":\\\"2.0\\\",\\\"id\\\":1,\\\"result\\\":{}}\"'";
+    let mut run = world.run(&["-q"], script)?;
+    let own = run.get_program().to_owned();
+    Outcome::of(run.env("RECOUNT_PROGRAM", own))?.ended(0)?;
+    let account = world.account()?;
+    same(account["sessions"].as_array().map(Vec::len), Some(1))?;
+    let inside = of(&account["actions"], "name", "inside")?;
+    same(&inside["outcome"], &Value::from("success"))
 }
 
 /// A process that is killed when the test ends.

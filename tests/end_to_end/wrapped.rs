@@ -126,9 +126,17 @@ fn streams() -> Result<(), Failed> {
     let mut both = world.run(&["-q"], "echo one; echo two >&2; echo three; exit 5")?;
     both.stdout(file.try_clone()?).stderr(file);
     same(both.status()?.code(), Some(5))?;
-    let log = std::fs::read_to_string(world.folder.path().join("log"))?;
-    same(log.as_str(), "one\ntwo\nthree\n")?;
+    let written = std::fs::read_to_string(world.folder.path().join("log"))?;
+    same(written.as_str(), "one\ntwo\nthree\n")?;
+    // What a log held before is not what the command wrote.
+    let log = std::fs::File::options()
+        .append(true)
+        .open(world.folder.path().join("log"))?;
+    let mut more = world.run(&["-q"], "echo four; exit 6")?;
+    same(more.stdout(log).status()?.code(), Some(6))?;
     let account = world.account()?;
+    let more = of(&account["actions"], "result", "exit status: 6")?;
+    same(&more["output"]["inline"], &Value::from("four\n"))?;
     let cat = of(&account["actions"], "result", "exit status: 7")?;
     is(&cat["output"]["inline"], "0123456789abcdef")?;
     is(&cat["input"]["state"], "not_captured")?;

@@ -94,7 +94,7 @@ pub(in crate::record) struct Child {
 }
 
 impl Child {
-    /// Starts it with the streams that the command has.
+    /// Starts it with the streams that the command has; not when a signal has come already.
     pub(in crate::record) fn start(mut command: Command, signals: Signals) -> io::Result<Self> {
         // Held meanwhile, so that a signal which comes now is passed on, not lost.
         let mut child = signals
@@ -102,6 +102,9 @@ impl Child {
             .child
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        if signals.shared.interrupted.load(Ordering::Acquire) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         let process = command.spawn()?;
         // With it go the write ends of its pipes.
         drop(command);
@@ -168,4 +171,27 @@ fn ignored() -> u64 {
 
 fn is_in(set: u64, signal: i32) -> bool {
     set >> (signal - 1) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_comes_before_the_command_starts_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let started = folder.path().join("started");
+        let signals = Signals::catch().unwrap();
+        signals.shared.pass_on(SIGTERM, Cause::Kernel);
+        let mut command = Command::new("touch");
+        command.arg(&started);
+        let refused = Child::start(command, signals).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::Interrupted);
+        assert!(!started.exists());
+    }
+
+    #[test]
+    fn signals_are_read_as_the_system_lists_them() {
+        assert!(is_in(1, SIGHUP) && is_in(0x4000, SIGTERM) && !is_in(0x4000, SIGINT));
+    }
 }

@@ -39,6 +39,7 @@ impl Ended {
         let said = format!("{}: {error}", name.unwrap_or_default());
         let code = match error.kind() {
             io::ErrorKind::NotFound => NOT_FOUND,
+            io::ErrorKind::Interrupted => Exit::Interrupted as i32,
             _ => NOT_RUNNABLE,
         };
         Self {
@@ -117,7 +118,7 @@ impl Ended {
             }
             Err((_, why, how)) => {
                 action.error(how, None, why);
-                (Outcome::Failure, Effect::None)
+                (Outcome::NotExecuted, Effect::None)
             }
         };
         action.end(outcome, effect);

@@ -89,8 +89,11 @@ fn way(stream: io::Result<File>) -> (Way, Option<io::PipeWriter>) {
         };
     }
     if kind.is_file() {
-        // Where appending, or behind the end of a file that was cut, it begins elsewhere.
-        let from = file.stream_position().unwrap_or_default();
+        let flags = rustix::fs::fcntl_getfl(&file).unwrap_or(rustix::fs::OFlags::empty());
+        let from = match flags.contains(rustix::fs::OFlags::APPEND) {
+            true => metadata.len(),
+            false => file.stream_position().unwrap_or_default(),
+        };
         return (Way::Afterwards { file, from }, None);
     }
     not(match kind.is_socket() {
