@@ -37,7 +37,7 @@ pub struct Relaying {
     /// Where to listen: 127.0.0.1:PORT, or unix:PATH
     #[arg(long, value_name = "ADDR")]
     pub listen: String,
-    /// Where the calls go, as https://api.example.com
+    /// Where the calls go, as https://HOST
     #[arg(long, value_name = "URL")]
     pub upstream: String,
     /// The request that callers work on who name none (x-recount-request)

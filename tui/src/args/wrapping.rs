@@ -69,7 +69,7 @@ pub struct Mcp {
         conflicts_with = "server"
     )]
     pub listen: Option<String>,
-    /// Where the server that is listened for is, as https://mcp.example.com
+    /// Where the server that is listened for is, as https://HOST/PATH
     #[arg(long, value_name = "URL", requires = "listen")]
     pub upstream: Option<String>,
     /// With --listen: seconds without a call after which a caller's session ends
