@@ -219,6 +219,11 @@ pub enum Meaning {
     Nothing,
 }
 
+/// Whether a binding's keys are two that follow each other: `Up` is the name of one.
+fn is_chord(keys: &str) -> bool {
+    keys.len() == 2 && keys != "Up"
+}
+
 /// Looks typed keys up on a screen.
 pub fn meaning(typed: &str, screen: Screen) -> Meaning {
     let mut begins = false;
@@ -228,7 +233,7 @@ pub fn meaning(typed: &str, screen: Screen) -> Meaning {
                 return Meaning::Does(binding.action);
             }
             // Only chords of plain characters have beginnings: `g` begins `gg`, never `Ctrl-g`.
-            begins |= keys.len() == 2 && keys.starts_with(typed);
+            begins |= is_chord(keys) && keys.starts_with(typed);
         }
     }
     if begins {
@@ -266,7 +271,7 @@ mod tests {
             for first in &seen {
                 let chord = seen
                     .iter()
-                    .find(|keys| keys.len() == 2 && first.len() == 1 && keys.starts_with(first));
+                    .find(|keys| is_chord(keys) && first.len() == 1 && keys.starts_with(first));
                 assert_eq!(chord, None, "{first} hides a chord on {screen:?}");
             }
         }

@@ -37,6 +37,7 @@ const MODULES_BESIDE: &[(&str, &str)] = &[
     ("event", "the name of what a record reports"),
     ("id", "identifiers of the words"),
     ("redaction", "explained under record"),
+    ("reference", "how records are named in what users write"),
     ("row", "explained under diff"),
     ("source", "explained below the table"),
     ("time", "no word of its own"),
