@@ -104,10 +104,11 @@ fn a_commit_whose_answer_is_lost_is_unknown() {
         transaction.commit().await.unwrap_err();
         assert_eq!(world.settled().len(), 1);
         assert_eq!(world.settled()[0].1, "unknown");
+        // The server may still be at it: its lock on the row is held until it has committed.
         let row = world
             .client()
             .await
-            .query_one("SELECT v FROM t", &[])
+            .query_one("SELECT v FROM t FOR SHARE", &[])
             .await
             .unwrap();
         assert_eq!(
