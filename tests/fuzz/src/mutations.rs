@@ -1,6 +1,6 @@
 //! Fuzz targets without a fuzzer: their seeds, and mutations of them that are the same on every run.
 //!
-//! The collector, the terminal and the SDK include this file in their tests; the ledger has its own targets.
+//! The ledger, the collector, the terminal and the SDK include this file in their tests.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
