@@ -1,42 +1,28 @@
 //! One recorded statement from begin to end.
 
-use std::{
-    future::Future as _,
-    pin::pin,
-    task::{Context, Waker},
-};
+mod around;
+mod ending;
 
 use tokio_postgres::{
     Client, Error, Row, Statement as Prepared,
-    error::SqlState,
     types::{ToSql, Type},
 };
-use vocabulary::{
-    Event,
-    action::{Access, Durability, Effect, Outcome, ReadAfter, ReadBefore},
-    attribute,
-};
+use vocabulary::action::Durability;
 
+use self::around::Around;
 use super::{
-    PostgresError, binary,
-    cells::Raw,
-    change::{self, Changes, Read},
-    failure::{Failure, fault},
+    PostgresError,
+    change::{self, Changes},
     observe::{self, Observed},
     rewrite::{Answer, Way},
     shared::Shared,
-    statement::{self, Conflict, Statement, Verb, Write},
-    table::{self, Known, Line, Table},
+    statement::{self, Statement},
+    table::{self, Known, Line},
     tell,
 };
 use crate::{
-    Action, Attributes,
-    capture::{
-        Error as Failed,
-        rows::{ROWS, Returned},
-        step::{self, End},
-        transactions::Control,
-    },
+    Action,
+    capture::{Error as Failed, transactions::Control},
 };
 
 /// The parameters of a statement.
@@ -302,255 +288,4 @@ impl<'a> Runner<'a> {
         };
         self.shared.ended(control, result)
     }
-
-    /// Ends the action with what was seen.
-    fn record(
-        self,
-        begun: Action,
-        observed: &Observed,
-        result: &Result<Got, Error>,
-        changes: Changes,
-    ) {
-        let inside = self.shared.in_transaction();
-        let failure = result.as_ref().err().map(Failure::of);
-        let effect = match failure {
-            Some(Failure::Lost) if !inside && !observed.only_reads() => Effect::Unknown,
-            Some(_) => Effect::None,
-            None if observed.only_reads() => Effect::None,
-            None if inside => Effect::Pending,
-            None if observed.access == Access::Execute => Effect::Unknown,
-            None => Effect::Committed,
-        };
-        if matches!(
-            observed.verb.as_str(),
-            "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "PREPARE"
-        ) {
-            self.shared.handed_out(); // control that is not followed, as `COMMIT AND CHAIN`
-        }
-        let lost = failure == Some(Failure::Lost) && !changes.all.is_empty();
-        if (failure.is_none() || lost) && !observed.only_reads() {
-            self.diffs(&begun, observed, changes, effect);
-        }
-        match failure {
-            Some(Failure::Refused) => self.shared.failed(),
-            Some(Failure::Lost) => self.shared.lost(),
-            Some(Failure::NotSent) | None => {}
-        }
-        end(begun, result, failure, effect);
-    }
-
-    fn diffs(self, begun: &Action, observed: &Observed, changes: Changes, effect: Effect) {
-        let group = self.shared.group();
-        let database = &self.shared.database;
-        let mut all = Vec::new();
-        let together = self.shared.in_transaction() || self.shared.wraps;
-        if let (Some(table), Some((write, plan))) = (&observed.table, &observed.write) {
-            let along = matches!(plan.way, Way::Along(_));
-            let told = match write.verb {
-                Verb::Insert => write.conflict == Conflict::Spared,
-                Verb::Delete => along,
-                Verb::Update => false,
-            };
-            let read = Read {
-                before: if plan.locked || told {
-                    ReadBefore::InTransaction
-                } else {
-                    ReadBefore::Unlocked
-                },
-                after: if along || together {
-                    ReadAfter::InTransaction
-                } else {
-                    ReadAfter::LaterRead
-                },
-            };
-            all.extend(
-                changes
-                    .all
-                    .iter()
-                    .map(|change| change.diff(database, table, read)),
-            );
-        }
-        let unseen = observed.unseen.iter().chain(&changes.unseen);
-        all.extend(unseen.map(|why| observed.missing(database, why)));
-        for diff in all {
-            let diff = diff.effect(effect);
-            begun.diff(match group {
-                Some(group) => diff.transaction(group),
-                None => diff,
-            });
-        }
-    }
-}
-
-/// A write that runs as it is, between statements that read its rows.
-struct Around<'a> {
-    runner: Runner<'a>,
-    write: &'a Write,
-    table: &'a Table,
-    before: Option<String>,
-    after: Option<String>,
-}
-
-impl Around<'_> {
-    async fn perform(
-        &self,
-        prepared: &Prepared,
-        params: Params<'_>,
-        typed: &[(&(dyn ToSql + Sync), Type)],
-        want: Want,
-    ) -> (Result<Got, Error>, Changes) {
-        let Runner { client, shared } = self.runner;
-        if shared.in_transaction() || !shared.wraps {
-            return self
-                .observed(prepared, params, typed, want, shared.in_transaction())
-                .await;
-        }
-        if let Err(error) = client.batch_execute("BEGIN").await {
-            return (Err(error), Changes::default());
-        }
-        let open = Open(client);
-        let (result, changes) = self.observed(prepared, params, typed, want, true).await;
-        std::mem::forget(open);
-        let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        let ended = client.batch_execute(end).await;
-        (result.and_then(|got| ended.map(|()| got)), changes)
-    }
-
-    /// `inside` a transaction an error of the reading is the statement's: it has undone it.
-    async fn observed(
-        &self,
-        prepared: &Prepared,
-        params: Params<'_>,
-        typed: &[(&(dyn ToSql + Sync), Type)],
-        want: Want,
-        inside: bool,
-    ) -> (Result<Got, Error>, Changes) {
-        let mut unseen = Vec::new();
-        let mut before = Vec::new();
-        if let Some(sql) = &self.before {
-            match self.runner.lines(sql, typed).await {
-                Ok(lines) => before = lines,
-                Err(error) if inside => return (Err(error), Changes::default()),
-                Err(error) => unseen.push(format!("the rows before cannot be read: {error}")),
-            }
-        }
-        let got = match self.runner.native(prepared, params, want).await {
-            Ok(got) => got,
-            Err(error) => return (Err(error), Changes::default()),
-        };
-        let mut after = Vec::new();
-        if let Some(sql) = &self.after {
-            match self.read_after(sql, &before, &got).await {
-                Ok(lines) => after = lines,
-                Err(error) if inside => return (Err(error), Changes::default()),
-                Err(error) => unseen.push(format!("the rows after cannot be read: {error}")),
-            }
-        }
-        let mut changes = change::around(self.write, self.table, before, after, got.count());
-        changes.unseen.extend(unseen);
-        (Ok(got), changes)
-    }
-
-    /// The rows with the keys of those read before and of those that the user got.
-    async fn read_after(&self, sql: &str, before: &[Line], got: &Got) -> Result<Vec<Line>, Error> {
-        let mut keys: Vec<Vec<Raw>> = before
-            .iter()
-            .filter_map(|row| change::key(self.table, row))
-            .collect();
-        if let Got::Rows(rows) = got {
-            keys.extend(
-                rows.iter()
-                    .take(ROWS)
-                    .filter_map(|row| returned_key(self.table, row)),
-            );
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        keys.truncate(ROWS);
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let columns: Vec<Vec<&Raw>> = (0..self.table.key.len())
-            .map(|at| keys.iter().filter_map(|key| key.get(at)).collect())
-            .collect();
-        let params: Vec<(&(dyn ToSql + Sync), Type)> = columns
-            .iter()
-            .map(|column| (column as &(dyn ToSql + Sync), Type::TEXT_ARRAY))
-            .collect();
-        self.runner.lines(sql, &params).await
-    }
-}
-
-/// The key of a row that the user got, if all its columns are among what was returned.
-fn returned_key(table: &Table, row: &Row) -> Option<Vec<Raw>> {
-    let columns = table.key.iter().filter_map(|at| table.columns.get(*at));
-    columns
-        .map(|column| {
-            let mut all = row.columns().iter();
-            let at = all.position(|one| {
-                (one.table_oid(), one.column_id()) == (Some(table.oid), Some(column.number))
-            })?;
-            binary::key_text(row, at).map(Some)
-        })
-        .collect()
-}
-
-/// A transaction of our own on the user's connection: dropped with the future that waits in it, it is rolled back.
-struct Open<'a>(&'a Client);
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        // Polled once, it is sent; nobody is there to wait for the answer.
-        let rollback = pin!(self.0.batch_execute("ROLLBACK"));
-        let _ = rollback.poll(&mut Context::from_waker(Waker::noop()));
-    }
-}
-
-fn end(begun: Action, result: &Result<Got, Error>, failure: Option<Failure>, effect: Effect) {
-    let mut attributes = Attributes::new();
-    let (outcome, text, fault) = match result {
-        Ok(got) => {
-            let count = got.count();
-            attributes.int(attribute::DB_ROWS, i64::try_from(count).unwrap_or(i64::MAX));
-            (
-                Outcome::Success,
-                format!("{count} {}", if count == 1 { "row" } else { "rows" }),
-                None,
-            )
-        }
-        Err(error) => {
-            if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
-                begun.security(
-                    Event::SecurityAccessUnauthorized,
-                    &error.to_string(),
-                    &Attributes::new(),
-                );
-            }
-            let outcome = match failure {
-                Some(Failure::Lost) => Outcome::Unknown,
-                _ => Outcome::Failure,
-            };
-            (outcome, "failed".to_owned(), Some(fault(error)))
-        }
-    };
-    let mut returned = Returned::default();
-    if let Ok(Got::Rows(rows)) = result {
-        for row in rows {
-            returned.add(row.columns().iter().map(|column| column.name()), |at| {
-                binary::cell(row, at)
-            });
-        }
-    }
-    let output = (returned.rows > 0).then(|| returned.content());
-    step::end(
-        begun,
-        End {
-            outcome,
-            effect,
-            result: text,
-            output,
-            fault,
-            attributes,
-        },
-    );
 }

@@ -1,18 +1,25 @@
 //! What one SQL statement does, as far as its own text says.
 
-use std::ops::ControlFlow;
+mod clauses;
+mod mentions;
+mod names;
 
 use sqlparser::{
     ast::{
-        self, AssignmentTarget, ConflictTarget, Expr, FromTable, Ident, ObjectName,
-        OnConflictAction, OnInsert, Query, Select, SetExpr, TableFactor, TableObject,
-        TableWithJoins, Visit, Visitor,
+        self, AssignmentTarget, ConflictTarget, Expr, FromTable, OnConflictAction, OnInsert, Query,
+        SetExpr, TableObject, Visit as _,
     },
     dialect::PostgreSqlDialect,
     parser::Parser,
 };
 use vocabulary::action::Access;
 
+pub(super) use self::names::{Name, quote};
+use self::{
+    clauses::Clauses,
+    mentions::{Mentions, writes},
+    names::{fold, name, part, target},
+};
 use super::{
     control,
     words::{self, Surface},
@@ -41,13 +48,6 @@ pub(super) enum Statement {
     },
     /// Sets or shows something of this connection only.
     Setting,
-}
-
-/// The name of a relation, folded as PostgreSQL folds it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Name {
-    pub(super) schema: Option<String>,
-    pub(super) table: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -338,344 +338,5 @@ fn conflicting(
     Some(format!("({}) IN ({})", columns.join(", "), rows.join(", ")))
 }
 
-/// Where a write's clauses stand.
-struct Clauses<'a> {
-    sql: &'a str,
-    surface: &'a Surface,
-    /// The word that introduces further tables: `FROM` of an `UPDATE`, `USING` of a `DELETE`.
-    joins: &'static str,
-}
-
-impl<'a> Clauses<'a> {
-    fn of(sql: &'a str, surface: &'a Surface, joins: &'static str) -> Self {
-        Self {
-            sql,
-            surface,
-            joins,
-        }
-    }
-
-    /// The index of a keyword; the `FROM` of `IS DISTINCT FROM` is none.
-    fn find(&self, keyword: &str) -> Option<usize> {
-        let words = &self.surface.words;
-        (0..words.len()).find(|at| {
-            words[*at].upper == keyword && (*at == 0 || words[*at - 1].upper != "DISTINCT")
-        })
-    }
-
-    fn between(&self, from: &str, to: &str) -> Option<String> {
-        let (from, to) = (self.find(from)?, self.find(to)?);
-        let (from, to) = (self.surface.words.get(from)?, self.surface.words.get(to)?);
-        Some(self.sql.get(from.at.end..to.at.start)?.trim().to_owned())
-    }
-
-    /// What follows `keyword`, up to the first of `ends`.
-    fn after(&self, keyword: &str, ends: &[&str]) -> Option<String> {
-        let at = self.find(keyword)?;
-        let words = &self.surface.words;
-        let from = words.get(at)?.at.end;
-        let end = ends
-            .iter()
-            .filter_map(|end| self.find(end))
-            .filter(|end| *end > at)
-            .min()
-            .map_or(self.surface.statements.first()?.end, |end| {
-                words[end].at.start
-            });
-        Some(self.sql.get(from..end)?.trim().to_owned())
-    }
-
-    fn write(
-        &self,
-        verb: Verb,
-        table: Name,
-        alias: String,
-        selection: Option<&Expr>,
-        joined: &[TableWithJoins],
-    ) -> Result<Write, &'static str> {
-        let body = self
-            .surface
-            .statements
-            .first()
-            .and_then(|at| self.sql.get(at.clone()));
-        let mut seen = Mentions::default();
-        let _ = selection.map(|selection| selection.visit(&mut seen));
-        for joined in joined {
-            let _ = joined.visit(&mut seen);
-        }
-        if seen.writes {
-            return Err("a query that writes tells no rows");
-        }
-        let filter = selection
-            .is_some()
-            .then(|| self.after("WHERE", &["RETURNING"]));
-        let from = (!joined.is_empty()).then(|| self.after(self.joins, &["WHERE", "RETURNING"]));
-        Ok(Write {
-            verb,
-            table,
-            body: body.ok_or("no statement")?.to_owned(),
-            relation: String::new(),
-            alias,
-            from: from
-                .map(|from| from.ok_or("joined tables that were not found"))
-                .transpose()?,
-            filter: filter
-                .map(|filter| filter.ok_or("a condition that was not found"))
-                .transpose()?,
-            mentioned: seen.names,
-            functions: seen.functions,
-            assigned: Vec::new(),
-            returning: false,
-            conflict: Conflict::Spared,
-        })
-    }
-}
-
-/// The table that a statement writes, and by what name its columns are qualified.
-fn target(table: &TableWithJoins) -> Result<(Name, String), &'static str> {
-    if !table.joins.is_empty() {
-        return Err("a join as target");
-    }
-    let TableFactor::Table {
-        name: object,
-        alias,
-        args: None,
-        ..
-    } = &table.relation
-    else {
-        return Err("a target that is no table");
-    };
-    let name = name(object).ok_or("a name of more than two parts")?;
-    let alias = match alias {
-        Some(alias) if !alias.columns.is_empty() => return Err("columns with other names"),
-        Some(alias) => quote(&fold(&alias.name)),
-        None => quote(&name.table),
-    };
-    Ok((name, alias))
-}
-
-fn name(object: &ObjectName) -> Option<Name> {
-    match object.0.as_slice() {
-        [table] => Some(Name {
-            schema: None,
-            table: part(table)?,
-        }),
-        [schema, table] => Some(Name {
-            schema: Some(part(schema)?),
-            table: part(table)?,
-        }),
-        _ => None,
-    }
-}
-
-fn part(part: &ast::ObjectNamePart) -> Option<String> {
-    part.as_ident().map(fold)
-}
-
-/// A name as PostgreSQL stores it.
-fn fold(ident: &Ident) -> String {
-    match ident.quote_style {
-        Some(_) => ident.value.clone(),
-        None => ident.value.to_ascii_lowercase(),
-    }
-}
-
-/// A name in quotes.
-pub(super) fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn writes(query: &Query) -> bool {
-    let mut seen = Mentions::default();
-    let _ = query.visit(&mut seen);
-    seen.writes
-}
-
-/// What occurs anywhere in a part of a statement.
-#[derive(Default)]
-struct Mentions {
-    functions: Vec<String>,
-    tables: Vec<Name>,
-    names: Vec<String>,
-    writes: bool,
-    locks: bool,
-}
-
-impl Mentions {
-    fn function(&mut self, object: &ObjectName) {
-        let name = object.0.last().and_then(part);
-        let name = name.unwrap_or_else(|| object.to_string());
-        if !self.functions.contains(&name) {
-            self.functions.push(name);
-        }
-    }
-}
-
-impl Visitor for Mentions {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        self.locks |= !query.locks.is_empty();
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        self.writes |= select.into.is_some();
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_statement(&mut self, statement: &ast::Statement) -> ControlFlow<()> {
-        self.writes |= !matches!(statement, ast::Statement::Query(_));
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        match factor {
-            TableFactor::Table {
-                name: object,
-                args: Some(_),
-                ..
-            }
-            | TableFactor::Function { name: object, .. } => {
-                self.function(object);
-            }
-            TableFactor::Table { name: object, .. } => self.tables.extend(name(object)),
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        match expr {
-            Expr::Function(function) => self.function(&function.name),
-            Expr::Identifier(ident) => self.names.push(fold(ident)),
-            Expr::CompoundIdentifier(parts) => self.names.extend(parts.last().map(fold)),
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn write(sql: &str) -> Write {
-        match statement(sql) {
-            Statement::Write(write) => *write,
-            other => panic!("{sql}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_clauses_of_a_write_are_taken_as_written() {
-        let found = write(
-            "UPDATE Shop.\"Big Orders\" AS o SET a = (SELECT 1 WHERE true), b = o.b IS DISTINCT FROM 2 -- x\n\
-             FROM customers c WHERE c.id = o.customer AND lower(o.note) = 'where' /* y */ ;",
-        );
-        assert_eq!(
-            found.table,
-            Name {
-                schema: Some("shop".into()),
-                table: "Big Orders".into()
-            }
-        );
-        assert_eq!(
-            (found.relation.as_str(), found.alias.as_str()),
-            ("Shop.\"Big Orders\" AS o", "\"o\"")
-        );
-        assert_eq!(found.from.as_deref(), Some("customers c"));
-        assert_eq!(
-            found.filter.as_deref(),
-            Some("c.id = o.customer AND lower(o.note) = 'where'")
-        );
-        assert_eq!(
-            (found.assigned, found.functions),
-            (vec!["a".into(), "b".into()], vec!["lower".into()])
-        );
-        assert!(!found.returning && found.body.ends_with("'where'"));
-        let found = write("delete from t using u where t.id = u.id returning t.id");
-        assert_eq!(
-            (found.relation.as_str(), found.from.as_deref()),
-            ("t", Some("u"))
-        );
-        assert!(found.returning);
-        assert_eq!(found.filter.as_deref(), Some("t.id = u.id"));
-    }
-
-    #[test]
-    fn the_row_in_the_way_is_found_by_values_that_are_written_out() {
-        let found = write(
-            "INSERT INTO t (id, k, v) VALUES ($1, 'a', now()), (2, $2, 3) ON CONFLICT (k, id) DO UPDATE SET v = 1",
-        );
-        let condition = "(\"t\".\"k\", \"t\".\"id\") IN (('a', $1), ($2, 2))";
-        assert_eq!(found.conflict, Conflict::Updated(Some(condition.into())));
-        let found =
-            write("INSERT INTO t (id) SELECT id FROM u ON CONFLICT (id) DO UPDATE SET v = 1");
-        assert_eq!(found.conflict, Conflict::Updated(None));
-        assert_eq!(
-            write("INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING").conflict,
-            Conflict::Spared
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_seen_says_why() {
-        for (sql, why) in [
-            (
-                "WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x",
-                "a query that writes tells no rows",
-            ),
-            ("TRUNCATE t, u", "TRUNCATE tells no rows"),
-            ("COPY t FROM STDIN", "COPY tells no rows"),
-            (
-                "UPDATE t SET a = 1; UPDATE t SET a = 2",
-                "several statements in one text",
-            ),
-            (
-                "UPDATE t SET a = 'x\\' WHERE b = 1",
-                "a backslash in a string, whose meaning depends on a setting",
-            ),
-            (
-                "UPDATE t SET a = 1 WHERE CURRENT OF c",
-                "the statement was not understood whole",
-            ),
-            ("CALL p()", "what a procedure changes is not told"),
-            (
-                "SELECT * INTO u FROM t",
-                "a query that writes tells no rows",
-            ),
-        ] {
-            match statement(sql) {
-                Statement::Unseen { why: found, .. } => assert_eq!(found, why, "{sql}"),
-                other => panic!("{sql}: {other:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn reads_name_their_functions_and_locks() {
-        let found =
-            statement("SELECT count(*), my_fn(a) FROM s.t, generate_series(1, 2) FOR UPDATE");
-        let Statement::Read {
-            functions,
-            table,
-            locks,
-        } = found
-        else {
-            panic!("{found:?}");
-        };
-        assert!(
-            locks
-                && functions.contains(&"my_fn".to_owned())
-                && functions.contains(&"generate_series".to_owned())
-        );
-        assert_eq!(
-            table,
-            Some(Name {
-                schema: Some("s".into()),
-                table: "t".into()
-            })
-        );
-    }
-}
+mod tests;
