@@ -28,6 +28,9 @@ const RETRY_S: u64 = 5;
 /// How long after the end of a session an anchor that wants to know is asked, in seconds.
 const AFTER_CLOSE_S: u64 = 60;
 
+/// How long somebody who asks waits for the signature over what is there.
+const SIGNING: Duration = Duration::from_secs(10);
+
 /// How long the threads may take to end.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -284,6 +287,12 @@ impl Shared {
         // Whoever found another history outside had the signing held: what is here may be the fork.
         if self.ledger.signing_held().is_some() {
             return;
+        }
+        // Whoever asks means all that is there now, not what was signed some time ago.
+        if asked && !self.ledger.sign_now(SIGNING) {
+            tracing::warn!(
+                "the newest checkpoint could not be signed in time; an earlier one is handed over"
+            );
         }
         let Some(newest) = self.newest() else { return };
         let now_ns = clock::now_ns();

@@ -20,7 +20,7 @@ use super::files::{self, Identity, Lock, Paths};
 use super::folder::Folder;
 use super::options::Options;
 use super::queue::{Limits, Queue, Task};
-use super::signer::{Committed, Hold, Pace, Signer};
+use super::signer::{Committed, Handle, Pace, Signer};
 use super::statement::Statement;
 use super::watch::Watch;
 use super::writer::{OnFatal, Writer, stop};
@@ -38,7 +38,7 @@ pub struct Ledger {
     ledger: LedgerId,
     key: VerifierKey,
     database: Identity,
-    hold: Hold,
+    signer: Handle,
     config: Hash,
     stage: Stage,
 }
@@ -95,7 +95,7 @@ impl Ledger {
             options.sign_soon,
             options.sign_late,
         )?;
-        let hold = signer.holder();
+        let handle = signer.handle();
         let database = Identity::of(&paths.database)?;
         let beside = [&paths.acked, &paths.lock]
             .map(|path| Identity::of(path).map(|identity| (path.clone(), identity)));
@@ -176,7 +176,7 @@ impl Ledger {
             ledger,
             key,
             database,
-            hold,
+            signer: handle,
             config,
             stage,
         })
@@ -332,7 +332,7 @@ impl Ledger {
     /// # Errors
     /// The reason cannot be kept; signing is held all the same, as long as this process runs.
     pub fn hold_signing(&self, why: &str) -> Result<(), StoreError> {
-        self.hold.hold();
+        self.signer.hold();
         held::keep(&self.paths, why)
     }
 
@@ -340,6 +340,14 @@ impl Ledger {
     #[must_use]
     pub fn signing_held(&self) -> Option<String> {
         held::why(&self.paths)
+    }
+
+    /// Has the ledger log as it is now signed, whatever the pace, and waits for it: records that wait for their stream's
+    /// next head are not in it. `false` if it was not signed in time:
+    /// signing is held, the ledger stops, or there is no space.
+    #[must_use]
+    pub fn sign_now(&self, patience: Duration) -> bool {
+        self.signer.sign_now(patience)
     }
 
     /// Keeps a checkpoint of this ledger that its witnesses cosigned, for readers.

@@ -39,6 +39,8 @@ struct Target {
     epoch: Option<Arc<SignerKey>>,
     signed: Committed,
     soon: bool,
+    /// Somebody waits for `newest` to be signed, whatever the pace.
+    now: bool,
     stop: bool,
     /// Nothing is signed until a person has looked.
     held: bool,
@@ -58,14 +60,37 @@ impl Shared {
     }
 }
 
-/// Keeps the signer from signing, from any thread.
+/// Tells the signer when to sign and when not to, from any thread.
 #[derive(Debug, Clone)]
-pub(crate) struct Hold(Arc<Shared>);
+pub(crate) struct Handle(Arc<Shared>);
 
-impl Hold {
+impl Handle {
+    /// Has what is committed now signed, whatever the pace, and waits for it; `false` if it was not signed in time.
+    pub(crate) fn sign_now(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        let mut target = self.0.lock();
+        let wanted = target.newest.size;
+        while target.signed.size < wanted {
+            let rest = until.saturating_duration_since(Instant::now());
+            if target.held || target.stop || rest.is_zero() {
+                return false;
+            }
+            target.now = true;
+            self.0.changed.notify_all();
+            target = self
+                .0
+                .changed
+                .wait_timeout(target, rest)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        true
+    }
+
     /// From now on nothing is signed. What is being signed at this moment is signed before this returns.
     pub(crate) fn hold(&self) {
         self.0.lock().held = true;
+        self.0.changed.notify_all();
         // The pen is in use while a checkpoint is signed; whoever holds returns after it was laid down.
         drop(self.0.pen.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -94,6 +119,7 @@ impl Signer {
             epoch: None,
             signed,
             soon: false,
+            now: false,
             stop: false,
             held,
         };
@@ -115,9 +141,9 @@ impl Signer {
         })
     }
 
-    /// What keeps it from signing.
-    pub(crate) fn holder(&self) -> Hold {
-        Hold(Arc::clone(&self.shared))
+    /// What steers it.
+    pub(crate) fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.shared))
     }
 
     /// Says what is committed now and which epoch is in force since; `soon` if a head or a close is among it.
@@ -184,9 +210,11 @@ fn run(shared: &Shared, mut pen: Pen, pace: Pace, alarm: &Alarm) {
                 let mut target = shared.lock();
                 target.signed = newest;
                 target.soon &= target.newest != newest;
+                target.now &= target.newest != newest;
+                shared.changed.notify_all();
             }
-            // Signing waits for space; what is committed stays committed.
-            Err(StoreError::NoSpace { .. }) if !stop => {}
+            // Signing waits for space at its pace, whoever waits for it; what is committed stays committed.
+            Err(StoreError::NoSpace { .. }) if !stop => shared.lock().now = false,
             Err(error) => return alarm(error.to_string()),
         }
         if stop {
@@ -208,7 +236,11 @@ fn wait(
             let left = !target.held && target.newest != target.signed;
             return left.then(|| (target.newest, target.epoch.clone(), true));
         }
-        let due = if target.soon { pace.soon } else { pace.late };
+        let due = match (target.now, target.soon) {
+            (true, _) => Duration::ZERO,
+            (false, true) => pace.soon,
+            (false, false) => pace.late,
+        };
         let waited = last.elapsed();
         if target.held || target.newest == target.signed {
             target = shared

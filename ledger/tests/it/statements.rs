@@ -126,6 +126,31 @@ fn wait_for(what: impl Fn() -> bool) {
     }
 }
 
+#[test]
+fn whoever_asks_has_the_log_signed_at_once_whatever_the_pace() {
+    let place = Place::new();
+    let mut options = place.options();
+    options.sign_soon = Duration::from_secs(3600);
+    options.sign_late = Duration::from_secs(3600);
+    let ledger = Ledger::open(&place.dir(), options).unwrap();
+    let beacon = |number| Statement::Beacon {
+        kind: 1,
+        value: vec![number; 70],
+    };
+    for number in 0..20 {
+        ledger.state(vec![beacon(number)]).unwrap();
+        let size = ledger.reader().unwrap().state().unwrap().size;
+        assert!(ledger.sign_now(Duration::from_secs(20)));
+        assert!(signed(&ledger) >= size);
+    }
+    // Nothing new: at once. Held: never, and nobody waits for it.
+    assert!(ledger.sign_now(Duration::ZERO));
+    ledger.state(vec![beacon(20)]).unwrap();
+    ledger.hold_signing("a test").unwrap();
+    assert!(!ledger.sign_now(Duration::from_secs(3600)));
+    ledger.close().unwrap();
+}
+
 /// redteam: O08
 #[test]
 fn held_signing_signs_nothing_while_recording_goes_on_and_after_a_restart() {
