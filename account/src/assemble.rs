@@ -11,7 +11,7 @@ use crate::gaps::Foreign;
 use crate::gather::Part;
 use crate::judge::problems::Problems;
 use crate::judge::{
-    contradictions, declared, integrity, outcome, problems, refused, scope, unknown, who,
+    allowers, contradictions, declared, integrity, outcome, problems, refused, scope, unknown, who,
 };
 use crate::model::{self, Account, Asked, Content, Evidence, Request, SCHEMA, Standing};
 use crate::reading::Reading;
@@ -112,6 +112,7 @@ impl Reading {
             integrity,
             unknown: Vec::new().into(),
         };
+        allowers::name(&mut account);
         account.unknown =
             unknown::collect(&account, &acts, &changes, &found.malformed, &self.lost).into();
         account

@@ -1,5 +1,6 @@
 //! What the rows add up to: scope kept or not, what went wrong, who answers for it, how it ended.
 
+pub(crate) mod allowers;
 pub(crate) mod contradictions;
 pub(crate) mod declared;
 mod denied;

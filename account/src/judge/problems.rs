@@ -44,6 +44,7 @@ impl Problems {
             action: action.map(str::to_owned),
             what,
             why,
+            could_allow: Vec::new(),
             evidence: Evidence::new(Source::Derived, refs),
         });
     }

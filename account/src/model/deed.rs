@@ -245,6 +245,21 @@ pub struct Problem {
     pub what: String,
     /// What makes it a problem, or what became of it.
     pub why: String,
+    /// Who could have allowed it, as far as anybody is named; empty where nobody's leave was lacking.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub could_allow: Vec<Allower>,
+    /// What shows it.
+    #[serde(flatten)]
+    pub evidence: Evidence,
+}
+
+/// Somebody who could have allowed what was not allowed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Allower {
+    /// Who.
+    pub identity: String,
+    /// What makes it theirs to allow.
+    pub why: String,
     /// What shows it.
     #[serde(flatten)]
     pub evidence: Evidence,

@@ -3,6 +3,7 @@
 use account::model::Account;
 use account::render;
 use account::shown::line;
+use vocabulary::problem::ProblemKind;
 
 use crate::story::told;
 
@@ -35,6 +36,9 @@ fn facts(account: &Account) -> Vec<String> {
             row.what.clone(),
             row.why.clone(),
         ]);
+        for one in &row.could_allow {
+            facts.extend([one.identity.clone(), one.why.clone()]);
+        }
     }
     for row in &account.decisions {
         facts.extend(row.question.clone());
@@ -95,6 +99,30 @@ fn text_markdown_and_json_tell_the_same_facts() {
     ] {
         assert!(form.contains(word));
     }
+}
+
+#[test]
+fn whoever_could_have_allowed_it_is_named_with_the_record_that_says_so() {
+    let account = told();
+    let outside = account.problems.iter();
+    let outside = outside.filter(|it| it.kind == ProblemKind::EffectOutsideScope);
+    let named: Vec<(&str, &str, String)> = outside
+        .flat_map(|it| &it.could_allow)
+        .map(|it| (it.identity.as_str(), it.why.as_str(), it.evidence.refs[0].to_string()))
+        .collect();
+    let declared = "declared scope version 1, which does not cover it";
+    assert!(
+        named.contains(&("renewal-agent", declared, "s1a#2".to_owned())),
+        "{named:?}"
+    );
+    let granted = "granted crm-agents v7, in force then";
+    assert!(
+        named.contains(&("ops@example.test", granted, "s1a#3".to_owned())),
+        "{named:?}"
+    );
+    let others = account.problems.iter();
+    let mut others = others.filter(|it| it.kind == ProblemKind::DanglingAction);
+    assert!(others.all(|it| it.could_allow.is_empty()));
 }
 
 #[test]

@@ -197,5 +197,33 @@ pub(super) fn responsible(account: &Account) -> Vec<Fact> {
         );
         Fact::new("who", text, Some(&row.evidence)).stated(row.evidence.source == Source::Stated)
     };
-    account.who.iter().map(of).collect()
+    let named = account.who.iter().map(of);
+    named.chain(could_allow(account)).collect()
+}
+
+/// Who could have allowed what was not, each person once for each reason.
+fn could_allow(account: &Account) -> Vec<Fact> {
+    let mut facts: Vec<(String, Fact)> = Vec::new();
+    for problem in &account.problems {
+        let session = problem.session.map_or_else(String::new, |it| it.to_string());
+        let Some(at) = problem.evidence.refs.first() else {
+            continue;
+        };
+        for one in &problem.could_allow {
+            let (who, why) = (line(&one.identity), line(&one.why));
+            let slot = format!("{session} {who} {why}");
+            match facts.iter_mut().find(|(known, _)| *known == slot) {
+                Some((_, fact)) => fact.text.push_str(&format!(", {at}")),
+                None => {
+                    let text = format!(
+                        "{:<8} {session}  {who}  {why}: could have allowed {at}",
+                        "could"
+                    );
+                    let fact = Fact::new("who", text, Some(&one.evidence)).stated(true);
+                    facts.push((slot, fact));
+                }
+            }
+        }
+    }
+    facts.into_iter().map(|(_, fact)| fact).collect()
 }
