@@ -71,12 +71,9 @@ fn scope<'a>(
     action: Option<&Action>,
 ) -> Option<&'a Scope> {
     let at = began(action);
-    let mine = account
-        .scope
-        .iter()
-        .filter(|it| Some(it.session) == problem.session);
-    mine.filter(|it| at.is_none() || it.from.is_none() || it.from <= at)
-        .next_back()
+    let mine = account.scope.iter();
+    let mut mine = mine.filter(|it| Some(it.session) == problem.session);
+    mine.rfind(|it| at.is_none() || it.from.is_none() || it.from <= at)
 }
 
 /// The authorization that the action names; else the one in force when it began.
@@ -93,11 +90,7 @@ fn authorization<'a>(
     let at = began(action);
     mine()
         .find(|it| named.is_some() && it.id.as_ref() == named)
-        .or_else(|| {
-            mine()
-                .filter(|it| at.is_none() || it.from.is_none() || it.from <= at)
-                .next_back()
-        })
+        .or_else(|| mine().rfind(|it| at.is_none() || it.from.is_none() || it.from <= at))
 }
 
 fn declared(scope: &Scope) -> Option<Allower> {

@@ -10,8 +10,8 @@ pub(crate) mod wide;
 mod words;
 
 pub use deed::{
-    Action, ActionError, Allower, Candidates, Counts, Decision, Diff, Discarded, Problem, Reasoning, Target,
-    Unknown, Usage,
+    Action, ActionError, Allower, Candidates, Counts, Decision, Diff, Discarded, Problem,
+    Reasoning, Target, Unknown, Usage,
 };
 pub use evidence::Evidence;
 pub use integrity::{Checked, Checkpoint, Conflict, Declared, Gap, Integrity, LedgerRow, Loss};

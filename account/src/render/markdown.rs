@@ -7,7 +7,7 @@ use crate::model::Account;
 use crate::shown::line;
 
 /// How many lines of one section are written unless everything is asked for.
-const LINES: usize = 200;
+pub(super) const LINES: usize = 200;
 
 /// The account as Markdown: a section per field, a bullet per fact.
 #[must_use]
@@ -31,7 +31,8 @@ pub fn markdown(account: &Account, all: bool) -> String {
     out
 }
 
-fn title(field: &'static str) -> &'static str {
+/// The heading of a field's section.
+pub(super) fn title(field: &'static str) -> &'static str {
     match field {
         "request" => "Request",
         "session" => "Sessions",

@@ -1,14 +1,16 @@
-//! One account, three forms: lines of text, Markdown, JSON.
+//! One account, four forms: lines of text, Markdown, HTML, JSON.
 //!
-//! Text and Markdown are written from the same list of [`Fact`]s, so neither can say more than the other; JSON is
+//! Text, Markdown and HTML are written from the same list of [`Fact`]s, so none can say more than the other; JSON is
 //! the account itself. Everything untrusted goes through [`crate::shown`]; JSON carries values exactly, with what a
 //! terminal would act on written as `\uXXXX`.
 
 mod facts;
+mod html;
 mod markdown;
 mod text;
 
 pub use facts::{Fact, facts};
+pub use html::{escaped as html_text, html};
 pub use markdown::{markdown, plain as markdown_text};
 pub use text::text;
 

@@ -108,7 +108,13 @@ fn whoever_could_have_allowed_it_is_named_with_the_record_that_says_so() {
     let outside = outside.filter(|it| it.kind == ProblemKind::EffectOutsideScope);
     let named: Vec<(&str, &str, String)> = outside
         .flat_map(|it| &it.could_allow)
-        .map(|it| (it.identity.as_str(), it.why.as_str(), it.evidence.refs[0].to_string()))
+        .map(|it| {
+            (
+                it.identity.as_str(),
+                it.why.as_str(),
+                it.evidence.refs[0].to_string(),
+            )
+        })
         .collect();
     let declared = "declared scope version 1, which does not cover it";
     assert!(

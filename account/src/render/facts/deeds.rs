@@ -205,7 +205,9 @@ pub(super) fn responsible(account: &Account) -> Vec<Fact> {
 fn could_allow(account: &Account) -> Vec<Fact> {
     let mut facts: Vec<(String, Fact)> = Vec::new();
     for problem in &account.problems {
-        let session = problem.session.map_or_else(String::new, |it| it.to_string());
+        let session = problem
+            .session
+            .map_or_else(String::new, |it| it.to_string());
         let Some(at) = problem.evidence.refs.first() else {
             continue;
         };
