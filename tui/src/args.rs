@@ -284,6 +284,8 @@ pub enum AccountForm {
     Json,
     /// Markdown
     Md,
+    /// One HTML file that needs nothing else
+    Html,
 }
 
 /// `recount log`
@@ -404,7 +406,7 @@ pub struct Export {
 }
 
 /// The forms of an export.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
 pub enum ExportForm {
     /// Records, proofs and account in one file that others verify offline
     #[default]
@@ -413,6 +415,8 @@ pub enum ExportForm {
     Json,
     /// The account as Markdown
     Md,
+    /// The account as one HTML file that needs nothing else
+    Html,
 }
 
 /// `recount verify`

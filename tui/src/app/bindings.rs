@@ -1,6 +1,7 @@
 //! The table of keys: what each does, where it works, and under what it stands in the help.
 
 use super::keys::{Action, Binding, Screen};
+use crate::args::ExportForm as Form;
 
 const ACCOUNT: &[Screen] = &Screen::TABS;
 const LISTS: &[Screen] = &[Screen::Timeline];
@@ -28,6 +29,10 @@ const fn key(
         what,
         on,
     }
+}
+
+const fn export(form: Form) -> Action {
+    Action::Export(form)
 }
 
 /// The table.
@@ -74,6 +79,13 @@ pub const BINDINGS: &[Binding] = &[
         Action::Preview,
         "preview of the selected row",
         &[Screen::Home, Screen::Timeline],
+    ),
+    key(
+        "Views",
+        "z",
+        Action::Zoom,
+        "the selected row in full",
+        LISTS,
     ),
     key("Open", "Enter", Action::Enter, "open what is selected", &[]),
     key("Open", "o", Action::Open, "open a request", &[]),
@@ -237,6 +249,28 @@ pub const BINDINGS: &[Binding] = &[
         ACCOUNT,
     ),
     key("Copy", "yd", Action::CopyPatch, "patch", DIFFS),
+    key("Export", "xm", export(Form::Md), "Markdown", ACCOUNT),
+    key(
+        "Export",
+        "xh",
+        export(Form::Html),
+        "HTML, one file",
+        ACCOUNT,
+    ),
+    key(
+        "Export",
+        "xj",
+        export(Form::Json),
+        "account as JSON",
+        ACCOUNT,
+    ),
+    key(
+        "Export",
+        "xb",
+        export(Form::Bundle),
+        "bundle with proofs",
+        ACCOUNT,
+    ),
     key(
         "Time",
         "T",

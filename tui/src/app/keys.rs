@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::bindings::BINDINGS;
+use crate::args::ExportForm;
 
 /// A key press, without the terminal library's types, so that tests and the pure core can make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,6 +179,8 @@ pub enum Action {
     Tag,
     Comment,
     SaveFilter,
+    Export(ExportForm),
+    Zoom,
     NextMark,
     PreviousMark,
     TimeFormat,

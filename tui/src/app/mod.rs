@@ -21,6 +21,7 @@ pub mod words;
 
 mod chain;
 mod copy;
+mod export;
 mod model;
 mod noting;
 mod prompt;
@@ -28,6 +29,7 @@ mod travel;
 mod update;
 
 pub use crate::screen::view;
+pub use export::Exported;
 pub use model::{
     Diffs, Effect, Home, Listed, Model, Msg, Notice, Opened, Prompt, PromptKind, SessionRow, Spot,
     Timeline,

@@ -8,12 +8,14 @@ use vocabulary::session::OutcomeStatus;
 
 use super::changes::{self, Changes};
 use super::clock::Clock;
+use super::export::Exported;
 use super::keys::{Key, Screen};
 use super::list::List;
 use super::look::Look;
 use super::palette::Palette;
 use super::replay::{Replay, Steps};
 use super::rows::Rows;
+use crate::args::ExportForm;
 use crate::notes::{About, Note, Noted, Notes, Said};
 
 /// Something that happened outside the core.
@@ -39,6 +41,8 @@ pub enum Msg {
     },
     /// A note was written down, or could not be.
     Noted(Result<Box<Note>, Notice>),
+    /// An export was written, or was not.
+    Exported(Exported),
     /// A time that was waited for has passed.
     Woke(u64),
 }
@@ -66,6 +70,15 @@ pub enum Effect {
         about: About,
         /// What it says.
         said: Said,
+    },
+    /// Write a request out.
+    Export {
+        /// What is asked for.
+        query: String,
+        /// In which form.
+        form: ExportForm,
+        /// Into which file, which must not exist.
+        file: String,
     },
     /// Say [`Msg::Woke`] after a time; it takes the place of an earlier wake.
     Wake {
@@ -231,6 +244,8 @@ pub struct Timeline {
     pub offsets: bool,
     /// Hide the preview.
     pub no_preview: bool,
+    /// Give the selected row most of the screen.
+    pub zoomed: bool,
     /// How many rows the density strip has in each column, and the worst mark there.
     pub strip: Vec<(u32, char)>,
 }
@@ -284,6 +299,8 @@ pub enum PromptKind {
     Comment,
     /// Naming the filter to keep it.
     Save,
+    /// Naming the file of an export.
+    Export(ExportForm),
 }
 
 /// Where the user was, for going back.
@@ -434,6 +451,7 @@ impl Model {
         self.timeline = Timeline {
             offsets: self.timeline.offsets,
             no_preview: self.timeline.no_preview,
+            zoomed: self.timeline.zoomed,
             ..Timeline::default()
         };
         self.opened = Some(opened);

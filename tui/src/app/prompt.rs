@@ -4,6 +4,7 @@ use vocabulary::id::RecordRef;
 
 use account::filter::Filter;
 
+use super::export;
 use super::facts::RowFacts;
 use super::keys::{Code, Key, Screen};
 use super::model::{Effect, Model, Notice, Prompt, PromptKind};
@@ -188,6 +189,7 @@ pub(super) fn answer_prompt(model: &mut Model, prompt: Prompt) -> Vec<Effect> {
         PromptKind::Tag | PromptKind::Comment | PromptKind::Save => {
             return noting::say(model, prompt.kind, text);
         }
+        PromptKind::Export(form) => return export::write(model, form, text),
     }
     Vec::new()
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::chain;
+use super::export;
 use super::keys::{self, Action, Key, Meaning, Screen};
 use super::list::List;
 use super::model::{Effect, Listed, Model, Msg, Notice, PromptKind};
@@ -27,6 +28,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Key(key) => press(model, key),
         Msg::Noted(result) => {
             noting::noted(model, result);
+            Vec::new()
+        }
+        Msg::Exported(result) => {
+            export::exported(model, result);
             Vec::new()
         }
         Msg::Woke(wake) => replay::woke(model, wake),
@@ -262,7 +267,15 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             model.timeline.only_problems = !model.timeline.only_problems;
             keep_rows(model);
         }
-        Action::Preview => model.timeline.no_preview = !model.timeline.no_preview,
+        Action::Preview => {
+            model.timeline.no_preview = !model.timeline.no_preview;
+            model.timeline.zoomed = false;
+        }
+        Action::Zoom => {
+            model.timeline.zoomed = !model.timeline.zoomed;
+            model.timeline.no_preview &= !model.timeline.zoomed;
+        }
+        Action::Export(form) => export::ask(model, form),
         Action::SideBySide => model.diffs.side_by_side = !model.diffs.side_by_side,
         Action::MoreContext => context(model, model.diffs.context.saturating_mul(2).clamp(1, 4096)),
         Action::LessContext => context(model, model.diffs.context / 2),

@@ -202,8 +202,8 @@ fn look(
                 ..Default::default()
             },
         ),
-        (None, Some(AccountForm::Md)) => Err(Failure::Usage {
-            what: "-o md needs a request".to_owned(),
+        (None, Some(AccountForm::Md | AccountForm::Html)) => Err(Failure::Usage {
+            what: "this form needs a request".to_owned(),
             hint: "recount show 47892 -o md".to_owned(),
         }),
     }

@@ -1,14 +1,16 @@
 //! The screens: opens the place, and does the core's slow work on the worker.
 
-use super::{Context, exit_of, sessions};
+use super::{Context, exit_of, export, sessions};
 use crate::app::look::{Look, Theme};
-use crate::app::{Effect, Listed, Model, Msg, Notice, Opened, SessionRow};
-use crate::args::{ThemeName, When};
+use crate::app::{Effect, Exported, Listed, Model, Msg, Notice, Opened, SessionRow};
+use crate::args::{ExportForm, ThemeName, When};
 use crate::failure::{self, Exit, Failure};
 use crate::notes::{self, Note, NotesFile};
 use crate::runtime::{self, Worker};
 use crate::source::Source;
+use crate::source::place::Place;
 use std::collections::HashSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ledger::reader::Find;
@@ -129,12 +131,73 @@ impl Worker for Desk {
                 });
                 Some(Msg::Noted(written.map(|()| Box::new(note))))
             }
+            Effect::Export { query, form, file } => {
+                Some(Msg::Exported(self.export(&query, form, file)))
+            }
             Effect::Wake { .. } | Effect::Copy(_) | Effect::Suspend | Effect::Quit => None,
         }
     }
 }
 
 impl Desk {
+    /// Writes a request out, what does not verify too: the screens say on every row that it does not.
+    fn export(&mut self, query: &str, form: ExportForm, file: String) -> Exported {
+        let (query, _) = super::split_ref(query);
+        let wanted = export::Wanted {
+            form,
+            broken: true,
+            ..export::Wanted::default()
+        };
+        let notes = || {
+            self.file
+                .read()
+                .map_err(|error| failure::of_file(Path::new("the notes"), &error))
+        };
+        let made = match export::make(&self.source, query, &wanted, notes) {
+            Ok(made) => made,
+            Err(failure) => return Exported::Told(notice(&failure)),
+        };
+        let path = Path::new(&file);
+        if self.is_inside_the_store(path) {
+            return Exported::Told(Notice {
+                what: format!("{file} would lie in the ledger's folder, where nothing is written"),
+                hint: "name a file elsewhere".to_owned(),
+            });
+        }
+        if let Err(error) = export::create(path, &made.bytes) {
+            return match error.kind() {
+                std::io::ErrorKind::AlreadyExists => Exported::Exists { form, file },
+                _ => Exported::Told(notice(&failure::of_file(path, &error))),
+            };
+        }
+        let whole = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let folder = whole.parent().map(|it| it.display().to_string());
+        let said = made.broken.into_iter().chain(made.told);
+        Exported::Told(Notice {
+            what: format!("wrote {file}, {} bytes", made.bytes.len()),
+            hint: [format!("in {}", folder.unwrap_or_default())]
+                .into_iter()
+                .chain(said)
+                .collect::<Vec<_>>()
+                .join("; "),
+        })
+    }
+
+    /// Whether a file would lie in the folder that is looked at.
+    fn is_inside_the_store(&self, file: &Path) -> bool {
+        let Place::Folder(store) = &self.source.chosen.place else {
+            return false;
+        };
+        let folder = match file.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        match (store.canonicalize(), folder.canonicalize()) {
+            (Ok(store), Ok(folder)) => folder.starts_with(store),
+            _ => false,
+        }
+    }
+
     /// As many sessions as can be read in [`PART`], from the name numbered `from` on.
     fn list(&mut self, from: usize) -> Result<Listed, Failure> {
         let begun = Instant::now();

@@ -19,6 +19,7 @@ pub(super) fn run(context: &Context, args: &Show) -> Result<Exit, Failure> {
                 .map_err(|error| Failure::Output(error.into()))?,
         )?,
         AccountForm::Md => out::text(&account::render::markdown(&account, args.all))?,
+        AccountForm::Html => out::text(&account::render::html(&account, args.all, ""))?,
     }
     if args.output == AccountForm::Text {
         out::text(&format!(

@@ -252,6 +252,34 @@ pub(crate) fn markdown(noted: &Noted) -> String {
     text
 }
 
+/// The notes as a section of a report in HTML; empty without any.
+pub(crate) fn html(noted: &Noted) -> String {
+    if noted.is_empty() {
+        return String::new();
+    }
+    let text = |text: &str| account::render::html_text(account::shown::line(text).as_str());
+    let mut out = String::from(
+        "<section id=\"notes\">\n<h2>Notes</h2>\n<p>An investigator's own words, kept beside the ledger: no part of \
+         the record, and proven by nothing.</p>\n<ul>\n",
+    );
+    let all = noted.records.iter();
+    let all = all.map(|(record, it)| (record.to_string(), it));
+    let request = (!noted.request.is_empty()).then(|| ("request".to_owned(), &noted.request));
+    for (name, standing) in request.into_iter().chain(all) {
+        let marked = if standing.marked { " (marked)" } else { "" };
+        out.push_str(&format!("<li><strong>{name}</strong>{marked}"));
+        for tag in &standing.tags {
+            out.push_str(&format!(" <code>{}</code>", text(tag)));
+        }
+        for (at, by, comment) in &standing.comments {
+            out.push_str(&format!("\n{} ({}, {at})", text(comment), text(by)));
+        }
+        out.push_str("</li>\n");
+    }
+    out.push_str("</ul>\n</section>\n");
+    out
+}
+
 /// Text that Markdown shows as it stands, on one line.
 fn plain(text: &str) -> String {
     account::render::markdown_text(account::shown::line(text).as_str())

@@ -1,6 +1,6 @@
 //! One row of the timeline told in full: for the preview, the detail pane and the selected problem.
 
-use account::model::{Action, Content};
+use account::model::{Action, Allower, Content, Problem};
 use vocabulary::action::{Durability, Kind};
 use vocabulary::record::ContentState;
 
@@ -61,6 +61,19 @@ fn content(name: &str, content: &Content, width: usize) -> Vec<Line> {
     lines
 }
 
+/// Who could have allowed what nobody allowed, one line each.
+fn allowers(problem: &Problem, width: usize) -> Vec<Line> {
+    let told = |one: &Allower| {
+        let shown_by = short(one.evidence.refs.first());
+        let text = format!(
+            "have allowed it: {}, who {} {shown_by}",
+            one.identity, one.why
+        );
+        tagged(Token::Stated, "could", text, width)
+    };
+    problem.could_allow.iter().flat_map(told).collect()
+}
+
 /// The facts of a row, most telling first.
 pub(super) fn row(model: &Model, opened: &Opened, row: &Row, width: usize) -> Vec<Line> {
     let account = &opened.account;
@@ -78,7 +91,12 @@ pub(super) fn row(model: &Model, opened: &Opened, row: &Row, width: usize) -> Ve
         lines.extend(tagged(Token::Stated, name, text, width));
     }
     match row.item {
-        Item::Action(n) => lines.extend(action(opened, n, width)),
+        Item::Action(n) => {
+            lines.extend(deed(opened, n, width));
+            let problem = row.problem.and_then(|n| account.problems.get(n as usize));
+            lines.extend(problem.into_iter().flat_map(|it| allowers(it, width)));
+            lines.extend(behind(opened, n, width));
+        }
         Item::Decision(n) => lines.extend(decision(opened, n, width)),
         Item::Asked(n) => {
             let asked = &account.asked[n];
@@ -160,8 +178,14 @@ pub(super) fn row(model: &Model, opened: &Opened, row: &Row, width: usize) -> Ve
 
 /// The facts of an action, the most telling first: a preview shows only a few.
 pub(super) fn action(opened: &Opened, n: usize, width: usize) -> Vec<Line> {
-    let account = &opened.account;
-    let it = &account.actions[n];
+    let mut lines = deed(opened, n, width);
+    lines.extend(behind(opened, n, width));
+    lines
+}
+
+/// What was done to what, and what came of it.
+fn deed(opened: &Opened, n: usize, width: usize) -> Vec<Line> {
+    let it = &opened.account.actions[n];
     let target = it.target.resource.as_deref().unwrap_or("unknown");
     let mut lines = fact("target", target, width);
     if let Some(verdict) = it.verdict {
@@ -174,6 +198,14 @@ pub(super) fn action(opened: &Opened, n: usize, width: usize) -> Vec<Line> {
         let text: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
         lines.extend(tagged(Token::Error, "error", text.join("  "), width));
     }
+    lines
+}
+
+/// Why it was done, with what, and what it changed.
+fn behind(opened: &Opened, n: usize, width: usize) -> Vec<Line> {
+    let account = &opened.account;
+    let it = &account.actions[n];
+    let mut lines = Vec::new();
     let decision = it
         .decision
         .as_deref()

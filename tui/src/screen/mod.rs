@@ -4,6 +4,7 @@ mod answer;
 mod decisions;
 mod detail;
 mod diffs;
+mod footer;
 mod help;
 mod home;
 mod integrity;
@@ -11,14 +12,14 @@ mod notes;
 mod palette;
 mod replay;
 mod timeline;
+mod which;
 
 pub(crate) use notes::note_at;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::app::bindings::BINDINGS;
-use crate::app::keys::{Action, Screen};
+use crate::app::keys::Screen;
 use crate::app::line::{Line, wrap};
 use crate::app::look::{Look, Token};
 use crate::app::{Model, Prompt, PromptKind, marks};
@@ -58,6 +59,7 @@ pub fn view(model: &Model, buf: &mut Buffer) {
     }
     palette::draw(model, body, buf);
     bottom(model, area, buf);
+    which::draw(model, area, buf);
 }
 
 /// Says what is wrong, in the longest form that the terminal has room for.
@@ -304,7 +306,8 @@ fn bottom(model: &Model, area: Rect, buf: &mut Buffer) {
         };
         let zone = Line::of(Token::Dim, format!("{place}{} ", model.clock.name()));
         draw(
-            footer(model, width.saturating_sub(zone.width() + 1)).right(zone, width, model.look),
+            footer::line(model, width.saturating_sub(zone.width() + 1))
+                .right(zone, width, model.look),
             buf,
         );
     }
@@ -320,6 +323,7 @@ fn prompt_line(model: &Model, prompt: &Prompt, width: usize, buf: &mut Buffer, y
         PromptKind::Tag => " tag> ",
         PromptKind::Comment => " comment> ",
         PromptKind::Save => " save filter as> ",
+        PromptKind::Export(_) => " write to> ",
     };
     let (kept, total) = match model.screen {
         Screen::Home => (model.home.kept.len(), model.home.sessions.len()),
@@ -348,90 +352,6 @@ fn prompt_line(model: &Model, prompt: &Prompt, width: usize, buf: &mut Buffer, y
         .put(Token::Ask, format!(" {}", wrong.what))
         .put(Token::Dim, format!("; {}", wrong.hint));
     draw(below.cut(width, model.look), y);
-}
-
-/// The keys worth knowing on each screen, most useful first; what does not fit is left out whole.
-fn footer(model: &Model, width: usize) -> Line {
-    let hints: &[(Action, &str)] = match model.screen {
-        Screen::Home => &[
-            (Action::Enter, "open"),
-            (Action::Open, "open by id"),
-            (Action::Filter, "filter"),
-            (Action::NextProblem, "next problem"),
-        ],
-        Screen::Answer => &[
-            (Action::Enter, "open"),
-            (Action::NextProblem, "problem"),
-            (Action::Tab(3), "why"),
-            (Action::Tab(4), "diffs"),
-            (Action::CopyCommand, "copy command"),
-        ],
-        Screen::Timeline => &[
-            (Action::NextProblem, "problem"),
-            (Action::NextDenied, "denied"),
-            (Action::NextChange, "change"),
-            (Action::Search, "find"),
-            (Action::Filter, "filter"),
-            (Action::Preview, "preview"),
-        ],
-        Screen::Decisions => &[
-            (Action::Enter, "in the timeline"),
-            (Action::Search, "find"),
-            (Action::CopyJson, "copy JSON"),
-        ],
-        Screen::Diffs => &[
-            (Action::NextResource, "next resource"),
-            (Action::NextChange, "next change"),
-            (Action::SideBySide, "side by side"),
-            (Action::MoreContext, "more"),
-            (Action::Enter, "action"),
-        ],
-        Screen::Replay => &[
-            (Action::Play, "play"),
-            (Action::Down, "step"),
-            (Action::NextProblem, "problem"),
-            (Action::NextResource, "resource"),
-            (Action::Compare, "compare"),
-        ],
-        Screen::Notes => &[
-            (Action::Enter, "open"),
-            (Action::Comment, "comment"),
-            (Action::Tag, "tag"),
-            (Action::CopyRef, "copy reference"),
-        ],
-        Screen::Integrity => &[
-            (Action::Again, "verify again"),
-            (Action::CopyCommand, "copy command"),
-        ],
-    };
-    let always = [
-        (Action::Help, "help"),
-        (
-            Action::Leave,
-            if model.screen == Screen::Home {
-                "quit"
-            } else {
-                "leave"
-            },
-        ),
-    ];
-    let mut line = Line::of(Token::Plain, "");
-    let always_width: usize = 17;
-    for (n, (action, what)) in hints.iter().chain(&always).enumerate() {
-        let Some(binding) = BINDINGS.iter().find(|binding| binding.action == *action) else {
-            continue;
-        };
-        let key = binding.keys.split(' ').next().unwrap_or_default();
-        let reserve = if n < hints.len() { always_width } else { 0 };
-        if line.width() + key.len() + what.len() + 3 + reserve > width {
-            continue;
-        }
-        line = line.put(Token::Plain, if n == 0 { " " } else { "  " });
-        line = line
-            .put(Token::Title, key)
-            .put(Token::Dim, format!(" {what}"));
-    }
-    line
 }
 
 /// Empties a part of the screen.

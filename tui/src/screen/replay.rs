@@ -281,6 +281,9 @@ fn content(model: &Model, opened: &Opened, width: usize) -> Vec<Line> {
             let way = if mark <= here { "since" } else { "until" };
             format!("{way} {}: {name}", short(other.as_ref()))
         }
+        None if opened.steps.left_by(resource, here).is_none() => {
+            format!("{name}, not changed yet")
+        }
         None => name.to_owned(),
     };
     let hint = if model.replay.held.is_some() {

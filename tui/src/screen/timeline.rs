@@ -18,13 +18,20 @@ struct Parts {
     wide: bool,
 }
 
+/// Rows that a list keeps beside a row that is told in full.
+const ZOOMED: u16 = 3;
+
 /// Rows above the list: filter and count, strip, heading.
 fn parts(model: &Model, area: Rect) -> Parts {
     let strip = area.height >= 12;
     let above = if strip { 3 } else { 2 };
     let rest = area.height.saturating_sub(above);
     let wide = area.width >= super::WIDE && !model.timeline.no_preview;
-    let preview = if wide || model.timeline.no_preview || area.height < 16 {
+    let preview = if wide || model.timeline.no_preview {
+        0
+    } else if model.timeline.zoomed {
+        rest.saturating_sub(ZOOMED)
+    } else if area.height < 16 {
         0
     } else {
         5
@@ -172,11 +179,20 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         let hint = if right.is_some() {
             ""
         } else {
-            "Enter opens, p hides"
+            preview_hint(model)
         };
         let mut lines = vec![rule(&title, hint, usize::from(told.width), look)];
         lines.extend(detail::row(model, opened, row, usize::from(told.width)));
         stack(&lines, told, look, buf);
+    }
+}
+
+/// The keys of the preview, in the words of its rule.
+fn preview_hint(model: &Model) -> &'static str {
+    if model.timeline.zoomed {
+        "Enter opens, Space replays, z less"
+    } else {
+        "Enter opens, Space replays, z more"
     }
 }
 

@@ -8,6 +8,7 @@
 mod bundles;
 mod cli;
 mod filtering;
+mod keeping;
 mod keys;
 mod notes;
 mod policy;

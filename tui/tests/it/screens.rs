@@ -75,7 +75,7 @@ fn the_answer_has_the_lines_that_were_promised_in_their_order() {
         "-- Who is responsible ---",
         " asked user@example.test",
         "-- Record: unchanged since 09:12:10Z; not proven: that the agent told all (5) --",
-        " Enter open  e problem  3 why  4 diffs",
+        " Enter open  e problem  y copy  x export  ? help  q leave",
     ] {
         let at = rest
             .find(line)

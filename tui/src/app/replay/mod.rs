@@ -21,6 +21,9 @@ pub(crate) use play::{faster, play, said as speed, until, woke};
 pub use steps::{Step, Steps, What};
 pub use world::{Running, Standing, World};
 
+/// A step, the resource that is asked for, and the step that it is compared with.
+type Computed = (usize, Option<usize>, Option<usize>);
+
 /// The replay screen's own state.
 #[derive(Clone, Debug, Default)]
 pub struct Replay {
@@ -33,6 +36,8 @@ pub struct Replay {
     /// The resource that the user holds on to, as an index into the account's changed resources; without one, the
     /// resource that changed last is looked at.
     pub held: Option<usize>,
+    /// The resource that it was opened for: looked at until another one is.
+    pub opened_for: Option<usize>,
     /// The step that this one is compared with.
     pub mark: Option<usize>,
     /// Whether it plays by itself, and how.
@@ -40,7 +45,7 @@ pub struct Replay {
     /// How fast it plays, as an index into the speeds, slowest first.
     pub speed: usize,
     /// What `world` and `lines` were computed for.
-    computed: Option<(usize, Option<usize>, Option<usize>)>,
+    computed: Option<Computed>,
 }
 
 impl Replay {
@@ -56,6 +61,7 @@ impl Replay {
     /// The resource that is looked at, as an index into the account's changed resources.
     pub fn looked_at(&self) -> Option<usize> {
         self.held
+            .or(self.opened_for)
             .or_else(|| self.world.resources.first().map(|it| it.resource))
     }
 }
@@ -68,7 +74,8 @@ pub(crate) fn sync(model: &mut Model) {
     }
     let Some(opened) = &model.opened else { return };
     let replay = &mut model.replay;
-    let wanted = (replay.list.cursor(), replay.held, replay.mark);
+    let asked = replay.held.or(replay.opened_for);
+    let wanted = (replay.list.cursor(), asked, replay.mark);
     if replay.computed == Some(wanted) {
         return;
     }
@@ -84,12 +91,30 @@ pub(crate) fn sync(model: &mut Model) {
 pub(crate) fn open_at(model: &mut Model, row: Option<usize>) {
     let Some(opened) = &model.opened else { return };
     let step = row.and_then(|row| opened.steps.of_row(row));
+    let changed = row.and_then(|row| resource_of(opened, row));
     if model.screen != Screen::Replay {
         leave_for(model, Screen::Replay);
     }
+    model.replay.held = None;
+    model.replay.opened_for = changed;
     if let Some(step) = step {
         model.replay.list.jump(step);
     }
+}
+
+/// The resource that a row changed, as an index into the account's changed resources; none where it changed several.
+fn resource_of(opened: &Opened, row: usize) -> Option<usize> {
+    let Item::Action(n) = opened.rows.get(row)?.item else {
+        return None;
+    };
+    let diffs = opened.rows.diffs_of_action(&opened.account.actions[n].id);
+    let name = &opened.account.diffs.get(*diffs.first()?)?.resource;
+    let same = |n: &usize| opened.account.diffs[*n].resource == *name;
+    if !diffs.iter().all(same) {
+        return None;
+    }
+    let all = &opened.changes.resources;
+    all.iter().position(|it| it.name == *name)
 }
 
 /// Goes to the last step of a record or before it.
