@@ -15,6 +15,7 @@ mod producers;
 mod readers;
 mod relays;
 mod sdk;
+mod sixty_seconds;
 mod tls;
 mod world;
 mod wrapped;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         readers::trials(),
         relays::trials(),
         sdk::trials(),
+        sixty_seconds::trials(),
         tls::trials(),
         wrapped::trials(),
     ]

@@ -29,6 +29,8 @@ pub enum Need {
     Postgres,
     /// Making system calls of a running program fail.
     Strace,
+    /// A terminal that a script can look at: tmux, and bash for the script.
+    Tmux,
 }
 
 impl Need {
@@ -59,6 +61,10 @@ impl Need {
             Self::Namespaces => works(Command::new("unshare").args(["-m", "true"])),
             Self::Postgres => crate::postgres::programs().is_some(),
             Self::Strace => works(Command::new("strace").args(["-o", "/dev/null", "true"])),
+            Self::Tmux => {
+                works(Command::new("tmux").arg("-V"))
+                    && works(Command::new("bash").args(["-c", "true"]))
+            }
         };
         (!there).then_some(match self {
             Self::Python => "needs Python with OpenTelemetry: scripts/install-test-packages",
@@ -72,6 +78,7 @@ impl Need {
             Self::Namespaces => "needs root for a mount namespace",
             Self::Postgres => "needs the package postgresql: scripts/install-test-packages",
             Self::Strace => "needs strace, and to be allowed to trace",
+            Self::Tmux => "needs the programs tmux and bash: scripts/install-test-packages",
         })
     }
 }
