@@ -21,6 +21,8 @@ pub mod tracing;
 #[cfg(test)]
 mod testing;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod columns;
 #[cfg(feature = "http")]
 mod driver;
 mod identity;

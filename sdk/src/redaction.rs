@@ -32,6 +32,7 @@ mod credentials;
 mod escapes;
 mod file;
 mod find;
+mod form;
 mod json;
 mod marker;
 mod personal;

@@ -1,5 +1,7 @@
 //! Statements with their parameters, and the rows they return, as content; alike for every database.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use vocabulary::{
     content::{Content, INLINE_BYTES, Redaction},
     record::ContentState,
@@ -7,23 +9,42 @@ use vocabulary::{
     row::{self, Cells},
 };
 
+use super::columns;
+
 /// Rows kept of one statement.
 pub(super) const ROWS: usize = 1_000;
 
 /// Bytes kept of one statement's rows.
 pub(super) const BYTES: usize = 8 << 20;
 
-/// What went in: the statement as written, and its parameters.
-pub(super) fn input(sql: &str, parameters: Vec<(String, row::Cell)>) -> Content {
+/// What went in: the statement as written, and its parameters. What is for a column whose name says that it holds a
+/// credential is removed, whether it is a parameter or written out; `columns` says which column each parameter is for.
+/// `table` are the columns of the table that an `INSERT` writes, where they are known.
+pub(super) fn input(sql: &str, table: &[&str], parameters: Vec<(String, row::Cell)>) -> Content {
+    let columns = columns::columns(sql, table);
+    let (sql, mut removed) = without_literals(sql, &columns, "/sql");
     if parameters.is_empty() {
-        return Content::redacted(sql.as_bytes(), "application/sql");
+        for one in &mut removed {
+            one.path.clear();
+        }
+        let mut content = Content::redacted(sql.as_bytes(), "application/sql");
+        content.redactions.splice(0..0, removed);
+        return content;
     }
-    let mut removed = Vec::new();
+    let columns: BTreeMap<&str, &str> = columns
+        .parameters
+        .iter()
+        .filter(|(name, _)| parameters.iter().any(|(given, _)| given == name))
+        .map(|(name, column)| (name.as_str(), column.as_str()))
+        .collect();
     let cells: Cells = parameters
-        .into_iter()
+        .iter()
         .map(|(name, cell)| {
-            if !redaction::is_sensitive_name(&name) || cell == row::Cell::Null {
-                return (name, cell);
+            let column = columns.get(name.as_str());
+            let named = redaction::is_sensitive_name(name)
+                || column.is_some_and(|column| redaction::is_sensitive_name(column));
+            if !named || *cell == row::Cell::Null {
+                return (name.clone(), cell.clone());
             }
             removed.push(Redaction {
                 path: format!("/parameters/{name}"),
@@ -31,20 +52,56 @@ pub(super) fn input(sql: &str, parameters: Vec<(String, row::Cell)>) -> Content 
                 len: cell.to_string().len() as u64,
             });
             (
-                name,
+                name.clone(),
                 row::Cell::Text(redaction::replacement(redaction::NAMED_RULE)),
             )
         })
         .collect();
     let text = |value: serde_json::Result<String>| value.unwrap_or_else(|_| "null".to_owned());
-    let json = format!(
-        r#"{{"sql":{},"parameters":{}}}"#,
-        text(serde_json::to_string(sql)),
+    let mut json = format!(
+        r#"{{"sql":{},"parameters":{}"#,
+        text(serde_json::to_string(sql.as_ref())),
         text(serde_json::to_string(&cells))
     );
+    if !columns.is_empty() {
+        json.push_str(r#","columns":"#);
+        json.push_str(&text(serde_json::to_string(&columns)));
+    }
+    json.push('}');
     let mut content = Content::redacted(json.as_bytes(), "application/json");
     content.redactions.splice(0..0, removed);
     content
+}
+
+/// The text of a statement as it may be recorded: what is written out for a column that holds a credential is removed.
+pub(super) fn text<'a>(sql: &'a str, table: &[&str]) -> Cow<'a, str> {
+    without_literals(sql, &columns::columns(sql, table), "").0
+}
+
+fn without_literals<'a>(
+    sql: &'a str,
+    columns: &columns::Columns,
+    path: &str,
+) -> (Cow<'a, str>, Vec<Redaction>) {
+    let (mut out, mut removed, mut copied) = (String::new(), Vec::new(), 0);
+    for (place, column) in &columns.literals {
+        if place.is_empty() || !redaction::is_sensitive_name(column) {
+            continue;
+        }
+        out.push_str(sql.get(copied..place.start).unwrap_or_default());
+        out.push_str(&redaction::replacement(redaction::NAMED_RULE));
+        copied = place.end;
+        removed.push(Redaction {
+            path: path.to_owned(),
+            rule: redaction::NAMED_RULE.to_owned(),
+            len: place.len() as u64,
+        });
+    }
+    if removed.is_empty() {
+        return (Cow::Borrowed(sql), removed);
+    }
+    out.push_str(sql.get(copied..).unwrap_or_default());
+    (Cow::Owned(out), removed)
 }
 
 /// The rows a statement returned, one `recount.row/1` per line, as many as fit.

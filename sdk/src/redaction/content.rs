@@ -1,5 +1,6 @@
 //! One content under a policy: labels first, then what is found, then a digest of what is left.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use vocabulary::content::{Content, Inline, Redaction};
@@ -7,7 +8,7 @@ use vocabulary::digest::{Digest, SessionKey};
 use vocabulary::record::ContentState;
 use vocabulary::row;
 
-use super::{ContentPolicy, Label, Operator, Policy, find, json, marker, pointer};
+use super::{ContentPolicy, Label, Labelled, Operator, Policy, find, form, json, marker, pointer};
 
 /// How much of the end of a truncated text goes with it: what was cut there may be half a credential.
 const CUT: usize = 512;
@@ -107,20 +108,28 @@ impl Policy {
             .filter(|one| one.of.has(subject))
             .collect();
         let closed = self.closed.iter().any(|of| of.has(subject));
-        if labels.is_empty() && !closed {
+        let columns = self.columns(text, subject);
+        if labels.is_empty() && columns.is_empty() && !closed {
             return Vec::new();
+        }
+        if form::is_form(media_type) {
+            return self.labelled_fields(text, &labels, closed);
         }
         let mut edits = Vec::new();
         let mut see = |path: &[String], place: Range<usize>| {
             let value = text.get(place.clone()).unwrap_or_default();
             let container = value.starts_with(['{', '[']);
-            let cell =
-                is_row && path.len() == 2 && path.first().is_some_and(|name| name == "cells");
+            let parameter = match path {
+                [first, name] if first == "parameters" => columns.get(name.as_str()),
+                _ => None,
+            };
+            let cell = parameter.is_some()
+                || is_row && path.len() == 2 && path.first().is_some_and(|name| name == "cells");
             let structure =
                 is_row && !(path.len() >= 2 && path.first().is_some_and(|n| n == "cells"));
             let label = labels.iter().find(|one| one.at.is_about(path));
-            let label = match label {
-                Some(one) => one.label,
+            let label = match label.map(|one| one.label).or(parameter.copied()) {
+                Some(label) => label,
                 None if closed && !structure && (cell || !container) => Label::Sensitive,
                 None => return true,
             };
@@ -164,6 +173,58 @@ impl Policy {
             )];
         }
         edits
+    }
+
+    /// The same in a form: a field is what it is in a JSON text.
+    fn labelled_fields(
+        &self,
+        text: &str,
+        labels: &[&Labelled],
+        closed: bool,
+    ) -> Vec<(Range<usize>, String, String, String)> {
+        let mut edits = Vec::new();
+        for field in form::fields(text) {
+            let label = labels.iter().find(|one| one.at.is_about(&field.path));
+            let (rule, operator) = match label.map(|one| one.label) {
+                Some(Label::Secret) => ("secret", Operator::Remove),
+                Some(Label::Sensitive) => ("sensitive", Operator::Hmac),
+                None if closed => ("sensitive", Operator::Hmac),
+                Some(Label::Public | Label::Internal) | None => continue,
+            };
+            let raw = text.get(field.place.clone()).unwrap_or_default();
+            if raw.is_empty() || self.is_marker(raw) {
+                continue;
+            }
+            let instead = marker::instead(operator, rule, &field.value, self.key.as_ref());
+            let path = pointer::written(&field.path);
+            edits.push((field.place, instead, rule.to_owned(), path));
+        }
+        edits
+    }
+
+    /// The labels of a statement's parameters: those of the columns of its table's rows. A statement names its table,
+    /// a label the rows in it.
+    fn columns(&self, text: &str, subject: &str) -> HashMap<String, Label> {
+        #[derive(serde::Deserialize)]
+        struct Statement {
+            columns: HashMap<String, String>,
+        }
+        if !subject.starts_with("db:") || self.labels.is_empty() {
+            return HashMap::new();
+        }
+        let Ok(Statement { columns }) = serde_json::from_str(text) else {
+            return HashMap::new();
+        };
+        let row = format!("{subject}/0");
+        let label = |column: String| {
+            let cell = ["cells".to_owned(), column];
+            let about = |one: &&Labelled| {
+                (one.of.has(&row) || one.of.has(subject)) && one.at.is_about(&cell)
+            };
+            self.labels.iter().find(about).map(|one| one.label)
+        };
+        let labelled = |(name, column)| Some((name, label(column)?));
+        columns.into_iter().filter_map(labelled).collect()
     }
 
     /// Whether a value is one marker and nothing else.

@@ -1,5 +1,6 @@
 //! Each type as the cell that holds it exactly.
 
+use recount::vocabulary::attribute;
 use serde_json::{Value, json};
 
 use crate::world::{Test, World, block_on};
@@ -216,9 +217,39 @@ fn a_column_named_for_a_credential_is_removed() {
         db.execute("INSERT INTO users VALUES (1, 'hunter2hunter2')", &[])
             .await
             .unwrap();
-        assert_eq!(
-            world.diffs()[0].after["password"],
-            json!({"text": "[removed:named_secret]"})
-        );
+        let removed = json!({"text": "[removed:named_secret]"});
+        assert_eq!(world.diffs()[0].after["password"], removed);
+        for (sql, columns) in [
+            (
+                "UPDATE users SET password = $1 WHERE id = $2",
+                json!({"$1": "password", "$2": "id"}),
+            ),
+            (
+                "INSERT INTO users (password, id) VALUES ($1, $2 + 1)",
+                json!({"$1": "password", "$2": "id"}),
+            ),
+            (
+                "DELETE FROM users WHERE $1 = users.password AND id > $2",
+                json!({"$1": "password", "$2": "id"}),
+            ),
+        ] {
+            db.execute(sql, &[&"hunter3hunter3", &1]).await.unwrap();
+            let action = world.last();
+            let input: Value =
+                serde_json::from_str(action.begin.text(attribute::INPUT).unwrap()).unwrap();
+            assert_eq!(input["columns"], columns, "{sql}");
+            assert_eq!(
+                input["parameters"],
+                json!({"$1": removed, "$2": {"int": "1"}}),
+                "{sql}"
+            );
+        }
+        for record in world.recorded().records() {
+            let text = format!("{:?}", record.attributes);
+            assert!(
+                !text.contains("hunter2") && !text.contains("hunter3"),
+                "{text}"
+            );
+        }
     });
 }

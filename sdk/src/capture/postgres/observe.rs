@@ -175,12 +175,14 @@ impl Observed {
     /// The action that it is.
     pub(super) fn plan(&self, shared: &Shared, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Plan {
         let database = &shared.database;
+        let columns = self.table.iter().flat_map(|table| &table.columns);
+        let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
         let mut attributes = Attributes::new();
         attributes
             .str(attribute::DB_SYSTEM, "postgresql")
             .str(attribute::DB_NAMESPACE, database)
             .str(attribute::DB_OPERATION, &self.verb)
-            .text(attribute::DB_QUERY_TEXT, sql);
+            .text(attribute::DB_QUERY_TEXT, &rows::text(sql, &columns));
         let table = self.table.as_ref().map(|table| &table.name);
         let table = table.or(self.named.as_ref().map(|name| &name.table));
         if let Some(table) = table {
@@ -195,7 +197,7 @@ impl Observed {
             name: format!("{} {}", self.verb, table.unwrap_or(database)),
             operation: self.verb.clone(),
             target: self.resource(database),
-            input: rows::input(sql, parameters.collect()),
+            input: rows::input(sql, &columns, parameters.collect()),
             attributes,
         }
     }

@@ -149,12 +149,20 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
             }
             (_, _) => format!("db:{}/*", self.name),
         };
+        let written = touched.iter().flat_map(|touched| &touched.written);
+        // The table that the statement names comes first.
+        let columns = written
+            .map(|table| &table.columns)
+            .next()
+            .into_iter()
+            .flatten();
+        let columns: Vec<&str> = columns.map(String::as_str).collect();
         let mut attributes = Attributes::new();
         attributes
             .str(attribute::DB_SYSTEM, "sqlite")
             .str(attribute::DB_NAMESPACE, &self.name)
             .str(attribute::DB_OPERATION, &verb)
-            .text(attribute::DB_QUERY_TEXT, sql);
+            .text(attribute::DB_QUERY_TEXT, &rows::text(sql, &columns));
         if let [(_, table), ..] = names {
             attributes.str(attribute::DB_COLLECTION, table);
         }
@@ -167,7 +175,7 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
             ),
             operation: verb,
             target,
-            input: rows::input(sql, parameters),
+            input: rows::input(sql, &columns, parameters),
             attributes,
         }
     }

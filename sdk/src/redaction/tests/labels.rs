@@ -124,3 +124,92 @@ fn a_labelled_cell_leaves_a_row_a_row() {
     assert_eq!(cell(0, "id"), json!({"int": "1"}));
     assert_eq!(cell(1, "id"), json!({"text": "[removed:sensitive]"}));
 }
+
+#[test]
+fn labelled_fields_of_a_form_are_removed_as_those_of_json() {
+    let policy = Policy::new()
+        .key(KEY)
+        .label("http:crm.example.test/**", "/owner/name", Label::Sensitive)
+        .unwrap()
+        .label("http:crm.example.test/**", "/pin", Label::Secret)
+        .unwrap()
+        .closed("http:crm.example.test/hidden/**")
+        .unwrap()
+        .label("http:crm.example.test/hidden/**", "/stage", Label::Public)
+        .unwrap();
+    let recorder = Recorder::testing_with(policy.clone());
+    let session = recorder.session("1").start_blocking();
+    let form = "owner%5Bname%5D=Ann+Lee&pin=0000&stage=open&note=a%26b&password=hunter2hunter2";
+    let type_ = "application/x-www-form-urlencoded; charset=utf-8";
+    for target in [
+        "http:crm.example.test/accounts/17",
+        "http:crm.example.test/hidden/17",
+        "http:other.example.test/17",
+    ] {
+        let builder = session
+            .action(Kind::Http, "post", Access::Write)
+            .target(target);
+        let input = Content::redacted(form.as_bytes(), type_);
+        builder.input(input).begin_blocking().unwrap().end_success();
+    }
+    let inputs: Vec<Json> = Recorded::of(&recorder)
+        .actions()
+        .iter()
+        .map(|action| action.begin.attributes[attribute::INPUT].clone())
+        .collect();
+    let digest = |text: &str| format!("[hmac:sensitive:{}]", policy.digest_of(text).unwrap());
+    let password = "password=[removed:url_query_value]";
+    assert_eq!(
+        inputs[0]["inline"],
+        json!(format!(
+            "owner%5Bname%5D={}&pin=[removed:secret]&stage=open&note=a%26b&{password}",
+            digest("Ann Lee")
+        ))
+    );
+    let paths = format!("{:?}", inputs[0]["redactions"]);
+    assert!(
+        paths.contains("/owner/name") && paths.contains("/pin"),
+        "{paths}"
+    );
+    assert_eq!(
+        inputs[1]["inline"],
+        json!(format!(
+            "owner%5Bname%5D={}&pin=[removed:secret]&stage=open&note={}&{password}",
+            digest("Ann Lee"),
+            digest("a&b")
+        ))
+    );
+    assert_eq!(
+        inputs[2]["inline"],
+        json!(form.replace("hunter2hunter2", "[removed:url_query_value]"))
+    );
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_label_of_a_column_is_one_of_its_parameters_too() {
+    let policy = Policy::new()
+        .label("db:*/main.people/*", "/cells/salary", Label::Secret)
+        .unwrap();
+    let recorder = Recorder::testing_with(policy);
+    let session = recorder.session("1").start_blocking();
+    let conn = rusqlite::Connection::open_in_memory().unwrap();
+    conn.execute_batch("CREATE TABLE people (id INTEGER PRIMARY KEY, salary INTEGER);")
+        .unwrap();
+    let db = session.sqlite(conn);
+    db.execute("INSERT INTO people VALUES (?, ?)", [17, 123_450])
+        .unwrap();
+    db.execute("UPDATE people SET salary = ?2 WHERE id = ?1", [17, 123_451])
+        .unwrap();
+    for action in Recorded::of(&recorder).actions() {
+        let input = action.begin.text(attribute::INPUT).unwrap();
+        let input: Json = serde_json::from_str(input).unwrap();
+        assert_eq!(
+            input["parameters"],
+            json!({"?1": {"int": "17"}, "?2": {"text": "[removed:secret]"}})
+        );
+    }
+    for record in Recorded::of(&recorder).records() {
+        assert!(!format!("{:?}", record.attributes).contains("12345"));
+    }
+}
