@@ -1,5 +1,6 @@
 //! Recorded statements against real SQLite files.
 
+mod shapes;
 mod transactions;
 
 use rusqlite::{Connection, params};
