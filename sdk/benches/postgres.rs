@@ -1,7 +1,8 @@
 //! What capturing a one-row update costs beside the bare update, on one real server in one run.
 //!
-//! Both clients run turn by turn, so that whatever else the machine does falls on both. The server does not sync, and
-//! the recorder spools: what is measured is the statement and the recording, neither a disk nor a collector.
+//! Both clients run turn by turn, so that whatever else the machine does falls on both. The server does not sync and,
+//! as installed, logs no statements; the recorder spools: what is measured is the statement and the recording, neither
+//! a disk nor a collector.
 //! `cargo bench -p recount --features postgres --bench postgres`
 
 #![allow(
@@ -46,6 +47,10 @@ async fn connect(server: &Server) -> Client {
         .await
         .expect("a connection");
     tokio::spawn(connection);
+    client
+        .batch_execute("SET log_statement = none")
+        .await
+        .expect("a setting");
     client
 }
 

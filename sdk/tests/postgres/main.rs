@@ -10,6 +10,7 @@
     reason = "tests may panic; the server's file is shared with other packages"
 )]
 
+mod again;
 mod concurrency;
 mod faults;
 mod random;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let missing = server::programs().is_none();
     let required = std::env::var_os("RECOUNT_REQUIRE_ALL").is_some_and(|value| value == "1");
     let all = [
+        again::TESTS,
         concurrency::TESTS,
         faults::TESTS,
         random::TESTS,

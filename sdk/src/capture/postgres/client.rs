@@ -5,7 +5,8 @@ use std::{borrow::BorrowMut, fmt};
 use tokio_postgres::{Client, Error, Row, SimpleQueryMessage, types::ToSql};
 
 use super::{
-    PostgresError,
+    PostgresError, direct,
+    memory::Memory,
     run::{Got, Runner, Want},
     shared::Shared,
     tell,
@@ -28,9 +29,10 @@ impl<C: BorrowMut<Client>> fmt::Debug for Postgres<C> {
     }
 }
 
-/// The name of the database, and whether a transaction is open: then the statement is later than its transaction. As
-/// one message, since each has a time of its own.
-const WHERE_WE_ARE: &str = "SELECT pg_catalog.current_database(), pg_catalog.transaction_timestamp() <> pg_catalog.statement_timestamp()";
+/// The name of the database, whether a transaction is open (then the statement is later than its transaction), and
+/// which server process answers. As one message, since each has a time of its own.
+const WHERE_WE_ARE: &str = "SELECT pg_catalog.current_database(), \
+    pg_catalog.transaction_timestamp() <> pg_catalog.statement_timestamp(), pg_catalog.pg_backend_pid()";
 
 impl Handle {
     /// Records what is done through `client` in this session. Resources are named
@@ -48,10 +50,15 @@ impl Handle {
         // A transaction that is open and has failed answers nothing else any more.
         let aborted = asked.as_ref().is_err_and(|error| error.code().is_some());
         let open = row.map_or(aborted, |row| row.get(1) == Some("t"));
+        let told = direct::told(client.borrow())
+            .await
+            .map(|pid| pid.to_string());
+        let direct = told.is_some() && row.and_then(|row| row.get(2)) == told.as_deref();
         self.can_see("db:diffs");
+        let memory = Memory::new(direct);
         Postgres {
             client,
-            shared: Shared::new(self, database, open, aborted),
+            shared: Shared::new(self, database, open, aborted, memory),
         }
     }
 }
@@ -249,6 +256,7 @@ impl<C: BorrowMut<Client>> Postgres<C> {
     /// The client itself: what is done through it is not recorded. If a transaction is open, its diffs end as
     /// `unknown`, since its end may not be seen.
     pub fn client(&self) -> &Client {
+        self.shared.memory.stop();
         self.shared.handed_out();
         self.client.borrow()
     }

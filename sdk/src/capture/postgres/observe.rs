@@ -49,7 +49,7 @@ const HARMLESS: [&str; 24] = [
 ];
 
 /// One statement, as far as it is known before it runs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Observed {
     pub(super) access: Access,
     pub(super) verb: String,
@@ -131,6 +131,12 @@ pub(super) fn observe(sql: &str, statement: Statement, known: Known, together: b
 }
 
 impl Observed {
+    /// Whether what is prepared on the connection may be gone after it.
+    pub(super) fn may_forget(&self) -> bool {
+        let write = self.write.is_some();
+        !write && (!self.only_reads() || matches!(self.verb.as_str(), "DISCARD" | "DEALLOCATE"))
+    }
+
     /// Whether it leaves nothing behind.
     pub(super) fn only_reads(&self) -> bool {
         self.access == Access::Read

@@ -1,5 +1,6 @@
 //! One recorded statement from begin to end.
 
+mod again;
 mod around;
 mod ending;
 
@@ -24,6 +25,37 @@ use crate::{
     Action,
     capture::{Error as Failed, transactions::Control},
 };
+
+/// The cells of rows whose columns are all text.
+fn lines(rows: &[Row]) -> Vec<Line> {
+    let cells = |row: &Row| {
+        let cells = (0..row.len()).map(|at| row.try_get(at).unwrap_or(None));
+        cells.collect()
+    };
+    rows.iter().map(cells).collect()
+}
+
+/// What a statement that read along gave to its caller, and what it changed.
+fn told_along(
+    observed: &Observed,
+    want: Want,
+    lines: Result<Vec<Line>, Error>,
+) -> (Result<Got, Error>, Changes) {
+    let lines = match lines {
+        Ok(lines) => lines,
+        Err(error) => return (Err(error), Changes::default()),
+    };
+    let answer = Answer::of(lines);
+    let got = match want {
+        Want::Count => Got::Count(answer.count),
+        Want::Rows => Got::Rows(Vec::new()),
+    };
+    let changes = match (&observed.write, &observed.table) {
+        (Some((write, plan)), Some(table)) => change::along(write, table, answer, plan.tells_new),
+        _ => Changes::default(),
+    };
+    (Ok(got), changes)
+}
 
 /// The parameters of a statement.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -66,6 +98,9 @@ impl<'a> Runner<'a> {
         params: Params<'_>,
         want: Want,
     ) -> Result<Got, PostgresError> {
+        if let Some(ready) = self.ready(sql, params).await {
+            return self.run_again(&ready, sql, params, want).await;
+        }
         let statement = statement::statement(sql);
         if let Statement::Control(control) = &statement {
             return self
@@ -79,6 +114,9 @@ impl<'a> Runner<'a> {
         let begun = self.begin(&observed, sql, params).await?;
         let sql = self.told(sql, &begun);
         let (result, changes) = self.perform(&observed, &sql, params, want, &begun).await;
+        if observed.may_forget() {
+            self.shared.memory.forget();
+        }
         self.record(begun, &observed, &result, changes);
         result.map_err(Failed::Own)
     }
@@ -103,6 +141,7 @@ impl<'a> Runner<'a> {
         let observed = observe::observe(sql, statement::statement(sql), Known::default(), false);
         let begun = self.begin(&observed, sql, &[]).await?;
         let result = self.client.batch_execute(&self.told(sql, &begun)).await;
+        self.shared.memory.forget();
         if result.is_ok() {
             controls
                 .iter()
@@ -190,14 +229,7 @@ impl<'a> Runner<'a> {
         params: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Line>, Error> {
         let rows = self.client.query_typed(sql, params).await?;
-        Ok(rows
-            .iter()
-            .map(|row| {
-                (0..row.len())
-                    .map(|at| row.try_get(at).unwrap_or(None))
-                    .collect()
-            })
-            .collect())
+        Ok(lines(&rows))
     }
 
     /// Runs the statement in the way that shows its rows.
@@ -220,7 +252,7 @@ impl<'a> Runner<'a> {
             .copied()
             .zip(prepared.params().iter().cloned())
             .collect();
-        let (Some((write, plan)), Some(table)) = (&observed.write, &observed.table) else {
+        let (Some((write, _)), Some(table)) = (&observed.write, &observed.table) else {
             return (
                 self.native(&prepared, params, want).await,
                 Changes::default(),
@@ -237,17 +269,14 @@ impl<'a> Runner<'a> {
                 self.native(&prepared, params, want).await,
                 Changes::default(),
             ),
-            Way::Along(along) => match self.lines(&self.told(&along, begun), &typed).await {
-                Err(error) => (Err(error), Changes::default()),
-                Ok(lines) => {
-                    let answer = Answer::of(lines);
-                    let got = match want {
-                        Want::Count => Got::Count(answer.count),
-                        Want::Rows => Got::Rows(Vec::new()),
-                    };
-                    (Ok(got), change::along(write, table, answer, plan.tells_new))
-                }
-            },
+            Way::Along(along) => {
+                let lines = match self.kept(sql, observed, &along, prepared.params()).await {
+                    Ok(Some(ready)) => self.rows(&ready, params).await,
+                    Ok(None) => self.lines(&self.told(&along, begun), &typed).await,
+                    Err(error) => Err(error),
+                };
+                told_along(observed, want, lines)
+            }
             Way::Around { before, after } => {
                 let around = Around {
                     runner: self,

@@ -9,7 +9,7 @@ use std::{
 use tokio_postgres::Error;
 use vocabulary::{action::TransactionOutcome, id::TransactionId};
 
-use super::{failure::Failure, statement::Name, table::Table};
+use super::{failure::Failure, memory::Memory, statement::Name, table::Table};
 use crate::{
     Handle,
     capture::transactions::{Control, Levels, Settled},
@@ -26,6 +26,7 @@ pub(super) struct Shared {
     pub(super) comments: bool,
     /// The application's name before the session was put into it.
     pub(super) announced: Option<String>,
+    pub(super) memory: Memory,
     state: Mutex<State>,
     tables: Mutex<HashMap<Name, (Instant, Table)>>,
 }
@@ -51,6 +52,7 @@ impl Shared {
         database: String,
         in_transaction: bool,
         aborted: bool,
+        memory: Memory,
     ) -> Self {
         let mut levels = Levels::default();
         levels.notice(!in_transaction, false);
@@ -60,6 +62,7 @@ impl Shared {
             wraps: false,
             comments: false,
             announced: None,
+            memory,
             // What came before was not seen: rows may be locked.
             tables: Mutex::default(),
             state: Mutex::new(State {
@@ -79,6 +82,14 @@ impl Shared {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         tables.retain(|_, (since, _)| since.elapsed() < REMEMBERED);
         tables.get(name).map(|(_, table)| table.clone())
+    }
+
+    /// Whether what is known of a table is still this.
+    pub(super) fn remembers(&self, name: &Name, stamp: &str) -> bool {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        tables
+            .get(name)
+            .is_some_and(|(since, table)| since.elapsed() < REMEMBERED && table.stamp == stamp)
     }
 
     /// Remembers a table all of which may be read; what may be read of any other depends on more than its stamp.

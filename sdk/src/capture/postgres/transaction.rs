@@ -220,6 +220,7 @@ impl Transaction<'_> {
 
     /// The transaction itself: what is done through it is not recorded, so its diffs end as `unknown`.
     pub fn client(&self) -> &tokio_postgres::Transaction<'_> {
+        self.shared.memory.stop();
         self.shared.handed_out();
         self.inner()
     }
