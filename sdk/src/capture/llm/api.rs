@@ -27,14 +27,23 @@ impl Api {
     pub fn at(path: &str) -> Option<Self> {
         let path = path.trim_end_matches('/');
         [
-            ("/chat/completions", Self::ChatCompletions),
-            ("/responses", Self::Responses),
-            ("/messages", Self::Messages),
-            ("/embeddings", Self::Embeddings),
+            Self::ChatCompletions,
+            Self::Responses,
+            Self::Messages,
+            Self::Embeddings,
         ]
         .into_iter()
-        .find(|(end, _)| path.ends_with(end))
-        .map(|(_, api)| api)
+        .find(|api| path.ends_with(api.path()))
+    }
+
+    /// How its path ends.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "/chat/completions",
+            Self::Responses => "/responses",
+            Self::Messages => "/messages",
+            Self::Embeddings => "/embeddings",
+        }
     }
 
     /// Its operation, as OpenTelemetry names them.

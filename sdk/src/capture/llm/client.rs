@@ -1,4 +1,4 @@
-//! A small client for the chat-completions endpoint, every call recorded.
+//! A small client for chat completions, responses and messages, every call recorded.
 
 use std::fmt;
 use std::io;
@@ -9,18 +9,22 @@ use reqwest::Url;
 use serde::Serialize;
 use vocabulary::id::ActionId;
 
-use super::{Endpoint, Reply, Retries};
+use super::{Api, Endpoint, Reply, Retries};
 use crate::capture::{driver::Driver, step};
 use crate::{Handle, Recorder, Refused};
 
-/// A client for one endpoint. The key goes into the `authorization` header and into no record.
+/// The version of the interface that [`Client::messages`] asks for.
+const ANTHROPIC_VERSION: &str = "2023-06-01";
+
+/// A client for one provider. The key goes into the `authorization` header (`x-api-key` for messages) and into no
+/// record.
 #[derive(Clone)]
 pub struct Client {
     recorder: Recorder,
     http: reqwest::Client,
-    url: Url,
+    base: Url,
     key: Option<String>,
-    provider: String,
+    provider: Option<String>,
     tells: bool,
     /// Started by the first call that blocks.
     driver: Arc<OnceLock<Driver>>,
@@ -29,7 +33,7 @@ pub struct Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("host", &host(&self.url))
+            .field("host", &host(&self.base))
             .finish_non_exhaustive()
     }
 }
@@ -65,8 +69,8 @@ pub enum ChatError {
 }
 
 impl Client {
-    /// A client for the endpoint at `base`, as `https://api.openai.com/v1`. Calls outside a session go to
-    /// `recorder`'s `unattributed` one.
+    /// A client for the provider at `base`, as `https://api.openai.com/v1` or `https://api.anthropic.com/v1`. Calls
+    /// outside a session go to `recorder`'s `unattributed` one.
     ///
     /// # Errors
     /// If `base` is no absolute URL.
@@ -76,26 +80,29 @@ impl Client {
         base: &str,
         key: Option<&str>,
     ) -> Result<Self, MalformedBase> {
-        let text = format!("{}/chat/completions", base.trim_end_matches('/'));
-        let url = Url::parse(&text).map_err(|error| MalformedBase {
+        let wrong = |why: String| MalformedBase {
             base: base.to_owned(),
-            why: error.to_string(),
-        })?;
+            why,
+        };
+        let url = Url::parse(base).map_err(|error| wrong(error.to_string()))?;
+        if url.cannot_be_a_base() {
+            return Err(wrong("no path can follow it".to_owned()));
+        }
         Ok(Self {
             recorder: recorder.clone(),
             http,
-            url,
+            base: url,
             key: key.map(str::to_owned),
-            provider: "openai".to_owned(),
+            provider: None,
             tells: false,
             driver: Arc::default(),
         })
     }
 
-    /// Names the provider otherwise than `openai`.
+    /// Names the provider otherwise than `openai`, or `anthropic` for messages.
     #[must_use]
     pub fn provider(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.provider);
+        self.provider = Some(name.to_owned());
         self
     }
 
@@ -120,8 +127,23 @@ impl Client {
 
     /// A call with `request`, anything that is written as a chat request in JSON: those bytes are sent and recorded.
     pub fn chat<R: Serialize + ?Sized>(&self, request: &R) -> Chat<'_> {
+        self.call(Api::ChatCompletions, request)
+    }
+
+    /// As [`Client::chat`], of OpenAI's responses.
+    pub fn responses<R: Serialize + ?Sized>(&self, request: &R) -> Chat<'_> {
+        self.call(Api::Responses, request)
+    }
+
+    /// As [`Client::chat`], of Anthropic's messages.
+    pub fn messages<R: Serialize + ?Sized>(&self, request: &R) -> Chat<'_> {
+        self.call(Api::Messages, request)
+    }
+
+    fn call<R: Serialize + ?Sized>(&self, api: Api, request: &R) -> Chat<'_> {
         Chat {
             client: self,
+            api,
             request: serde_json::to_string(request),
             session: None,
             retries: None,
@@ -144,6 +166,7 @@ pub struct MalformedBase {
 #[must_use = "nothing is sent until it is awaited, or sent blocking"]
 pub struct Chat<'a> {
     client: &'a Client,
+    api: Api,
     request: serde_json::Result<String>,
     session: Option<Handle>,
     retries: Option<Retries>,
@@ -183,6 +206,7 @@ impl<'a> Chat<'a> {
         let work = async move {
             let call = Chat {
                 client: &client,
+                api: self.api,
                 request: self.request,
                 session: self.session,
                 retries: self.retries,
@@ -196,34 +220,34 @@ impl<'a> Chat<'a> {
         let Client {
             recorder,
             http,
-            url,
+            base,
             key,
             provider,
             tells,
             ..
         } = self.client;
+        let api = self.api;
         let body = self.request?;
         let session = self
             .session
             .unwrap_or_else(|| recorder.here().session().clone());
-        let host = host(url);
-        let call = session
-            .chat(
-                Endpoint {
-                    provider,
-                    host: &host,
-                },
-                &body,
-                self.retries.as_ref(),
-            )
-            .await?;
+        let to = Endpoint {
+            provider: provider.as_deref().unwrap_or(api.provider()),
+            host: &host(base),
+        };
+        let call = session.llm(api, to, &body, self.retries.as_ref()).await?;
         let mut request = http
-            .post(url.clone())
+            .post(at(base, api))
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(body);
-        if let Some(key) = key {
-            request = request.bearer_auth(key);
+        if api == Api::Messages {
+            request = request.header("anthropic-version", ANTHROPIC_VERSION);
         }
+        request = match key {
+            Some(key) if api == Api::Messages => request.header("x-api-key", key),
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        };
         if *tells {
             let identity = step::identity(&call.begun);
             request = request
@@ -269,6 +293,14 @@ fn error(status: StatusCode, retry_after: Option<i64>, reply: Reply) -> ChatErro
         body: reply.body,
         action: reply.action,
     }
+}
+
+/// Where an interface is, below the provider's base.
+fn at(base: &Url, api: Api) -> Url {
+    let mut url = base.clone();
+    let path = format!("{}{}", base.path().trim_end_matches('/'), api.path());
+    url.set_path(&path);
+    url
 }
 
 /// Host, and port where it is not the scheme's own.

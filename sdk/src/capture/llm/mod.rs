@@ -2,7 +2,7 @@
 //!
 //! Works with any client: [`Handle::chat`] takes the request as it is sent, [`ChatCall::answered`] the body as it came.
 //! [`Handle::llm`] is the same for the other interfaces, and [`ChatCall::heard`] for a reply that is read while it comes.
-//! With the feature `http`, `Client` does both for chat completions.
+//! With the feature `http`, `Client` does both.
 //!
 //! Agents resend their history with every call. So each message and tool definition is recorded once per session, by a
 //! digest under the session's key, with where it comes from and whether it may instruct or is only material; a call
@@ -89,11 +89,20 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The message of the first choice, to be appended to the conversation; `None` if the body is no single JSON object.
+    /// The message of the first choice, or the message that the body is, to be appended to the conversation; `None` if
+    /// the body is no single JSON object. Responses have no such message: send `previous_response_id`, or the items of
+    /// `output`.
     pub fn message(&self) -> Option<serde_json::Value> {
         let mut body: serde_json::Value = serde_json::from_str(&self.body).ok()?;
-        body.pointer_mut("/choices/0/message")
-            .map(serde_json::Value::take)
+        if let Some(message) = body.pointer_mut("/choices/0/message") {
+            return Some(message.take());
+        }
+        let content = body
+            .get_mut("content")
+            .filter(|content| content.is_array())?;
+        let content = content.take();
+        let role = body.get("role")?;
+        Some(serde_json::json!({"role": role, "content": content}))
     }
 }
 

@@ -287,6 +287,71 @@ async fn the_client_sends_what_it_records_and_its_key_goes_into_no_record() {
 }
 
 #[cfg(feature = "http")]
+#[tokio::test]
+async fn the_client_speaks_responses_and_messages_too() {
+    use std::sync::{Arc, Mutex};
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let seen: Arc<Mutex<Vec<axum::http::HeaderMap>>> = Arc::default();
+    let answers = |body: &'static str| {
+        let log = Arc::clone(&seen);
+        axum::routing::post(move |headers: axum::http::HeaderMap| async move {
+            log.lock().unwrap().push(headers);
+            body
+        })
+    };
+    let response = r#"{"id":"resp_1","object":"response","status":"completed","model":"m-2026","output":[
+        {"type":"function_call","id":"fc_1","call_id":"call_1","name":"lookup","arguments":"{}"}],
+        "usage":{"input_tokens":3,"output_tokens":2}}"#;
+    let message = r#"{"id":"msg_1","type":"message","role":"assistant","model":"c-2026","stop_reason":"tool_use",
+        "content":[{"type":"text","text":"so"},{"type":"tool_use","id":"tu_1","name":"search","input":{}}],
+        "usage":{"input_tokens":5,"output_tokens":4}}"#;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/v1/", listener.local_addr().unwrap());
+    let app = axum::Router::new()
+        .route("/v1/responses", answers(response))
+        .route("/v1/messages", answers(message));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let (recorder, session) = session();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = Client::new(&recorder, http, &base, Some("the-providers-key")).unwrap();
+    let ask = json!({"model": "m", "input": "which?"});
+    let reply = client.responses(&ask).in_session(&session).await.unwrap();
+    assert_eq!(
+        (reply.calls[0].name.as_str(), reply.message()),
+        ("lookup", None)
+    );
+    let ask =
+        json!({"model": "c", "max_tokens": 9, "messages": [{"role": "user", "content": "which?"}]});
+    let reply = client.messages(&ask).in_session(&session).await.unwrap();
+    assert_eq!(reply.calls[0].name, "search");
+    let message = reply.message().unwrap();
+    assert_eq!(
+        (
+            &message["role"],
+            message["content"].as_array().map(Vec::len)
+        ),
+        (&json!("assistant"), Some(2))
+    );
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen[0]["authorization"], "Bearer the-providers-key");
+    assert_eq!(
+        (&seen[1]["x-api-key"], &seen[1]["anthropic-version"]),
+        (
+            &axum::http::HeaderValue::from_static("the-providers-key"),
+            &axum::http::HeaderValue::from_static("2023-06-01")
+        )
+    );
+    assert!(!seen[1].contains_key("authorization"));
+    assert!(!is_recorded(&recorder, "the-providers-key"));
+    let actions = Recorded::of(&recorder).actions();
+    let providers: Vec<_> = actions
+        .iter()
+        .map(|action| action.begin.str(attribute::GEN_AI_PROVIDER))
+        .collect();
+    assert_eq!(providers, [Some("openai"), Some("anthropic")]);
+}
+
+#[cfg(feature = "http")]
 #[test]
 fn the_client_calls_without_a_runtime_too() {
     use crate::capture::driver::Driver;
