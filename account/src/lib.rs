@@ -4,6 +4,7 @@
 //! [`model::Account`]: the one value behind every screen, page and JSON document. Nothing here knows a terminal,
 //! a colour or a clock.
 
+pub mod change;
 pub mod filter;
 pub mod model;
 pub mod render;

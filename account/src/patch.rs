@@ -113,7 +113,7 @@ fn json(old: Option<&str>, new: Option<&str>) -> Option<Value> {
 
 /// Whether a JSON reader keeps every number and key of a text: no number of more digits than a double or a
 /// 64-bit integer holds, no key twice.
-fn exact(text: &str) -> bool {
+pub(crate) fn exact(text: &str) -> bool {
     let mut digits = 0;
     let mut in_string = false;
     let mut escaped = false;

@@ -9,7 +9,7 @@ use vocabulary::verdict::{Approval, Verdict};
 
 use super::{Approved, Fold, Judged};
 use crate::content;
-use crate::model::{Action, ActionError, Content, Evidence, Inline, Target, Usage};
+use crate::model::{Action, ActionError, Answered, Content, Evidence, Inline, Target, Usage};
 use crate::told::Told;
 
 /// One action while its records are read.
@@ -72,6 +72,7 @@ impl Act {
                 usage: Usage::default(),
                 durability: None,
                 received: 1,
+                approvals: Vec::new(),
                 corroborated_by: Vec::new(),
                 trace_id: None,
                 span_id: None,
@@ -308,6 +309,25 @@ impl Fold {
             if act.row.verdict != Some(Verdict::Deny) || judged.verdict == Verdict::Deny {
                 act.row.verdict = Some(judged.verdict);
                 act.row.rule = judged.rule;
+            }
+        }
+    }
+
+    /// What people answered, to the actions that they were asked about.
+    pub(super) fn join_approvals(&mut self) {
+        for approval in &self.approvals {
+            let Some(id) = approval.action.clone() else {
+                continue;
+            };
+            let slot = (approval.at.stream.session, approval.claims, id);
+            let act = self.act_of.get(&slot).copied();
+            if let Some(act) = act.and_then(|index| self.acts.get_mut(index)) {
+                act.row.approvals.push(Answered {
+                    approval: approval.what,
+                    by: approval.by.clone(),
+                    at: approval.time,
+                    shown_by: approval.at,
+                });
             }
         }
     }

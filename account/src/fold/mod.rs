@@ -160,6 +160,7 @@ impl Fold {
     pub(crate) fn finish(mut self) -> Self {
         self.lost_at_end();
         self.join_verdicts();
+        self.join_approvals();
         self.join_spans();
         self.join_observed();
         self.order_acts();

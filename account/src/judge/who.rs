@@ -133,7 +133,7 @@ fn allowed(run: &Run, who: &mut Vec<Who>) {
 }
 
 /// Who granted an authorization, and under which policy.
-fn granted(row: &Authorization) -> Option<String> {
+pub(crate) fn granted(row: &Authorization) -> Option<String> {
     let policy = match (&row.policy, &row.version) {
         (Some(policy), Some(version)) => Some(format!("{policy} {version}")),
         (policy, version) => policy.clone().or_else(|| version.clone()),

@@ -10,7 +10,7 @@ use vocabulary::action::{
 use vocabulary::decision::{MadeBy, Point};
 use vocabulary::id::{RecordRef, SessionRef};
 use vocabulary::problem::{ProblemKind, Severity};
-use vocabulary::verdict::Verdict;
+use vocabulary::verdict::{Approval, Verdict};
 
 /// One attempted step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,6 +69,9 @@ pub struct Action {
     /// How often the same record of it was received; 1 is not written.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub received: u64,
+    /// Who was asked about it and what they answered, in order; not written where nobody was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Answered>,
     /// Records of other producers that show the same action.
     pub corroborated_by: Vec<RecordRef>,
     /// The trace it belongs to, hex.
@@ -90,6 +93,20 @@ fn once() -> u64 {
 )]
 fn is_once(times: &u64) -> bool {
     *times == 1
+}
+
+/// One person's answer about an action, as the agent recorded it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// What was answered.
+    pub approval: Approval,
+    /// By whom; `null` when nobody is named.
+    pub by: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// The record of it.
+    #[serde(rename = "ref")]
+    pub shown_by: RecordRef,
 }
 
 /// What an action was aimed at.

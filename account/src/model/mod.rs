@@ -10,7 +10,7 @@ pub(crate) mod wide;
 mod words;
 
 pub use deed::{
-    Action, ActionError, Allower, Candidates, Counts, Decision, Diff, Discarded, Problem,
+    Action, ActionError, Allower, Answered, Candidates, Counts, Decision, Diff, Discarded, Problem,
     Reasoning, Target, Unknown, Usage,
 };
 pub use evidence::Evidence;
