@@ -68,6 +68,10 @@ pub struct Common {
     #[arg(long, global = true, value_name = "KEY|FILE", help_heading = "Common")]
     pub key: Option<String>,
 
+    /// Only what had happened at this record (14, s1a#14): for every look at one request
+    #[arg(long, global = true, value_name = "REF", help_heading = "Common")]
+    pub at: Option<String>,
+
     /// Use colours
     #[arg(
         long,
@@ -160,6 +164,8 @@ pub enum Command {
     Why(Why),
     /// The steps of a request, or the state at one of them
     Replay(Replay),
+    /// Which request left a line of a file, a column of a row or a field of a resource as it is
+    Blame(Blame),
     /// Check that the record is whole; one line per property
     Verify(Verify),
     /// Prove that one record is in the ledger, in a text of 2 KB (C2SP tlog-proof)
@@ -259,9 +265,6 @@ pub struct Show {
     /// The form
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
     pub output: AccountForm,
-    /// Only what had happened at this record (14, s1a#14)
-    #[arg(long, value_name = "REF")]
-    pub at: Option<String>,
     /// Every item of every list, not only the first thousand
     #[arg(long)]
     pub all: bool,
@@ -352,11 +355,37 @@ pub struct Diff {
     /// Only resources that contain this text
     pub path: Option<String>,
     /// One line per resource
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["net", "per_edit", "side_by_side"])]
     pub stat: bool,
+    /// All edits of a resource as one, from the state before the first to the one after the last
+    #[arg(long, conflicts_with = "per_edit")]
+    pub net: bool,
+    /// Each edit by itself; so without --net
+    #[arg(long)]
+    pub per_edit: bool,
+    /// Texts with both sides beside each other, what differs between [-marks-] and {+marks+}
+    #[arg(long)]
+    pub side_by_side: bool,
+    /// What did not change as well
+    #[arg(long)]
+    pub all: bool,
     /// The form
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
     pub output: FactForm,
+}
+
+/// `recount blame`
+#[derive(Args, Debug)]
+pub struct Blame {
+    /// A file, row or resource as recount diff names it, without the kind or from any / on; then a line or a field
+    #[arg(value_name = "RESOURCE[:LINE|#FIELD]")]
+    pub resource: String,
+    /// Only what was done for this request; without it the last 1,000 streams are looked through
+    #[arg(long = "in", value_name = "QUERY")]
+    pub within: Option<String>,
+    /// The form: json is one object per line or field
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: ListForm,
 }
 
 /// `recount why`
@@ -375,9 +404,6 @@ pub struct Why {
 pub struct Replay {
     /// A request, session, trace or record
     pub query: String,
-    /// The state after this record (14, s1a#14)
-    #[arg(long, value_name = "REF")]
-    pub at: Option<String>,
     /// The form
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
     pub output: FactForm,

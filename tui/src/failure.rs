@@ -141,6 +141,9 @@ pub enum Failure {
     Terminal(io::Error),
 }
 
+/// What is asked for where every request is looked through.
+pub(crate) const ANY: &str = "any request";
+
 /// So many names are listed; the rest is counted.
 const LISTED: usize = 8;
 
@@ -183,6 +186,10 @@ impl Failure {
             Failure::NoRecord { query, .. } => {
                 Some(format!("recount log {query} lists its records"))
             }
+            Failure::NoChange { query, near, .. } if query == ANY => Some(match near.is_empty() {
+                true => "recount diff REQUEST --stat lists what a request changed".to_owned(),
+                false => format!("did you mean {}?", near.join(", ")),
+            }),
             Failure::NoChange { query, near, .. } if near.is_empty() => {
                 Some(format!("recount diff {query} --stat lists what changed"))
             }

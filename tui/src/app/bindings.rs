@@ -189,7 +189,27 @@ pub const BINDINGS: &[Binding] = &[
     key("Diff", "s", Action::SideBySide, "side by side", DIFFS),
     key("Diff", "}", Action::MoreContext, "more context", DIFFS),
     key("Diff", "{", Action::LessContext, "less context", DIFFS),
-    key("Diff", "v", Action::Patch, "text or stored patch", DIFFS),
+    key(
+        "Diff",
+        "v",
+        Action::DiffView,
+        "net, per edit, at one edit, stored patch",
+        DIFFS,
+    ),
+    key(
+        "Diff",
+        "<",
+        Action::EarlierEdit,
+        "as the edit before left it",
+        DIFFS,
+    ),
+    key(
+        "Diff",
+        ">",
+        Action::LaterEdit,
+        "as the edit after left it",
+        DIFFS,
+    ),
     key(
         "Replay",
         "Space",

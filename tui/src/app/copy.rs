@@ -2,7 +2,7 @@
 
 use vocabulary::id::RecordRef;
 
-use super::changes;
+use super::changes::{self, View};
 use super::keys::{Action, Screen};
 use super::model::{Effect, Model, Notice};
 use super::rows::{self, Item};
@@ -95,7 +95,13 @@ fn json(model: &Model) -> Option<String> {
 /// The command that shows this screen in a shell.
 fn command(model: &Model) -> String {
     let query = quoted(model.query());
-    let flags = &model.place_flags;
+    let at = model.opened.as_ref().and_then(|opened| opened.at);
+    let at = at.map(|at| format!("--at {} ", quoted(&at.to_string())));
+    let place = &model.place_flags;
+    let flags = match model.screen {
+        Screen::Home | Screen::Notes | Screen::Replay | Screen::Integrity => place.clone(),
+        _ => format!("{}{place}", at.unwrap_or_default()),
+    };
     match model.screen {
         Screen::Home => format!("recount log {flags}"),
         Screen::Answer => format!("recount show {query} {flags}"),
@@ -115,7 +121,7 @@ fn command(model: &Model) -> String {
             let path = resource
                 .map(|resource| quoted(super::words::resource(&resource.name)))
                 .unwrap_or_default();
-            format!("recount diff {query} {path} {flags}")
+            diff(model, &query, &path)
         }
         Screen::Notes => format!("recount notes {query} {flags}"),
         Screen::Replay => match reference(model) {
@@ -129,6 +135,35 @@ fn command(model: &Model) -> String {
         },
         Screen::Integrity => format!("recount verify {query} {flags}"),
     }
+}
+
+/// The command that shows a resource's changes as the screen does.
+fn diff(model: &Model, query: &str, path: &str) -> String {
+    let opened = model.opened.as_ref();
+    let record = |edit: usize| {
+        let opened = opened?;
+        let diffs = &opened.changes.resources.get(model.diffs.resource)?.diffs;
+        let diff = diffs.get(edit.min(diffs.len().saturating_sub(1)))?;
+        opened.account.diffs[*diff].evidence.refs.first().copied()
+    };
+    let then = opened.and_then(|opened| opened.at);
+    let (net, at) = match model.diffs.view {
+        View::Net => (" --net", then),
+        View::At(edit) => (" --net", record(edit).or(then)),
+        View::PerEdit | View::Stored => ("", then),
+    };
+    let at = at.map_or_else(String::new, |at| {
+        format!(" --at {}", quoted(&at.to_string()))
+    });
+    let beside = if model.diffs.beside {
+        " --side-by-side"
+    } else {
+        ""
+    };
+    format!(
+        "recount diff {query} {path}{net}{beside}{at} {}",
+        model.place_flags
+    )
 }
 
 fn patch(model: &Model) -> Option<String> {

@@ -25,6 +25,10 @@ pub enum Token {
     Added,
     /// A line that a change removed.
     Removed,
+    /// The words of an added line that the line it replaced lacks.
+    AddedWord,
+    /// The words of a removed line that the line in its place lacks.
+    RemovedWord,
     /// What the agent said about itself, as opposed to what was observed.
     Stated,
     /// The part of a line that a search found.
@@ -33,7 +37,7 @@ pub enum Token {
 
 impl Token {
     /// Every token, for tests that compare themes.
-    pub const ALL: [Token; 12] = [
+    pub const ALL: [Token; 14] = [
         Token::Plain,
         Token::Title,
         Token::Dim,
@@ -44,6 +48,8 @@ impl Token {
         Token::Lost,
         Token::Added,
         Token::Removed,
+        Token::AddedWord,
+        Token::RemovedWord,
         Token::Stated,
         Token::Found,
     ];
@@ -73,6 +79,15 @@ impl Look {
     /// The style of a meaning.
     pub fn style(self, token: Token) -> Style {
         let plain = Style::new();
+        let word = |line: Token| {
+            self.style(line)
+                .add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
+        };
+        match token {
+            Token::AddedWord => return word(Token::Added),
+            Token::RemovedWord => return word(Token::Removed),
+            _ => {}
+        }
         match self.theme {
             Theme::Mono => match token {
                 Token::Title | Token::Found => plain.add_modifier(Modifier::BOLD),
@@ -92,6 +107,7 @@ impl Look {
                 Token::Lost => plain.fg(Color::Magenta).add_modifier(Modifier::BOLD),
                 Token::Stated => plain.add_modifier(Modifier::ITALIC),
                 Token::Found => plain.fg(Color::Yellow).add_modifier(Modifier::BOLD),
+                Token::AddedWord | Token::RemovedWord => plain,
             },
             Theme::Cvd => match token {
                 Token::Plain => plain,
@@ -104,6 +120,7 @@ impl Look {
                 Token::Lost => plain.fg(Color::Yellow).add_modifier(Modifier::BOLD),
                 Token::Stated => plain.add_modifier(Modifier::ITALIC),
                 Token::Found => plain.fg(Color::Yellow).add_modifier(Modifier::BOLD),
+                Token::AddedWord | Token::RemovedWord => plain,
             },
         }
     }

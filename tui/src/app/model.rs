@@ -3,6 +3,7 @@
 use account::filter::{Filter, Malformed};
 use account::model::Account;
 use vocabulary::Timestamp;
+use vocabulary::id::RecordRef;
 use vocabulary::record::IntegrityStatus;
 use vocabulary::session::OutcomeStatus;
 
@@ -189,6 +190,8 @@ pub struct Opened {
     pub changes: Changes,
     /// The steps of its replay.
     pub steps: Steps,
+    /// The record right after which it is looked at; `None`: as it is.
+    pub at: Option<RecordRef>,
 }
 
 impl Opened {
@@ -202,7 +205,14 @@ impl Opened {
             account,
             rows,
             changes,
+            at: None,
         }
+    }
+
+    /// The same, of an account that was cut after a record.
+    #[must_use]
+    pub fn at(self, at: Option<RecordRef>) -> Opened {
+        Opened { at, ..self }
     }
 }
 
@@ -261,12 +271,14 @@ pub struct Diffs {
     pub list: List,
     /// Unchanged lines around a change.
     pub context: usize,
-    /// Before and after beside each other.
-    pub side_by_side: bool,
-    /// The stored patch instead of the text.
-    pub stored_patch: bool,
-    /// Whether the lines were made to be shown side by side: asked for, and the terminal is wide enough.
+    /// Before and after beside each other, as the user wants it; `None`: where there is room.
+    pub side_by_side: Option<bool>,
+    /// Which of the resource's edits are shown, and how.
+    pub view: changes::View,
+    /// Whether the lines were made to be shown side by side: there is room, and nobody wants it otherwise.
     pub beside: bool,
+    /// Columns that the longest field name of the lines takes.
+    pub field_width: usize,
 }
 
 /// A line that the user types.
@@ -442,6 +454,7 @@ impl Model {
         self.diffs = Diffs {
             context: self.diffs.context,
             side_by_side: self.diffs.side_by_side,
+            view: self.diffs.view.without_place(),
             ..Diffs::default()
         };
         self.replay = Replay::of(&opened);

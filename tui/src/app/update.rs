@@ -13,7 +13,7 @@ use super::prompt::{ask, find, keep_rows, keep_sessions, type_key};
 use super::replay;
 use super::travel::{
     context, enter, go_back, is_finding, is_human, jump, mark_is, next_change_line, next_problem,
-    next_resource, replay_here, show_resource, show_tab, turn_tab,
+    next_resource, next_view, other_edit, replay_here, show_tab, turn_tab,
 };
 use crate::screen;
 
@@ -276,13 +276,12 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             model.timeline.no_preview &= !model.timeline.zoomed;
         }
         Action::Export(form) => export::ask(model, form),
-        Action::SideBySide => model.diffs.side_by_side = !model.diffs.side_by_side,
+        Action::SideBySide => model.diffs.side_by_side = Some(!model.diffs.beside),
         Action::MoreContext => context(model, model.diffs.context.saturating_mul(2).clamp(1, 4096)),
         Action::LessContext => context(model, model.diffs.context / 2),
-        Action::Patch => {
-            model.diffs.stored_patch = !model.diffs.stored_patch;
-            show_resource(model, model.diffs.resource);
-        }
+        Action::DiffView => next_view(model),
+        Action::EarlierEdit => other_edit(model, -1),
+        Action::LaterEdit => other_edit(model, 1),
         Action::CopyLine
         | Action::CopyJson
         | Action::CopyRef

@@ -125,6 +125,9 @@ pub(crate) fn cut(account: &Account, upto: RecordRef) -> Result<Account, Failure
         moment.began(&it.evidence, it.began_at)
     });
     for action in then.actions.items_mut() {
+        action
+            .approvals
+            .retain(|answered| moment.has(answered.shown_by, Some(answered.at)));
         if !moment.over(&action.evidence, action.ended_at) {
             action.ended_at = None;
             action.outcome = Outcome::Unknown;

@@ -1,11 +1,15 @@
-//! `recount diff`: what changed, as unified text, one line per resource, or JSON.
+//! `recount diff`: what changed, edit by edit or net; as tables and unified text, one line per resource, or JSON.
+
+mod json;
+mod text;
 
 use std::fmt::Write as _;
 
-use account::model::{Account, Diff as Change};
+use account::change::stands;
+use account::model::Account;
 
 use super::{Context, exit_of, out, split_ref};
-use crate::app::changes::{self, Changes, Line, Resource};
+use crate::app::changes::{Changes, Resource};
 use crate::app::line::shown;
 use crate::args::{Diff, FactForm};
 use crate::failure::{Exit, Failure};
@@ -14,7 +18,7 @@ use crate::source::distance;
 pub(super) fn run(context: &Context, args: &Diff) -> Result<Exit, Failure> {
     let (query, within) = split_ref(&args.query);
     let mut source = context.source()?;
-    let account = source.account(query)?;
+    let account = context.account(&source, query)?;
     let all = Changes::of(&account);
     let wanted = |resource: &&Resource| {
         let path = args
@@ -35,7 +39,7 @@ pub(super) fn run(context: &Context, args: &Diff) -> Result<Exit, Failure> {
             (None, within) => within.map(|it| it.to_string()).unwrap_or_default(),
         };
         let near = match &args.path {
-            Some(path) => near(path, &all.resources),
+            Some(path) => near(path, all.resources.iter().map(|it| it.name.as_str())),
             None => Vec::new(),
         };
         return Err(Failure::NoChange {
@@ -44,30 +48,77 @@ pub(super) fn run(context: &Context, args: &Diff) -> Result<Exit, Failure> {
             near,
         });
     }
+    let looked = Looked::at(&account, &kept, args.net);
     match (args.output, args.stat) {
-        (FactForm::Json, _) => {
-            let diffs: Vec<&Change> = kept
-                .iter()
-                .flat_map(|resource| &resource.diffs)
-                .map(|n| &account.diffs[*n])
-                .collect();
-            out::json(&diffs)?;
-        }
+        (FactForm::Json, _) => out::json(&json::rows(&account, &looked))?,
         (FactForm::Text, true) => out::text(&stat(&account, &kept))?,
-        (FactForm::Text, false) => out::text(&text(&account, &kept))?,
+        (FactForm::Text, false) => {
+            let how = text::How {
+                side_by_side: args.side_by_side.then(|| columns(context)),
+                all: args.all,
+            };
+            out::text(&text::of(&account, &looked, how))?;
+        }
     }
     context.pin(&mut source);
     Ok(exit_of(&account))
 }
 
+/// Columns for two sides beside each other where no terminal says how many there are.
+const COLUMNS: usize = 160;
+
+fn columns(context: &Context) -> usize {
+    let terminal = || {
+        crossterm::terminal::size()
+            .ok()
+            .map(|(wide, _)| wide.into())
+    };
+    let told = context.environment.text("COLUMNS");
+    let told = told.and_then(|text| text.parse().ok());
+    let found = told.or_else(|| context.terminal.then(terminal).flatten());
+    found.unwrap_or(COLUMNS).max(40)
+}
+
+/// Edits of one resource that are shown together: one, or all that stand.
+pub(super) struct Looked<'a> {
+    resource: &'a Resource,
+    /// As indexes into the account's diffs.
+    edits: Vec<usize>,
+    /// Whether they are taken together, however many they are.
+    net: bool,
+}
+
+impl<'a> Looked<'a> {
+    fn at(account: &Account, resources: &[&'a Resource], net: bool) -> Vec<Looked<'a>> {
+        let mut all = Vec::new();
+        for resource in resources {
+            let edits = resource.diffs.iter().copied();
+            if net {
+                let standing = edits.filter(|n| stands(&account.diffs[*n]));
+                all.push(Looked {
+                    resource,
+                    edits: standing.collect(),
+                    net,
+                });
+                continue;
+            }
+            all.extend(edits.map(|n| Looked {
+                resource,
+                edits: vec![n],
+                net,
+            }));
+        }
+        all
+    }
+}
+
 /// The changed resources that look most like a path: by its last part, then by how much of it they share.
-fn near(path: &str, resources: &[Resource]) -> Vec<String> {
+pub(super) fn near<'a>(path: &str, resources: impl Iterator<Item = &'a str>) -> Vec<String> {
     const NEAR: usize = 3;
     let last = |name: &str| name.rsplit(['/', ':']).next().unwrap_or(name).to_owned();
     let wanted = last(path);
     let mut near: Vec<(usize, &str)> = resources
-        .iter()
-        .map(|it| (distance(&wanted, &last(&it.name)), it.name.as_str()))
+        .map(|name| (distance(&wanted, &last(name)), name))
         .filter(|(far, _)| *far <= 2.max(wanted.chars().count() / 3))
         .collect();
     near.sort();
@@ -119,79 +170,4 @@ fn stat(account: &Account, resources: &[&Resource]) -> String {
     }
     let _ = writeln!(text, "{} resources, +{added} -{removed}", resources.len());
     text
-}
-
-fn text(account: &Account, resources: &[&Resource]) -> String {
-    let mut text = String::new();
-    for resource in resources {
-        for n in &resource.diffs {
-            one(account, &account.diffs[*n], &mut text);
-        }
-    }
-    if resources.is_empty() {
-        text.push_str("nothing changed\n");
-    }
-    text
-}
-
-fn one(account: &Account, diff: &Change, text: &mut String) {
-    let refs: Vec<String> = diff.evidence.refs.iter().map(ToString::to_string).collect();
-    let said = |word: Option<&str>| word.unwrap_or("unknown").replace('_', " ");
-    let scope = match diff.in_scope {
-        Some(true) => "in scope",
-        Some(false) => "OUT-OF-SCOPE",
-        None => "no scope in force",
-    };
-    let _ = writeln!(text, "diff {} {}", refs.join(" "), shown(&diff.resource));
-    let action = diff
-        .action
-        .as_ref()
-        .and_then(|id| account.actions.iter().find(|action| action.id == *id));
-    if let Some(action) = action {
-        let by = action
-            .evidence
-            .refs
-            .first()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "by   {by} {}",
-            shown(&crate::app::words::action(action))
-        );
-    }
-    let _ = writeln!(
-        text,
-        "read before {}, after {}; effect {}; {scope}",
-        said(diff.read_before.map(|it| it.as_str())),
-        said(diff.read_after.map(|it| it.as_str())),
-        diff.effect.as_str().replace('_', " ")
-    );
-    match changes::patch(diff) {
-        Some(patch) => patch.lines().for_each(|line| {
-            let _ = writeln!(text, "{}", shown(line));
-        }),
-        None => {
-            let alone = Resource {
-                name: diff.resource.clone(),
-                diffs: account
-                    .diffs
-                    .iter()
-                    .position(|it| it.id == diff.id)
-                    .into_iter()
-                    .collect(),
-                sign: "M",
-                added: 0,
-                removed: 0,
-                outside: false,
-                undone: false,
-            };
-            for line in changes::lines(account, &alone, 3) {
-                if let Line::Note(note) = line {
-                    let _ = writeln!(text, "{}", shown(&note));
-                }
-            }
-        }
-    }
-    text.push('\n');
 }

@@ -12,6 +12,7 @@ use ledger::reader::{Find, StreamHint};
 use vocabulary::event::Event;
 use vocabulary::{Timestamp, attribute};
 
+use super::at::Moment;
 use super::record::{COLUMNS, Recorded};
 use super::{Context, csv, exit_of, out, sessions, split_ref};
 use crate::app::line::shown;
@@ -300,10 +301,14 @@ fn records(
         printed: HashMap::new(),
     };
     let mut exit = Exit::Answered;
-    let mut within = None;
+    let (mut within, mut then) = (None, None);
     if let Some(query) = query {
         let (query, only) = split_ref(query);
         let account = source.account(query)?;
+        if let Some(upto) = context.at()? {
+            then = Some(Moment::after(&account, upto)?);
+        }
+        let account = context.cut(account)?;
         within = only.map(|only| only.to_string());
         known.learn_account(&account);
         exit = exit_of(&account);
@@ -330,6 +335,7 @@ fn records(
         for record in &fresh {
             if known.keeps(wanted, record)
                 && within.as_ref().is_none_or(|within| record.place == *within)
+                && then.is_none_or(|then| record.is_at(&then))
             {
                 any = true;
                 print(record, args.output)?;

@@ -1,6 +1,7 @@
 //! The commands: what each prints, and with which exit code the program leaves.
 
 mod at;
+mod blame;
 mod bundle;
 mod csv;
 mod diff;
@@ -25,6 +26,7 @@ use std::io::IsTerminal as _;
 
 use account::model::Account;
 use clap::{CommandFactory as _, Parser as _};
+use vocabulary::id::RecordRef;
 use vocabulary::record::IntegrityStatus;
 pub(crate) use vocabulary::reference::split as split_ref;
 
@@ -58,6 +60,24 @@ impl Context {
             ));
         }
         Ok(source)
+    }
+
+    /// The account of a query; with `--at`, as it was right after that record.
+    pub(crate) fn account(&self, source: &Source, query: &str) -> Result<Account, Failure> {
+        self.cut(source.account(query)?)
+    }
+
+    /// An account as it was right after the record of `--at`.
+    pub(crate) fn cut(&self, account: Account) -> Result<Account, Failure> {
+        match self.at()? {
+            Some(upto) => at::cut(&account, upto),
+            None => Ok(account),
+        }
+    }
+
+    /// The record of `--at`.
+    pub(crate) fn at(&self) -> Result<Option<RecordRef>, Failure> {
+        self.common.at.as_deref().map(ref_of).transpose()
     }
 
     /// The time zone asked for; a name that nobody knows is an error of every command, whether it needs it or not.
@@ -135,6 +155,9 @@ fn obey(context: &Context, mut cli: Cli) -> Result<Exit, Failure> {
         bundle::stand_in(&mut context.common, query)?;
     }
     let context = &context;
+    if context.common.at.is_some() {
+        takes_at(&cli)?;
+    }
     match cli.command {
         None => look(context, cli.query, cli.output),
         Some(_) if cli.query.is_some() => Err(Failure::Usage {
@@ -149,6 +172,7 @@ fn obey(context: &Context, mut cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Diff(args)) => diff::run(context, &args),
         Some(Command::Why(args)) => why::run(context, &args),
         Some(Command::Replay(args)) => replay::run(context, &args),
+        Some(Command::Blame(args)) => blame::run(context, &args),
         Some(Command::Verify(args)) => verify::run(context, &args),
         Some(Command::Proof(args)) => proof::run(context, &args),
         Some(Command::Export(args)) => export::run(context, &args),
@@ -177,6 +201,43 @@ fn obey(context: &Context, mut cli: Cli) -> Result<Exit, Failure> {
     }
 }
 
+/// Refuses `--at` where there is no account to look back in.
+fn takes_at(cli: &Cli) -> Result<(), Failure> {
+    let (what, hint) = match &cli.command {
+        None if cli.query.is_some() => return Ok(()),
+        Some(Command::Log(args)) if args.query.is_some() && !args.follow => return Ok(()),
+        Some(Command::Show(_) | Command::Diff(_) | Command::Why(_) | Command::Replay(_)) => {
+            return Ok(());
+        }
+        None => (
+            "a list of sessions",
+            "name the request: recount 47892 --at s1a#14",
+        ),
+        Some(Command::Blame(args)) if args.within.is_some() => return Ok(()),
+        Some(Command::Blame(_)) => (
+            "a look through all requests",
+            "name one with --in: recount blame FILE --in 47892 --at s1a#14",
+        ),
+        Some(Command::Log(args)) if args.follow => (
+            "--follow",
+            "what is recorded from now on comes after every record",
+        ),
+        Some(Command::Log(_)) => (
+            "a list of sessions",
+            "name the request: recount log 47892 --at s1a#14; or use --until TIME",
+        ),
+        Some(Command::Verify(_) | Command::Proof(_) | Command::Export(_)) => (
+            "this command",
+            "what is proven or handed on is the whole record; recount show QUERY --at REF looks back",
+        ),
+        Some(_) => ("this command", "it looks at nothing that was recorded"),
+    };
+    Err(Failure::Usage {
+        what: format!("--at means nothing to {what}"),
+        hint: hint.to_owned(),
+    })
+}
+
 /// `recount [QUERY]`: the screens on a terminal, the text in a pipe.
 fn look(
     context: &Context,
@@ -190,7 +251,6 @@ fn look(
             &crate::args::Show {
                 query,
                 output: form.unwrap_or_default(),
-                at: None,
                 all: false,
             },
         ),

@@ -44,6 +44,12 @@ pub(crate) const COLUMNS: [&str; 10] = [
 ];
 
 impl Recorded {
+    /// Whether it had been made by a moment of its account.
+    pub(crate) fn is_at(&self, then: &super::at::Moment) -> bool {
+        let place = self.place.parse::<vocabulary::id::RecordRef>();
+        place.is_ok_and(|place| then.has(place, Some(self.at)))
+    }
+
     /// Reads a record. In words, when the sealed bytes are not what their envelope says.
     pub(crate) fn read(
         place: String,

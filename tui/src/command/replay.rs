@@ -10,7 +10,7 @@ use vocabulary::id::RecordRef;
 use vocabulary::record::ContentState;
 
 use super::at::Moment;
-use super::{Context, exit_of, out, ref_of, split_ref};
+use super::{Context, exit_of, out, split_ref};
 use crate::app::line::shown;
 use crate::app::rows::{self, Item, Rows};
 use crate::app::words;
@@ -21,7 +21,7 @@ pub(super) fn run(context: &Context, args: &Replay) -> Result<Exit, Failure> {
     let (query, within) = split_ref(&args.query);
     let mut source = context.source()?;
     let account = source.account(query)?;
-    let upto = args.at.as_deref().map(ref_of).transpose()?.or(within);
+    let upto = context.at()?.or(within);
     if let Some(upto) = upto {
         Moment::after(&account, upto)?;
     }

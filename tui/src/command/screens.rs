@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use ledger::reader::Find;
 use vocabulary::Timestamp;
+use vocabulary::id::RecordRef;
 
 pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Failure> {
     let mut source = context.source()?;
@@ -31,16 +32,18 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
         what: error.to_string(),
         hint: "make it readable, or name another file in RECOUNT_NOTES".to_owned(),
     })?;
-    let mut first = Vec::new();
+    let (mut first, mut then) = (Vec::new(), None);
     if let Some(query) = query {
         // The answer is read before the terminal is touched: an error is an error of the command line.
         let (query, _) = super::split_ref(&query);
-        let account = source.account(query)?;
+        let account = context.account(&source, query)?;
+        then = context.at()?.map(|upto| (query.to_owned(), upto));
         let exit = exit_of(&account);
         if exit == Exit::Answered {
             context.pin(&mut source);
         }
-        model.show(Box::new(Opened::of(account)));
+        let opened = Opened::of(account);
+        model.show(Box::new(opened.at(then.as_ref().map(|(_, upto)| *upto))));
     } else {
         first.push(model.list());
     }
@@ -48,6 +51,7 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
         source,
         names: Vec::new(),
         older: false,
+        then,
         file,
         user: crate::record::sender::user(context),
     };
@@ -90,6 +94,8 @@ struct Desk {
     names: Vec<String>,
     /// Whether there are older ones.
     older: bool,
+    /// The request that is looked at as it was after a record, and that record.
+    then: Option<(String, RecordRef)>,
     /// Where notes go.
     file: NotesFile,
     /// Who writes them.
@@ -104,10 +110,7 @@ impl Worker for Desk {
         match effect {
             Effect::Open { generation, query } => {
                 let (query, _) = super::split_ref(&query);
-                let result = self
-                    .source
-                    .account(query)
-                    .map(|account| Box::new(Opened::of(account)));
+                let result = self.open(query);
                 let _ = self.source.pin();
                 Some(Msg::Opened {
                     generation,
@@ -196,6 +199,17 @@ impl Desk {
             (Ok(store), Ok(folder)) => folder.starts_with(store),
             _ => false,
         }
+    }
+
+    /// The account of a query, as it is or as it was.
+    fn open(&self, query: &str) -> Result<Box<Opened>, Failure> {
+        let account = self.source.account(query)?;
+        let then = self.then.as_ref().filter(|(about, _)| about == query);
+        let Some((_, upto)) = then else {
+            return Ok(Box::new(Opened::of(account)));
+        };
+        let account = super::at::cut(&account, *upto)?;
+        Ok(Box::new(Opened::of(account).at(Some(*upto))))
     }
 
     /// As many sessions as can be read in [`PART`], from the name numbered `from` on.

@@ -1,6 +1,6 @@
 //! `recount show`: the account of a request.
 
-use super::{Context, at, exit_of, out, ref_of, split_ref};
+use super::{Context, at, exit_of, out, split_ref};
 use crate::args::{AccountForm, Show};
 use crate::failure::{Exit, Failure};
 
@@ -8,7 +8,7 @@ pub(super) fn run(context: &Context, args: &Show) -> Result<Exit, Failure> {
     let (query, within) = split_ref(&args.query);
     let mut source = context.source()?;
     let mut account = source.account(query)?;
-    let upto = args.at.as_deref().map(ref_of).transpose()?.or(within);
+    let upto = context.at()?.or(within);
     if let Some(upto) = upto {
         account = at::cut(&account, upto)?;
     }

@@ -15,7 +15,7 @@ use crate::failure::{Exit, Failure};
 pub(super) fn run(context: &Context, args: &Why) -> Result<Exit, Failure> {
     let (query, within) = split_ref(&args.query);
     let mut source = context.source()?;
-    let account = source.account(query)?;
+    let account = context.account(&source, query)?;
     let index = Rows::of(&account);
     let (chosen, reasoning) = match within {
         None => (

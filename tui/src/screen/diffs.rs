@@ -4,12 +4,23 @@ use account::model::Diff;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+mod about;
+mod line;
+
 use super::answer::short;
 use super::{columns, select, stack};
-use crate::app::changes::{Line as Change, Resource};
+use crate::app::changes::{Line as Change, Resource, View};
 use crate::app::line::{Line, rule};
 use crate::app::look::{Look, Token};
 use crate::app::{Model, Opened, words};
+
+pub(super) use line::{Columns, unified};
+
+/// A part of the screen that is this wide shows both sides beside each other.
+const ROOM: u16 = 100;
+
+/// Rows that say what is behind the selected line.
+const ABOUT: u16 = 5;
 
 /// The list of resources (wide terminals only), the lines, and the line about provenance.
 fn parts(area: Rect) -> (Option<Rect>, Rect, Rect) {
@@ -32,7 +43,7 @@ fn parts(area: Rect) -> (Option<Rect>, Rect, Rect) {
         ),
         None => below,
     };
-    let about = main.height.min(4);
+    let about = main.height.min(ABOUT);
     let lines = Rect::new(
         main.x,
         main.y + 1,
@@ -45,7 +56,11 @@ fn parts(area: Rect) -> (Option<Rect>, Rect, Rect) {
 
 pub(super) fn fit(model: &mut Model, area: Rect) {
     let (_, lines, _) = parts(area);
-    let beside = model.diffs.side_by_side && area.width >= 100;
+    let wanted = match model.diffs.side_by_side {
+        Some(wanted) => wanted && area.width >= ROOM,
+        None => lines.width >= ROOM,
+    };
+    let beside = wanted && model.diffs.view != View::Stored;
     if beside != model.diffs.beside {
         model.diffs.beside = beside;
         crate::app::show_resource(model, model.diffs.resource);
@@ -67,11 +82,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     let (look, width) = (model.look, usize::from(area.width));
     let changes = &opened.changes;
     let total = changes.resources.len();
-    let view = match (model.diffs.stored_patch, model.diffs.beside) {
-        (true, _) => "stored patch",
-        (false, true) => "side by side",
-        (false, false) => "unified",
-    };
+    let view = view(model, opened);
     let head = Line::of(
         Token::Plain,
         format!(" {}", words::count(total as u64, "resource", "resources")),
@@ -102,16 +113,16 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         lines.width,
         look,
     );
-    let beside = model.diffs.beside;
+    let place = Columns {
+        width: usize::from(lines.width),
+        names: model.diffs.field_width,
+    };
     for (n, y) in model.diffs.list.window().zip(lines.top()..lines.bottom()) {
-        let line = match (&model.diffs.lines[n], beside) {
-            (Change::Change(diff), _) => change_line(
-                model,
-                &opened.account.diffs[*diff],
-                usize::from(lines.width),
-            ),
-            (other, true) => side_by_side(other, usize::from(lines.width), look),
-            (other, false) => unified(other),
+        let line = match &model.diffs.lines[n] {
+            Change::Change(diff) => heading(model, &opened.account.diffs[*diff]),
+            Change::Net(last, count) => net(opened, *last, *count),
+            other if model.diffs.beside => line::side_by_side(other, place, look),
+            other => unified(other, place, look),
         };
         line.cut(usize::from(lines.width), look)
             .draw(buf, (lines.x, y), lines.width, look);
@@ -120,7 +131,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         }
     }
     stack(
-        &provenance(model, opened, usize::from(about.width)),
+        &about::lines(model, opened, usize::from(about.width)),
         about,
         look,
         buf,
@@ -183,7 +194,7 @@ fn resources(model: &Model, opened: &Opened, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn change_line(model: &Model, diff: &Diff, width: usize) -> Line {
+fn heading(model: &Model, diff: &Diff) -> Line {
     let at = diff
         .at
         .map(|at| format!(" {}", model.clock.short(at)))
@@ -202,113 +213,35 @@ fn change_line(model: &Model, diff: &Diff, width: usize) -> Line {
         format!(" {}", diff.effect.as_str().replace('_', " ")),
     )
     .put(Token::Error, scope)
-    .cut(width, model.look)
 }
 
-fn number(line: usize) -> String {
-    if line == 0 {
-        "    ".to_owned()
-    } else {
-        format!("{line:>4}")
+/// The heading of several edits taken together.
+fn net(opened: &Opened, last: usize, count: usize) -> Line {
+    let last = opened.account.diffs[last].evidence.refs.first();
+    Line::of(
+        Token::Title,
+        format!(" @@ {count} edits, last {} @@", short(last)),
+    )
+    .put(Token::Dim, " each line names its own below")
+}
+
+/// What is looked at: which edits, and whether both sides are beside each other.
+fn view(model: &Model, opened: &Opened) -> String {
+    let resource = opened.changes.resources.get(model.diffs.resource);
+    let edits = resource.map(|it| it.diffs.as_slice()).unwrap_or_default();
+    let view = match model.diffs.view {
+        View::Net => "net".to_owned(),
+        View::PerEdit => "per edit".to_owned(),
+        View::Stored => return "stored patch".to_owned(),
+        View::At(at) => {
+            let at = at.min(edits.len().saturating_sub(1));
+            let record = edits.get(at).map(|n| &opened.account.diffs[*n]);
+            let record = record.and_then(|diff| diff.evidence.refs.first());
+            format!("at {}, edit {} of {}", short(record), at + 1, edits.len())
+        }
+    };
+    match model.diffs.beside {
+        true => format!("{view}, side by side"),
+        false => view,
     }
-}
-
-pub(super) fn unified(change: &Change) -> Line {
-    let row = |old: usize, new: usize, token: Token, sign: &str, text: &str| {
-        Line::of(Token::Dim, format!(" {} {} ", number(old), number(new)))
-            .put(token, format!("{sign} "))
-            .put(token, tabs(text))
-    };
-    match change {
-        Change::Change(_) => Line::new(),
-        Change::Hunk(old, new) => Line::of(Token::Dim, format!(" ...  -{old} +{new}")),
-        Change::Same(old, new, text) => row(*old, *new, Token::Plain, " ", text),
-        Change::Removed(old, text) => row(*old, 0, Token::Removed, "-", text),
-        Change::Added(new, text) => row(0, *new, Token::Added, "+", text),
-        Change::Pair(old, _, new, text) => row(*old, *new, Token::Added, "~", text),
-        Change::Note(text) => Line::of(Token::Dim, format!(" {}", tabs(text))),
-    }
-}
-
-fn side_by_side(change: &Change, width: usize, look: Look) -> Line {
-    let half = width.saturating_sub(1) / 2;
-    let cell = |line: usize, token: Token, sign: &str, text: &str| {
-        Line::of(Token::Dim, format!("{} ", number(line)))
-            .put(token, format!("{sign} "))
-            .put(token, tabs(text))
-            .cut(half.saturating_sub(1), look)
-    };
-    let pair =
-        |left: Line, right: Line| left.column(half, 0).put(Token::Dim, look.bar()).join(right);
-    match change {
-        Change::Same(old, new, text) => pair(
-            cell(*old, Token::Plain, " ", text),
-            cell(*new, Token::Plain, " ", text),
-        ),
-        Change::Removed(old, text) => pair(cell(*old, Token::Removed, "-", text), Line::new()),
-        Change::Added(new, text) => pair(Line::new(), cell(*new, Token::Added, "+", text)),
-        Change::Pair(old, before, new, after) => pair(
-            cell(*old, Token::Removed, "-", before),
-            cell(*new, Token::Added, "+", after),
-        ),
-        other => unified(other),
-    }
-}
-
-/// Tabs as spaces, so that code keeps its shape.
-fn tabs(text: &str) -> String {
-    text.replace('\t', "    ")
-}
-
-/// Which action made the change under the cursor, how both sides were read, and why.
-fn provenance(model: &Model, opened: &Opened, width: usize) -> Vec<Line> {
-    let (account, look) = (&opened.account, model.look);
-    let upto = model
-        .diffs
-        .lines
-        .iter()
-        .take(model.diffs.list.cursor() + 1)
-        .rev();
-    let Some(diff) = upto.into_iter().find_map(|line| match line {
-        Change::Change(diff) => account.diffs.get(*diff),
-        _ => None,
-    }) else {
-        return Vec::new();
-    };
-    let action = diff
-        .action
-        .as_ref()
-        .and_then(|id| account.actions.iter().find(|action| action.id == *id));
-    let title = format!("change {}", short(diff.evidence.refs.first()));
-    let said = |word: Option<&str>| {
-        word.map_or_else(|| "unknown".to_owned(), |word| word.replace('_', " "))
-    };
-    let read = format!(
-        " before was read {}, after {}",
-        said(diff.read_before.map(|it| it.as_str())),
-        said(diff.read_after.map(|it| it.as_str()))
-    );
-    let scope = match diff.in_scope {
-        Some(true) => Line::of(Token::Good, " inside the scope"),
-        Some(false) => Line::of(Token::Error, " OUTSIDE the declared scope"),
-        None => Line::of(Token::Ask, " no scope was in force"),
-    };
-    let mut lines = vec![rule(&title, "Enter shows the action", width, look)];
-    lines.push(match action {
-        Some(action) => Line::of(
-            Token::Plain,
-            format!(
-                " by {} {}",
-                short(action.evidence.refs.first()),
-                words::action(action)
-            ),
-        ),
-        None => Line::of(Token::Ask, " by an action that is not recorded"),
-    });
-    lines.push(Line::of(Token::Plain, read));
-    lines.push(scope.put(
-        Token::Dim,
-        format!(", {}", diff.effect.as_str().replace('_', " ")),
-    ));
-    lines
 }

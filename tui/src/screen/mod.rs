@@ -153,6 +153,9 @@ fn breadcrumb(model: &Model, width: usize) -> Line {
             &format!(" (1 of {})", account.sessions.total()),
         );
     }
+    if let Some(at) = opened.at {
+        line.add(Token::Ask, &format!(" as of {at}"));
+    }
     line.right(badge(model), width, model.look)
 }
 

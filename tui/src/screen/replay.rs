@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::answer::short;
-use super::diffs::unified;
+use super::diffs::{Columns, unified};
 use super::{columns, select, stack};
 use crate::app::clock::duration;
 use crate::app::line::{Line, rule};
@@ -293,10 +293,7 @@ fn content(model: &Model, opened: &Opened, width: usize) -> Vec<Line> {
     };
     let mut lines = vec![rule(&title, hint, width, look)];
     // What a step changed is what the eye looks for: it is shown first where the content is long.
-    let changed = |line: &crate::app::changes::Line| {
-        use crate::app::changes::Line::{Added, Removed};
-        matches!(line, Added(..) | Removed(..))
-    };
+    let changed = crate::app::changes::Line::changed;
     let first = model.replay.lines.iter().position(changed).unwrap_or(0);
     let skip = first.saturating_sub(2);
     if skip > 0 {
@@ -305,6 +302,15 @@ fn content(model: &Model, opened: &Opened, width: usize) -> Vec<Line> {
             format!(" ... {} above", words::count(skip as u64, "line", "lines")),
         ));
     }
-    lines.extend(model.replay.lines.iter().skip(skip).map(unified));
+    let names = model.replay.lines.iter().map(|line| match line {
+        crate::app::changes::Line::Field(field, _) => field.field.chars().count(),
+        _ => 0,
+    });
+    let place = Columns {
+        width,
+        names: names.max().unwrap_or(0),
+    };
+    let shown = model.replay.lines.iter().skip(skip);
+    lines.extend(shown.map(|line| unified(line, place, look)));
     lines
 }

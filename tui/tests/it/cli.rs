@@ -39,8 +39,8 @@ pub(crate) fn code(output: &Output) -> i32 {
 fn every_help_text_is_the_contract() {
     let home = tempfile::tempdir().unwrap();
     for command in [
-        "", "show", "log", "diff", "why", "replay", "verify", "export", "log-line", "note", "tag",
-        "notes", "llm", "http", "topic",
+        "", "show", "log", "diff", "blame", "why", "replay", "verify", "export", "log-line",
+        "note", "tag", "notes", "llm", "http", "topic",
     ] {
         let mut call = recount(home.path());
         if !command.is_empty() {

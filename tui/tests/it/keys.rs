@@ -234,7 +234,7 @@ fn copying_gives_a_reference_json_and_a_command_for_the_shell() {
         "{json:?}"
     );
     let command = press(&mut model, "4yc");
-    let wanted = "recount diff 47892 pending-review/acme.md --store /var/lib/recount";
+    let wanted = "recount diff 47892 pending-review/acme.md --net --store /var/lib/recount";
     assert_eq!(command, [Effect::Copy(wanted.to_owned())]);
     let patch = press(&mut model, "yd");
     assert!(

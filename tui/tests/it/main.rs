@@ -7,6 +7,7 @@
 
 mod bundles;
 mod cli;
+mod diffs;
 mod filtering;
 mod keeping;
 mod keys;

@@ -164,7 +164,7 @@ fn two_steps_are_compared_in_either_direction() {
     assert!(shown.contains("compared with #140"), "{shown}");
     assert!(shown.contains("since #140: crm"), "{shown}");
     assert!(
-        shown.contains("1      - 0") && shown.contains("1 + 10"),
+        shown.contains("~ (value)  0 ") && shown.contains(" 10\n"),
         "{shown}"
     );
     press(&mut model, "D");

@@ -64,7 +64,33 @@ pub(crate) fn hostile_store() -> Store {
     made(true)
 }
 
+/// A record: its event and what it says.
+pub(crate) type Said = (&'static str, Value);
+
 fn made(hostile: bool) -> Store {
+    let mut opened = renewal()[..2].to_vec();
+    opened[0].1["recount.request.aliases"] = json!(["chat-500"]);
+    let (store, ledger, clock) = empty();
+    seal(&ledger, &clock, "s-main-0001", "47892", &renewal(), true);
+    seal(&ledger, &clock, "s-open-0001", "500", &opened, false);
+    if hostile {
+        seal(&ledger, &clock, "s-odd-00001", "666", &odd(), true);
+    }
+    ledger.close().unwrap();
+    store
+}
+
+/// A ledger with these sessions: id, request, records; each is over.
+pub(crate) fn store_of(sessions: &[(&str, &str, Vec<Said>)]) -> Store {
+    let (store, ledger, clock) = empty();
+    for (label, request, records) in sessions {
+        seal(&ledger, &clock, label, request, records, true);
+    }
+    ledger.close().unwrap();
+    store
+}
+
+fn empty() -> (Store, Ledger, Arc<AtomicU64>) {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("store");
     std::fs::create_dir(temp.path().join("home")).unwrap();
@@ -85,15 +111,7 @@ fn made(hostile: bool) -> Store {
     // How full this machine's disk is, is no part of a test.
     options.space_of = Arc::new(|_| None);
     let ledger = Ledger::open(&dir, options).unwrap();
-    seal(&ledger, &clock, "s-main-0001", "47892", &renewal(), true);
-    let mut opened = renewal()[..2].to_vec();
-    opened[0].1["recount.request.aliases"] = json!(["chat-500"]);
-    seal(&ledger, &clock, "s-open-0001", "500", &opened, false);
-    if hostile {
-        seal(&ledger, &clock, "s-odd-00001", "666", &odd(), true);
-    }
-    ledger.close().unwrap();
-    Store { temp }
+    (Store { temp }, ledger, clock)
 }
 
 /// What a sender can put into every name: titles, clipboards, links, C1, bidirectional controls, line feeds.

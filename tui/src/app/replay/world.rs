@@ -4,7 +4,7 @@ use account::model::Content;
 use vocabulary::record::ContentState;
 
 use super::steps::{Steps, What};
-use crate::app::changes::{self, Line};
+use crate::app::changes::{self, By, Line, Text};
 use crate::app::model::Opened;
 use crate::app::rows::Item;
 use crate::app::words;
@@ -122,10 +122,22 @@ pub(super) fn lines(
     let (account, steps) = (&opened.account, &opened.steps);
     let standing = |step| content_at(opened, resource, step);
     let mut lines = Vec::new();
+    let Some(first) = opened
+        .changes
+        .resources
+        .get(resource)
+        .and_then(|it| it.diffs.first())
+    else {
+        return lines;
+    };
+    let kind = &account.diffs[*first].kind;
+    let by = steps.left_by(resource, step).map_or(By::Earlier, By::Diff);
     if let Some(mark) = mark {
         let (from, to) = (mark.min(step), mark.max(step));
         match (standing(from), standing(to)) {
-            (Some(before), Some(after)) => changes::between(before, after, ALL, &mut lines),
+            (Some(before), Some(after)) => {
+                changes::between((kind, By::Unrecorded), before, after, ALL, &mut lines);
+            }
             _ => lines.push(Line::Note("nothing is recorded of it".to_owned())),
         }
         return lines;
@@ -136,16 +148,22 @@ pub(super) fn lines(
     match (now, standing(step)) {
         (Some(by), _) => {
             let diff = &account.diffs[by];
-            changes::between(&diff.before, &diff.after, ALL, &mut lines);
+            changes::between(
+                (kind, By::Diff(by)),
+                &diff.before,
+                &diff.after,
+                ALL,
+                &mut lines,
+            );
         }
-        (None, Some(content)) => match changes::side(content) {
+        (None, Some(content)) => match account::change::text(content) {
             _ if content.state == ContentState::Absent => {
                 lines.push(Line::Note("it is not there".to_owned()));
             }
             Some(text) => lines.extend(
                 text.lines()
                     .enumerate()
-                    .map(|(n, line)| Line::Same(n + 1, n + 1, line.to_owned())),
+                    .map(|(n, line)| Line::Same(n + 1, n + 1, Text::of(line, by))),
             ),
             None => lines.push(Line::Note(words::content_state(content))),
         },
