@@ -9,7 +9,7 @@ use super::{
     memory::Memory,
     run::{Got, Runner, Want},
     shared::Shared,
-    tell,
+    tell::{self, WHERE_WE_ARE},
     transaction::{Transaction, TransactionBuilder},
 };
 use crate::{Handle, capture::Error as Failed};
@@ -28,11 +28,6 @@ impl<C: BorrowMut<Client>> fmt::Debug for Postgres<C> {
             .finish_non_exhaustive()
     }
 }
-
-/// The name of the database, whether a transaction is open (then the statement is later than its transaction), and
-/// which server process answers. As one message, since each has a time of its own.
-const WHERE_WE_ARE: &str = "SELECT pg_catalog.current_database(), \
-    pg_catalog.transaction_timestamp() <> pg_catalog.statement_timestamp(), pg_catalog.pg_backend_pid()";
 
 impl Handle {
     /// Records what is done through `client` in this session. Resources are named
@@ -55,11 +50,9 @@ impl Handle {
             .map(|pid| pid.to_string());
         let direct = told.is_some() && row.and_then(|row| row.get(2)) == told.as_deref();
         self.can_see("db:diffs");
-        let memory = Memory::new(direct);
-        Postgres {
-            client,
-            shared: Shared::new(self, database, open, aborted, memory),
-        }
+        let mut shared = Shared::new(self, database, open, aborted);
+        shared.memory = Memory::new(direct);
+        Postgres { client, shared }
     }
 }
 

@@ -1,9 +1,5 @@
 //! How a failed statement left things.
 
-use std::{error::Error as _, io};
-
-use tokio_postgres::{Error, error::SqlState};
-
 use crate::capture::step::Fault;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,35 +13,60 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn of(error: &Error) -> Self {
-        if let Some(code) = error.code() {
-            // Connection exceptions, statements whose completion is not known, and a server that goes down: it may
-            // have committed before.
-            let lost = code.code().starts_with("08")
-                || code.code().starts_with("57P0")
-                || *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN;
-            return if lost { Self::Lost } else { Self::Refused };
-        }
-        let by_io = error
-            .source()
-            .is_some_and(|source| source.is::<io::Error>());
-        if error.is_closed() || by_io {
+    /// By the server's own code.
+    pub(super) fn of_code(code: &str) -> Self {
+        // Connection exceptions, statements whose completion is not known, and a server that goes down: it may have
+        // committed before.
+        if code.starts_with("08") || code.starts_with("57P0") || code == "40003" {
             Self::Lost
         } else {
-            Self::NotSent
+            Self::Refused
         }
     }
 }
 
-/// The error as PostgreSQL names it.
-pub(super) fn fault(error: &Error) -> Fault {
-    let code = error.code().map(SqlState::code);
-    let message = error
-        .as_db_error()
-        .map_or_else(|| error.to_string(), |error| error.message().to_owned());
-    Fault {
-        class: code.unwrap_or("tokio_postgres").to_owned(),
-        native: code.map(|code| format!("postgres:{code}")),
-        message,
+/// A driver's error, as far as a record of it needs.
+pub(super) trait Failed: std::error::Error {
+    fn failure(&self) -> Failure;
+
+    /// The server's code, if the server said it.
+    fn sqlstate(&self) -> Option<&str>;
+
+    /// The error as PostgreSQL names it.
+    fn fault(&self) -> Fault;
+}
+
+/// The code with which the server says that this user may not do that.
+pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+#[cfg(feature = "postgres")]
+impl Failed for tokio_postgres::Error {
+    fn failure(&self) -> Failure {
+        if let Some(code) = self.code() {
+            return Failure::of_code(code.code());
+        }
+        let by_io =
+            std::error::Error::source(self).is_some_and(|source| source.is::<std::io::Error>());
+        if self.is_closed() || by_io {
+            Failure::Lost
+        } else {
+            Failure::NotSent
+        }
+    }
+
+    fn sqlstate(&self) -> Option<&str> {
+        self.code().map(tokio_postgres::error::SqlState::code)
+    }
+
+    fn fault(&self) -> Fault {
+        let code = self.sqlstate();
+        let message = self
+            .as_db_error()
+            .map_or_else(|| self.to_string(), |error| error.message().to_owned());
+        Fault {
+            class: code.unwrap_or("tokio_postgres").to_owned(),
+            native: code.map(|code| format!("postgres:{code}")),
+            message,
+        }
     }
 }

@@ -24,6 +24,7 @@ mod change;
 mod client;
 mod control;
 mod direct;
+mod ending;
 mod failure;
 mod memory;
 mod observe;
@@ -34,6 +35,7 @@ mod statement;
 mod table;
 mod tell;
 mod transaction;
+mod wire;
 mod words;
 
 pub use self::{

@@ -1,14 +1,13 @@
 //! What is about to run, and how it is going to be seen.
 
-use tokio_postgres::types::ToSql;
 use vocabulary::{
     action::{Access, Kind},
     attribute,
     content::Content,
+    row,
 };
 
 use super::{
-    binary,
     rewrite::{self, Way},
     shared::Shared,
     statement::{Name, Statement, Verb, Write},
@@ -179,7 +178,7 @@ impl Observed {
     }
 
     /// The action that it is.
-    pub(super) fn plan(&self, shared: &Shared, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Plan {
+    pub(super) fn plan(&self, shared: &Shared, sql: &str, params: Vec<row::Cell>) -> Plan {
         let database = &shared.database;
         let columns = self.table.iter().flat_map(|table| &table.columns);
         let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
@@ -194,9 +193,8 @@ impl Observed {
         if let Some(table) = table {
             attributes.str(attribute::DB_COLLECTION, table);
         }
-        let parameters = params.iter().enumerate();
-        let parameters =
-            parameters.map(|(at, value)| (format!("${}", at + 1), binary::parameter(*value)));
+        let parameters = params.into_iter().enumerate();
+        let parameters = parameters.map(|(at, cell)| (format!("${}", at + 1), cell));
         Plan {
             kind: Kind::Db,
             access: self.access,

@@ -2,7 +2,6 @@
 
 mod again;
 mod around;
-mod ending;
 
 use tokio_postgres::{
     Client, Error, Row, Statement as Prepared,
@@ -12,8 +11,9 @@ use vocabulary::action::Durability;
 
 use self::around::Around;
 use super::{
-    PostgresError,
+    PostgresError, binary,
     change::{self, Changes},
+    ending::Gave,
     observe::{self, Observed},
     rewrite::{Answer, Way},
     shared::Shared,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Action,
-    capture::{Error as Failed, transactions::Control},
+    capture::{Error as Failed, rows::Returned, transactions::Control},
 };
 
 /// The cells of rows whose columns are all text.
@@ -83,6 +83,20 @@ impl Got {
     }
 }
 
+/// What is recorded of a result.
+fn gave(result: &Result<Got, Error>) -> Result<Gave, &Error> {
+    let got = result.as_ref()?;
+    let mut returned = Returned::default();
+    if let Got::Rows(rows) = got {
+        for row in rows {
+            returned.add(row.columns().iter().map(|column| column.name()), |at| {
+                binary::cell(row, at)
+            });
+        }
+    }
+    Ok((got.count(), returned))
+}
+
 /// A client, and what is known of its connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Runner<'a> {
@@ -117,7 +131,7 @@ impl<'a> Runner<'a> {
         if observed.may_forget() {
             self.shared.memory.forget();
         }
-        self.record(begun, &observed, &result, changes);
+        self.shared.record(begun, &observed, gave(&result), changes);
         result.map_err(Failed::Own)
     }
 
@@ -148,7 +162,8 @@ impl<'a> Runner<'a> {
                 .for_each(|control| self.shared.follow(control));
         }
         let result = result.map(|()| Got::Count(0));
-        self.record(begun, &observed, &result, Changes::default());
+        self.shared
+            .record(begun, &observed, gave(&result), Changes::default());
         result.map(drop).map_err(Failed::Own)
     }
 
@@ -159,8 +174,9 @@ impl<'a> Runner<'a> {
         sql: &str,
         params: Params<'_>,
     ) -> Result<Action, PostgresError> {
+        let parameters = params.iter().map(|value| binary::parameter(*value));
         let mut builder = observed
-            .plan(self.shared, sql, params)
+            .plan(self.shared, sql, parameters.collect())
             .in_session(&self.shared.session);
         if !observed.only_reads() && self.shared.is_locked() {
             builder = builder.durability(Durability::Spool);

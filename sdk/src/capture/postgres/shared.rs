@@ -6,10 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio_postgres::Error;
 use vocabulary::{action::TransactionOutcome, id::TransactionId};
 
-use super::{failure::Failure, memory::Memory, statement::Name, table::Table};
+#[cfg(feature = "postgres")]
+use super::memory::Memory;
+use super::{
+    failure::{Failed, Failure},
+    statement::Name,
+    table::Table,
+};
 use crate::{
     Handle,
     capture::transactions::{Control, Levels, Settled},
@@ -26,6 +31,7 @@ pub(super) struct Shared {
     pub(super) comments: bool,
     /// The application's name before the session was put into it.
     pub(super) announced: Option<String>,
+    #[cfg(feature = "postgres")]
     pub(super) memory: Memory,
     state: Mutex<State>,
     tables: Mutex<HashMap<Name, (Instant, Table)>>,
@@ -52,7 +58,6 @@ impl Shared {
         database: String,
         in_transaction: bool,
         aborted: bool,
-        memory: Memory,
     ) -> Self {
         let mut levels = Levels::default();
         levels.notice(!in_transaction, false);
@@ -62,7 +67,8 @@ impl Shared {
             wraps: false,
             comments: false,
             announced: None,
-            memory,
+            #[cfg(feature = "postgres")]
+            memory: Memory::default(),
             // What came before was not seen: rows may be locked.
             tables: Mutex::default(),
             state: Mutex::new(State {
@@ -167,14 +173,18 @@ impl Shared {
     }
 
     /// Settles what a control statement settled, by how it ended.
-    pub(super) fn ended<T>(&self, control: &Control, result: Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn ended<T, E: Failed>(
+        &self,
+        control: &Control,
+        result: Result<T, E>,
+    ) -> Result<T, E> {
         match (&result, control) {
             (Ok(_), _) => self.follow(control),
-            (Err(error), Control::Commit) => match Failure::of(error) {
+            (Err(error), Control::Commit) => match error.failure() {
                 Failure::Refused => self.follow(&Control::Rollback),
                 Failure::Lost | Failure::NotSent => self.unsure(),
             },
-            (Err(error), _) => match Failure::of(error) {
+            (Err(error), _) => match error.failure() {
                 Failure::Refused => self.failed(),
                 Failure::Lost => self.lost(),
                 Failure::NotSent => {}

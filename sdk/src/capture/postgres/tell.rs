@@ -1,7 +1,12 @@
-//! Telling the server whose statement it is; each way only where it is asked for.
+//! What is said between us and the server of a connection; whose statement it is, only where that is asked for.
 
 use super::shared::Shared;
 use crate::{ActionHandle, capture::step};
+
+/// The name of the database, whether a transaction is open (then the statement is later than its transaction), and
+/// which server process answers. As one message, since each has a time of its own.
+pub(super) const WHERE_WE_ARE: &str = "SELECT pg_catalog.current_database(), \
+    pg_catalog.transaction_timestamp() <> pg_catalog.statement_timestamp(), pg_catalog.pg_backend_pid()";
 
 /// The longest application name that PostgreSQL keeps, in bytes.
 const NAME_BYTES: usize = 63;

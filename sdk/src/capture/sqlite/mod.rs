@@ -170,7 +170,11 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
             sql,
             params,
             |statement: &mut Statement<'_>, params, returned| {
-                let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+                let columns: Vec<String> = statement
+                    .column_names()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect();
                 let mut all = Vec::new();
                 let mut rows = statement.query(params)?;
                 while let Some(row) = rows.next()? {
@@ -196,7 +200,11 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
             sql,
             params,
             |statement: &mut Statement<'_>, params, returned| {
-                let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+                let columns: Vec<String> = statement
+                    .column_names()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect();
                 let mut rows = statement.query(params)?;
                 let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
                 content::keep(returned, &columns, row);

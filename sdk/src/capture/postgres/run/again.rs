@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_postgres::{Error, error::SqlState, types::Type};
 
-use super::{Got, Params, Runner, Want, lines, told_along};
+use super::{Got, Params, Runner, Want, gave, lines, told_along};
 use crate::{
     Action,
     capture::{
@@ -53,7 +53,7 @@ impl Runner<'_> {
         let observed = &ready.observed;
         let begun = self.begin(observed, sql, params).await?;
         let (result, changes) = self.perform_again(ready, sql, params, want, &begun).await;
-        self.record(begun, observed, &result, changes);
+        self.shared.record(begun, observed, gave(&result), changes);
         result.map_err(Failed::Own)
     }
 

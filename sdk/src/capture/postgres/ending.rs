@@ -1,40 +1,41 @@
-//! How a statement ended: its effect, its diffs, what it returned.
+//! How a statement ended: its effect, its diffs, what it returned; alike for every driver.
 
-use tokio_postgres::{Error, error::SqlState};
 use vocabulary::{
     Event,
     action::{Access, Effect, Outcome, ReadAfter, ReadBefore},
     attribute,
 };
 
-use super::{Got, Runner};
+use super::{
+    change::{Changes, Read},
+    failure::{Failed, Failure, INSUFFICIENT_PRIVILEGE},
+    observe::Observed,
+    rewrite::Way,
+    shared::Shared,
+    statement::{Conflict, Verb},
+};
 use crate::{
     Action, Attributes,
     capture::{
-        postgres::{
-            binary,
-            change::{Changes, Read},
-            failure::{Failure, fault},
-            observe::Observed,
-            rewrite::Way,
-            statement::{Conflict, Verb},
-        },
         rows::Returned,
         step::{self, End},
     },
 };
 
-impl Runner<'_> {
+/// How many rows a statement counted, and those that it returned.
+pub(super) type Gave = (u64, Returned);
+
+impl Shared {
     /// Ends the action with what was seen.
-    pub(super) fn record(
-        self,
+    pub(super) fn record<E: Failed>(
+        &self,
         begun: Action,
         observed: &Observed,
-        result: &Result<Got, Error>,
+        result: Result<Gave, &E>,
         changes: Changes,
     ) {
-        let inside = self.shared.in_transaction();
-        let failure = result.as_ref().err().map(Failure::of);
+        let inside = self.in_transaction();
+        let failure = result.as_ref().err().map(|error| error.failure());
         let effect = match failure {
             Some(Failure::Lost) if !inside && !observed.only_reads() => Effect::Unknown,
             Some(_) => Effect::None,
@@ -47,25 +48,25 @@ impl Runner<'_> {
             observed.verb.as_str(),
             "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "PREPARE"
         ) {
-            self.shared.handed_out(); // control that is not followed, as `COMMIT AND CHAIN`
+            self.handed_out(); // control that is not followed, as `COMMIT AND CHAIN`
         }
         let lost = failure == Some(Failure::Lost) && !changes.all.is_empty();
         if (failure.is_none() || lost) && !observed.only_reads() {
             self.diffs(&begun, observed, changes, effect);
         }
         match failure {
-            Some(Failure::Refused) => self.shared.failed(),
-            Some(Failure::Lost) => self.shared.lost(),
+            Some(Failure::Refused) => self.failed(),
+            Some(Failure::Lost) => self.lost(),
             Some(Failure::NotSent) | None => {}
         }
         end(begun, result, failure, effect);
     }
 
-    fn diffs(self, begun: &Action, observed: &Observed, changes: Changes, effect: Effect) {
-        let group = self.shared.group();
-        let database = &self.shared.database;
+    fn diffs(&self, begun: &Action, observed: &Observed, changes: Changes, effect: Effect) {
+        let group = self.group();
+        let database = &self.database;
         let mut all = Vec::new();
-        let together = self.shared.in_transaction() || self.shared.wraps;
+        let together = self.in_transaction() || self.wraps;
         if let (Some(table), Some((write, plan))) = (&observed.table, &observed.write) {
             let along = matches!(plan.way, Way::Along(_));
             let told = match write.verb {
@@ -104,11 +105,17 @@ impl Runner<'_> {
     }
 }
 
-fn end(begun: Action, result: &Result<Got, Error>, failure: Option<Failure>, effect: Effect) {
+fn end<E: Failed>(
+    begun: Action,
+    result: Result<Gave, &E>,
+    failure: Option<Failure>,
+    effect: Effect,
+) {
     let mut attributes = Attributes::new();
+    let mut output = None;
     let (outcome, text, fault) = match result {
-        Ok(got) => {
-            let count = got.count();
+        Ok((count, returned)) => {
+            output = (returned.rows > 0).then(|| returned.content());
             attributes.int(attribute::DB_ROWS, i64::try_from(count).unwrap_or(i64::MAX));
             (
                 Outcome::Success,
@@ -117,7 +124,7 @@ fn end(begun: Action, result: &Result<Got, Error>, failure: Option<Failure>, eff
             )
         }
         Err(error) => {
-            if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+            if error.sqlstate() == Some(INSUFFICIENT_PRIVILEGE) {
                 begun.security(
                     Event::SecurityAccessUnauthorized,
                     &error.to_string(),
@@ -128,18 +135,9 @@ fn end(begun: Action, result: &Result<Got, Error>, failure: Option<Failure>, eff
                 Some(Failure::Lost) => Outcome::Unknown,
                 _ => Outcome::Failure,
             };
-            (outcome, "failed".to_owned(), Some(fault(error)))
+            (outcome, "failed".to_owned(), Some(error.fault()))
         }
     };
-    let mut returned = Returned::default();
-    if let Ok(Got::Rows(rows)) = result {
-        for row in rows {
-            returned.add(row.columns().iter().map(|column| column.name()), |at| {
-                binary::cell(row, at)
-            });
-        }
-    }
-    let output = (returned.rows > 0).then(|| returned.content());
     step::end(
         begun,
         End {
