@@ -10,29 +10,31 @@ pub mod http;
 pub mod llm;
 #[cfg(feature = "mcp")]
 pub mod mcp;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlx-postgres"))]
 pub mod postgres;
 pub mod process;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(feature = "sqlx-postgres")]
+pub mod sqlx;
 #[cfg(feature = "tracing")]
 pub mod tracing;
 
 #[cfg(test)]
 mod testing;
 
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "sqlx-postgres"))]
 mod columns;
 #[cfg(feature = "http")]
 mod driver;
 mod identity;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "sqlx-postgres"))]
 mod names;
 mod retries;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "sqlx-postgres"))]
 mod rows;
 mod step;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "sqlx-postgres"))]
 mod transactions;
 
 pub use self::retries::Retries;

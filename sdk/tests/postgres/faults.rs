@@ -30,13 +30,13 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// Stands between client and server; once told, it passes questions on and keeps the answers.
-struct Proxy {
+pub(crate) struct Proxy {
     folder: tempfile::TempDir,
     deaf: Arc<AtomicBool>,
 }
 
 impl Proxy {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = world::server(|server| server.socket().join(".s.PGSQL.5432"));
         let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
@@ -52,7 +52,12 @@ impl Proxy {
         )
     }
 
-    fn lose_answers(&self) {
+    #[cfg(feature = "sqlx-postgres")]
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn lose_answers(&self) {
         self.deaf.store(true, Ordering::SeqCst);
     }
 }

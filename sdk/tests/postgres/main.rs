@@ -17,6 +17,10 @@ mod random;
 mod rows;
 #[path = "../../../tests/src/postgres.rs"]
 mod server;
+#[cfg(feature = "sqlx-postgres")]
+mod sqlx_ends;
+#[cfg(feature = "sqlx-postgres")]
+mod sqlx_rows;
 mod told;
 mod transactions;
 mod types;
@@ -37,6 +41,10 @@ fn main() -> ExitCode {
         faults::TESTS,
         random::TESTS,
         rows::TESTS,
+        #[cfg(feature = "sqlx-postgres")]
+        sqlx_ends::TESTS,
+        #[cfg(feature = "sqlx-postgres")]
+        sqlx_rows::TESTS,
         told::TESTS,
         transactions::TESTS,
         types::TESTS,

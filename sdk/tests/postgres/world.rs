@@ -86,6 +86,14 @@ impl World {
         connect(user, &self.database).await
     }
 
+    /// A connection of the superuser through `sqlx`.
+    #[cfg(feature = "sqlx-postgres")]
+    pub(crate) async fn sqlx(&self) -> sqlx::PgConnection {
+        let socket = server(|server| server.socket().to_owned());
+        let options = sqlx_options(&socket, &self.database);
+        sqlx::ConnectOptions::connect(&options).await.unwrap()
+    }
+
     pub(crate) fn recorded(&self) -> Recorded {
         Recorded::of(&self.recorder)
     }
@@ -126,6 +134,18 @@ pub(crate) async fn connect_to(config: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(config, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
+}
+
+/// What `sqlx` connects with.
+#[cfg(feature = "sqlx-postgres")]
+pub(crate) fn sqlx_options(
+    socket: &std::path::Path,
+    database: &str,
+) -> sqlx::postgres::PgConnectOptions {
+    sqlx::postgres::PgConnectOptions::new_without_pgpass()
+        .socket(socket)
+        .username("postgres")
+        .database(database)
 }
 
 /// A recorded diff, as tests look at it.

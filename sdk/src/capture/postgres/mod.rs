@@ -1,6 +1,7 @@
 //! PostgreSQL through `tokio-postgres`: each statement an action, each row it changes a diff.
 //!
-//! [`Postgres`] wraps a client and runs statements as `tokio-postgres` does. Of each statement it records the text,
+//! `Postgres` wraps a client and runs statements as `tokio-postgres` does; [`capture::sqlx`](crate::capture::sqlx) does
+//! the same for `sqlx`, with what is here. Of each statement it records the text,
 //! its parameters, how it ended, and the rows that an `INSERT`, `UPDATE` or `DELETE` changed, before and after,
 //! exactly typed. A write that returns no rows to its caller runs as one statement that reads along, so both sides
 //! come from the snapshot and under the locks of the write itself; one with a `RETURNING` of its own runs as it is,
@@ -16,33 +17,43 @@
 //! `WITH` queries, `COPY`, `TRUNCATE`, `MERGE`, procedures and functions that may write, views, tables with rules or
 //! inheritance, rows that row security hides, columns that may not be read, rows beyond 1,000 (or 8 MiB) a statement.
 //!
-//! By default the server is told nothing of the session; see [`Postgres::announced`] and [`Postgres::commented`].
+//! By default the server is told nothing of the session; see `Postgres::announced` and `Postgres::commented`.
 
-mod binary;
 mod cells;
 mod change;
-mod client;
 mod control;
-mod direct;
 mod ending;
 mod failure;
-mod memory;
 mod observe;
 mod rewrite;
-mod run;
 mod shared;
 mod statement;
 mod table;
 mod tell;
-mod transaction;
 mod wire;
 mod words;
 
+#[cfg(feature = "postgres")]
+mod binary;
+#[cfg(feature = "postgres")]
+mod client;
+#[cfg(feature = "postgres")]
+mod direct;
+#[cfg(feature = "postgres")]
+mod memory;
+#[cfg(feature = "postgres")]
+mod run;
+#[cfg(feature = "sqlx-postgres")]
+pub(super) mod sqlx;
+#[cfg(feature = "postgres")]
+mod transaction;
+
+#[cfg(feature = "postgres")]
 pub use self::{
     client::Postgres,
     transaction::{Transaction, TransactionBuilder},
 };
-use crate::capture::Error;
 
 /// A failed statement: refused by the recorder before it ran, or failed in `tokio-postgres`.
-pub type PostgresError = Error<tokio_postgres::Error>;
+#[cfg(feature = "postgres")]
+pub type PostgresError = crate::capture::Error<tokio_postgres::Error>;

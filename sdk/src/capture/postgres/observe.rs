@@ -131,6 +131,7 @@ pub(super) fn observe(sql: &str, statement: Statement, known: Known, together: b
 
 impl Observed {
     /// Whether what is prepared on the connection may be gone after it.
+    #[cfg(feature = "postgres")]
     pub(super) fn may_forget(&self) -> bool {
         let write = self.write.is_some();
         !write && (!self.only_reads() || matches!(self.verb.as_str(), "DISCARD" | "DEALLOCATE"))

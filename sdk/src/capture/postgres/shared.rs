@@ -91,6 +91,7 @@ impl Shared {
     }
 
     /// Whether what is known of a table is still this.
+    #[cfg(feature = "postgres")]
     pub(super) fn remembers(&self, name: &Name, stamp: &str) -> bool {
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         tables
