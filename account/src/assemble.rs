@@ -115,6 +115,7 @@ impl Reading {
         allowers::name(&mut account);
         account.unknown =
             unknown::collect(&account, &acts, &changes, &found.malformed, &self.lost).into();
+        crate::doubt::mark(&mut account);
         account
     }
 }

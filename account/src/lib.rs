@@ -20,6 +20,7 @@ mod hostile;
 
 mod chain;
 mod content;
+mod doubt;
 mod fold;
 mod gaps;
 mod judge;

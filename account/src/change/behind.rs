@@ -42,6 +42,9 @@ pub struct Behind {
     pub decision: Option<String>,
     /// Whether the scope in force covered it.
     pub in_scope: Option<bool>,
+    /// Names of the broken parts of the record that the change depends on; not written where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubt: Vec<String>,
 }
 
 impl Behind {
@@ -75,6 +78,7 @@ impl Behind {
             approval: approval.map(|it| it.shown_by),
             decision: decision.and_then(|it| it.question.clone()),
             in_scope: diff.in_scope,
+            doubt: diff.evidence.doubt.clone(),
         }
     }
 

@@ -16,7 +16,7 @@ use super::problems::Problems;
 use super::{declared, missing};
 use crate::fold::Fold;
 use crate::gaps::Hole;
-use crate::model::{Checked, Checkpoint, Conflict, Integrity, LedgerRow, Standing};
+use crate::model::{Broken, Checked, Checkpoint, Conflict, Integrity, LedgerRow, Standing};
 
 /// What was checked, and what it showed.
 pub(crate) struct Evidence<'a> {
@@ -109,6 +109,7 @@ impl Evidence<'_> {
 /// The verdict, and a problem for each thing that is wrong.
 pub(crate) fn collect(evidence: &Evidence<'_>, fold: &Fold, problems: &mut Problems) -> Integrity {
     let mut gaps = Vec::new();
+    let mut parts = Vec::new();
     let mut broken_streams = BTreeMap::new();
     let (mut broken, mut unread) = (false, false);
     for (name, finding) in evidence.findings() {
@@ -120,6 +121,10 @@ pub(crate) fn collect(evidence: &Evidence<'_>, fold: &Fold, problems: &mut Probl
         }
         if missing {
             gaps.push(missing::gap(name, finding));
+        }
+        // Facts come from sealed bytes, never from the index: nothing depends on that.
+        if finding.kind != FindingKind::Index {
+            parts.push(part(name, finding));
         }
         let kind = if missing {
             ProblemKind::RecordMissing
@@ -163,7 +168,39 @@ pub(crate) fn collect(evidence: &Evidence<'_>, fold: &Fold, problems: &mut Probl
         conflicts: evidence.conflicts.clone(),
         losses: fold.losses.clone(),
         gaps,
+        broken: parts,
         not_proven: not_proven(evidence, fold),
+    }
+}
+
+/// What a finding says does not hold.
+fn part(name: Option<StreamRef>, finding: &Finding) -> Broken {
+    let stream = name.map_or_else(|| "a stream".to_owned(), |name| name.to_string());
+    let range = |from: u64, to: u64| match to.saturating_sub(from) {
+        0 | 1 => from.to_string(),
+        _ => format!("{from}-{}", to - 1),
+    };
+    let (from, to, said) = match finding.place {
+        Place::Records { from, to, .. } => {
+            let said = format!("{stream}#{}", range(from, to));
+            (Some(from), to.checked_sub(1), said)
+        }
+        Place::Control { from, to } => {
+            let said = format!("ledger leaf {}", range(from, to));
+            (Some(from), to.checked_sub(1), said)
+        }
+        Place::Tile { n, .. } if name.is_none() => (Some(n), Some(n), place(name, finding)),
+        Place::Stream(_) | Place::Tile { .. } => (None, None, stream),
+        Place::Ledger => (None, None, "the ledger".to_owned()),
+    };
+    Broken {
+        name: said,
+        session: name.map(|name| name.session),
+        stream: name,
+        from,
+        to,
+        missing: finding.kind == FindingKind::Missing,
+        what: finding.what.clone(),
     }
 }
 

@@ -15,6 +15,9 @@ pub struct Evidence {
     /// The fields whose source is another one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub source_of: BTreeMap<String, Source>,
+    /// Names of the parts of the record that it depends on and that do not hold; not written where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubt: Vec<String>,
 }
 
 impl Evidence {
@@ -25,7 +28,14 @@ impl Evidence {
             refs,
             source,
             source_of: BTreeMap::new(),
+            doubt: Vec::new(),
         }
+    }
+
+    /// What stands before a fact in every rendering: `?` where it depends on a part that does not hold.
+    #[must_use]
+    pub fn mark(&self) -> &'static str {
+        if self.doubt.is_empty() { "" } else { "?" }
     }
 
     /// Who says one field of the row.

@@ -24,6 +24,9 @@ pub struct Integrity {
     pub conflicts: Vec<Conflict>,
     /// What is missing although its place is known.
     pub gaps: Vec<Gap>,
+    /// The parts that do not hold: rows that depend on one name it under `doubt`. Not written where all holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<Broken>,
     /// What this check does not show.
     pub not_proven: Vec<String>,
 }
@@ -146,4 +149,25 @@ pub struct Gap {
     pub to: Option<u64>,
     /// What shows that something is missing.
     pub why: String,
+}
+
+/// A part of the record that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Broken {
+    /// How rows name it: `s1a#148`, `s1a#148-151`, `s1a`, `ledger leaf 7`, `the ledger`.
+    pub name: String,
+    /// The session concerned; `null` where it is no single one.
+    pub session: Option<SessionRef>,
+    /// The stream concerned.
+    pub stream: Option<StreamRef>,
+    /// Its first record, or ledger leaf where no stream is named; `null` for a stream or the ledger as a whole.
+    #[serde(with = "super::wide::option")]
+    pub from: Option<u64>,
+    /// Its last one.
+    #[serde(with = "super::wide::option")]
+    pub to: Option<u64>,
+    /// Whether it is not there at all.
+    pub missing: bool,
+    /// What was found.
+    pub what: String,
 }

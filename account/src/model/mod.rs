@@ -14,7 +14,9 @@ pub use deed::{
     Reasoning, Target, Unknown, Usage,
 };
 pub use evidence::Evidence;
-pub use integrity::{Checked, Checkpoint, Conflict, Declared, Gap, Integrity, LedgerRow, Loss};
+pub use integrity::{
+    Broken, Checked, Checkpoint, Conflict, Declared, Gap, Integrity, LedgerRow, Loss,
+};
 pub use list::List;
 pub use story::{
     Agent, Asked, Authorization, Context, Outside, Principal, Produced, Query, Request, Scope,

@@ -22,6 +22,8 @@ pub struct Fact {
     pub refs: Vec<RecordRef>,
     /// Whether it is only somebody's word.
     pub stated: bool,
+    /// Whether it depends on a part of the record that does not hold.
+    pub doubtful: bool,
 }
 
 /// At most this many references are written behind a line.
@@ -36,7 +38,20 @@ impl Fact {
                 .map(|evidence| evidence.refs.clone())
                 .unwrap_or_default(),
             stated: false,
+            doubtful: evidence.is_some_and(|evidence| !evidence.doubt.is_empty()),
         }
+    }
+
+    /// A fact that depends on what other evidence depends on.
+    fn resting_on(mut self, evidence: &Evidence) -> Self {
+        self.doubtful = !evidence.doubt.is_empty();
+        self
+    }
+
+    /// `? ` before what depends on a part of the record that does not hold.
+    #[must_use]
+    pub fn mark(&self) -> &'static str {
+        if self.doubtful { "? " } else { "" }
     }
 
     fn stated(mut self, stated: bool) -> Self {
@@ -69,8 +84,9 @@ pub fn facts(account: &Account, limit: usize) -> Vec<Fact> {
     list.extend(bounded(asked(account), limit));
     list.push(result(account));
     list.extend(bounded(ends(account), limit));
-    list.push(Fact::new("read", deeds::read(account), None));
-    list.push(Fact::new("changed", deeds::changed(account), None));
+    let counted = |field, text| Fact::new(field, text, None).resting_on(&account.outcome.evidence);
+    list.push(counted("read", deeds::read(account)));
+    list.push(counted("changed", deeds::changed(account)));
     list.extend(bounded(
         account.diffs.iter().map(deeds::diff).collect(),
         limit,
@@ -210,11 +226,14 @@ fn ends(account: &Account) -> Vec<Fact> {
             .map(|text| format!("  \"{}\"", line(text)))
             .unwrap_or_default();
         let stated = row.summary.is_some();
+        let session = account.sessions.iter().find(|it| it.name == row.session);
+        let evidence = session.map_or(&account.outcome.evidence, |it| &it.evidence);
         Fact::new(
             "result",
             format!("{} {}{said}", row.session, row.status),
             None,
         )
+        .resting_on(evidence)
         .stated(stated)
     })
     .collect()

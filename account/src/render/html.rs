@@ -74,7 +74,7 @@ fn section(out: &mut String, facts: &[Fact]) {
     let (field, title) = (escaped(first.field), escaped(title(first.field)));
     let _ = write!(out, "<section id=\"{field}\">\n<h2>{title}</h2>\n<ul>\n");
     for fact in facts {
-        let _ = write!(out, "<li>{}", escaped(&fact.text));
+        let _ = write!(out, "<li>{}{}", fact.mark(), escaped(&fact.text));
         if fact.stated {
             out.push_str(" <em>stated</em>");
         }

@@ -19,7 +19,7 @@ pub fn markdown(account: &Account, all: bool) -> String {
             section = fact.field;
             let _ = write!(out, "\n## {}\n\n", title(section));
         }
-        let _ = write!(out, "- {}", plain(&fact.text));
+        let _ = write!(out, "- {}{}", fact.mark(), plain(&fact.text));
         if fact.stated {
             out.push_str(" *(stated)*");
         }

@@ -13,7 +13,7 @@ const LINES: usize = 200;
 pub fn text(account: &Account, all: bool) -> String {
     let mut out = String::new();
     for fact in facts(account, if all { usize::MAX } else { LINES }) {
-        let _ = write!(out, "{:<8} {}", fact.field, fact.text);
+        let _ = write!(out, "{:<8} {}{}", fact.field, fact.mark(), fact.text);
         if fact.stated {
             out.push_str("  [stated]");
         }

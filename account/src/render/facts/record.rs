@@ -78,6 +78,20 @@ pub(super) fn record(account: &Account) -> Vec<Fact> {
             ..Fact::new("record", text, None)
         });
     }
+    for part in &integrity.broken {
+        let text = format!(
+            "? marks what depends on {}: {}",
+            part.name,
+            line(&part.what)
+        );
+        list.push(Fact::new("record", text, None));
+    }
+    let only_short = integrity.broken.is_empty() && !account.outcome.evidence.doubt.is_empty();
+    if only_short {
+        let parts = account.outcome.evidence.doubt.join("; ");
+        let text = format!("? marks what depends on what is not here: {}", line(&parts));
+        list.push(Fact::new("record", text, None));
+    }
     for what in &integrity.not_proven {
         list.push(Fact::new(
             "record",
