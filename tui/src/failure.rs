@@ -9,6 +9,8 @@ use ledger::bundle::BundleError;
 use ledger::reader::ReadError;
 use ledger::store::StoreError;
 
+use crate::app::Candidate;
+
 /// The exit codes; they are an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -78,6 +80,22 @@ pub enum Failure {
         query: String,
         /// What matched.
         matches: Vec<String>,
+    },
+    /// A name leads to several requests; a guess could answer about the wrong one.
+    #[error("{query:?} matches {} things", candidates.len())]
+    Which {
+        /// What was asked for.
+        query: String,
+        /// What it could mean.
+        candidates: Vec<Candidate>,
+    },
+    /// Too few characters to look for.
+    #[error("{what}")]
+    TooShort {
+        /// What was asked for.
+        query: String,
+        /// What is asked of a query.
+        what: String,
     },
     /// The account exists but has no such record.
     #[error("{query} has no record {wanted}")]
@@ -183,6 +201,12 @@ impl Failure {
             Failure::Ambiguous { matches, .. } => matches
                 .first()
                 .map(|first| format!("name one of them in full, such as: recount show {first}")),
+            Failure::Which { candidates, .. } => candidates
+                .first()
+                .map(|first| format!("name one of them: recount show {}", first.query)),
+            Failure::TooShort { query, .. } => Some(format!(
+                "recount log lists every session; {query:?} names none"
+            )),
             Failure::NoRecord { query, .. } => {
                 Some(format!("recount log {query} lists its records"))
             }
@@ -213,6 +237,8 @@ impl Failure {
             | Failure::Usage { .. }
             | Failure::Filter { .. }
             | Failure::Ambiguous { .. }
+            | Failure::Which { .. }
+            | Failure::TooShort { .. }
             | Failure::Terminal(_) => Exit::Usage,
             Failure::NoMatch { .. } | Failure::NoRecord { .. } | Failure::NoChange { .. } => {
                 Exit::NoMatch
@@ -364,18 +390,21 @@ pub(crate) fn of_account(place: &str, query: &str, error: AccountError) -> Failu
             place: place.to_owned(),
             near,
         },
-        AccountError::Ambiguous { query, meanings } => Failure::Ambiguous {
+        AccountError::Ambiguous { query, meanings } => Failure::Which {
             query,
-            matches: meanings.into_iter().map(|meaning| meaning.name).collect(),
+            candidates: meanings
+                .into_iter()
+                .map(|meaning| Candidate::of(meaning.kind.as_str(), &meaning.name))
+                .collect(),
         },
         damaged @ AccountError::Damaged { .. } => Failure::NotIntact {
             place: place.to_owned(),
             what: damaged.to_string(),
             hint: "recount verify --all says which records are concerned".to_owned(),
         },
-        short @ AccountError::TooShort { .. } => Failure::Usage {
+        short @ AccountError::TooShort { .. } => Failure::TooShort {
+            query: query.to_owned(),
             what: short.to_string(),
-            hint: format!("recount log lists every session; {query:?} names none"),
         },
     }
 }
@@ -393,6 +422,11 @@ impl fmt::Display for Told<'_> {
         if let Failure::Filter { text, wrong } = self.0 {
             let shown = crate::app::line::shown(text);
             write!(f, "\n  {shown}\n  {}", wrong.caret(text))?;
+        }
+        if let Failure::Which { candidates, .. } = self.0 {
+            for it in candidates {
+                write!(f, "\n  {}", crate::app::line::shown(&it.told()))?;
+            }
         }
         if let Some(hint) = self.0.hint() {
             write!(f, "\nhint: {}", crate::app::line::shown(&hint))?;

@@ -13,6 +13,13 @@ const CAUSES: &[Screen] = &[
     Screen::Decisions,
     Screen::Replay,
 ];
+const FILES: &[Screen] = &[
+    Screen::Answer,
+    Screen::Timeline,
+    Screen::Decisions,
+    Screen::Integrity,
+    Screen::Notes,
+];
 const CHANGES: &[Screen] = &[Screen::Diffs, Screen::Replay];
 
 const fn key(
@@ -99,6 +106,20 @@ pub const BINDINGS: &[Binding] = &[
     ),
     key("Open", "Q Ctrl-c", Action::Quit, "quit", &[]),
     key("Open", "Ctrl-z", Action::Suspend, "suspend", &[]),
+    key(
+        "Open",
+        "[j Ctrl-o",
+        Action::JumpBack,
+        "to where you jumped from",
+        ACCOUNT,
+    ),
+    key(
+        "Open",
+        "]j Ctrl-i",
+        Action::JumpForward,
+        "forward again",
+        ACCOUNT,
+    ),
     key("Open", "u", Action::Cause, "what led to this", CAUSES),
     key("Open", "U", Action::Result, "what this led to", CAUSES),
     key("Problems", "e", Action::NextProblem, "next problem", &[]),
@@ -127,6 +148,20 @@ pub const BINDINGS: &[Binding] = &[
     ),
     key(
         "Problems",
+        "]a",
+        Action::NextAnomaly,
+        "next anomaly: out of scope, retried, approved, raced",
+        ACCOUNT,
+    ),
+    key(
+        "Problems",
+        "[a",
+        Action::PreviousAnomaly,
+        "previous anomaly",
+        ACCOUNT,
+    ),
+    key(
+        "Problems",
         "]h",
         Action::NextHuman,
         "next human decision",
@@ -146,6 +181,14 @@ pub const BINDINGS: &[Binding] = &[
         Action::PreviousChange,
         "previous change",
         ACCOUNT,
+    ),
+    key("Problems", "]f", Action::NextFile, "next file", FILES),
+    key(
+        "Problems",
+        "[f",
+        Action::PreviousFile,
+        "previous file",
+        FILES,
     ),
     key(
         "Problems",
@@ -185,6 +228,13 @@ pub const BINDINGS: &[Binding] = &[
         Action::PreviousResource,
         "previous resource",
         CHANGES,
+    ),
+    key(
+        "Diff",
+        "b",
+        Action::Blame,
+        "who left this line as it is",
+        DIFFS,
     ),
     key("Diff", "s", Action::SideBySide, "side by side", DIFFS),
     key("Diff", "}", Action::MoreContext, "more context", DIFFS),

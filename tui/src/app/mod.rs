@@ -19,22 +19,28 @@ pub mod replay;
 pub mod rows;
 pub mod words;
 
+mod card;
 mod chain;
 mod copy;
 mod export;
+mod jumps;
 mod model;
 mod noting;
+mod picker;
 mod prompt;
 mod travel;
 mod update;
 
 pub use crate::screen::view;
+pub use card::Card;
 pub use export::Exported;
+pub use jumps::Jumps;
 pub use model::{
     Diffs, Effect, Home, Listed, Model, Msg, Notice, Opened, Prompt, PromptKind, SessionRow, Spot,
     Timeline,
 };
 pub(crate) use noting::{Line as NoteLine, is_marked, lines as note_lines};
+pub use picker::{Candidate, Picker};
 pub use prompt::parse_ref;
 pub(crate) use travel::{change_under, show_resource};
 pub use update::update;

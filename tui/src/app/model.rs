@@ -7,13 +7,16 @@ use vocabulary::id::RecordRef;
 use vocabulary::record::IntegrityStatus;
 use vocabulary::session::OutcomeStatus;
 
+use super::card::Card;
 use super::changes::{self, Changes};
 use super::clock::Clock;
 use super::export::Exported;
+use super::jumps::Jumps;
 use super::keys::{Key, Screen};
 use super::list::List;
 use super::look::Look;
 use super::palette::Palette;
+use super::picker::{Candidate, Picker};
 use super::replay::{Replay, Steps};
 use super::rows::Rows;
 use crate::args::ExportForm;
@@ -32,6 +35,15 @@ pub enum Msg {
         generation: u64,
         /// The account.
         result: Result<Box<Opened>, Notice>,
+    },
+    /// A name leads to several requests.
+    Which {
+        /// The number of the request for it.
+        generation: u64,
+        /// The name.
+        query: String,
+        /// What it could mean.
+        candidates: Vec<Candidate>,
     },
     /// A part of the sessions was listed, or could not be.
     Sessions {
@@ -322,6 +334,8 @@ pub struct Spot {
     pub screen: Screen,
     /// The cursor there.
     pub cursor: usize,
+    /// The resource that the diffs show.
+    pub resource: usize,
 }
 
 /// The whole state.
@@ -367,6 +381,12 @@ pub struct Model {
     pub help: Option<List>,
     /// The command palette, if it is open.
     pub palette: Option<Palette>,
+    /// What a name could mean, while the user chooses.
+    pub picker: Option<Picker>,
+    /// Who left a line as it is, if the user asked.
+    pub card: Option<Card>,
+    /// Where the user jumped from.
+    pub jumps: Jumps,
     /// The line that the user types, if any.
     pub prompt: Option<Prompt>,
     /// What the user searched for last.
@@ -413,6 +433,9 @@ impl Model {
             noting: List::default(),
             help: None,
             palette: None,
+            picker: None,
+            card: None,
+            jumps: Jumps::default(),
             prompt: None,
             search: String::new(),
             filters: Vec::new(),
@@ -470,6 +493,8 @@ impl Model {
         self.opened = Some(opened);
         self.screen = Screen::Answer;
         self.back.clear();
+        self.jumps = Jumps::default();
+        (self.card, self.picker) = (None, None);
         super::prompt::keep_rows(self);
         super::travel::show_resource(self, 0);
     }

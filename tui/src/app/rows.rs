@@ -305,6 +305,22 @@ pub fn evidence(account: &Account, item: Item) -> &[RecordRef] {
     }
 }
 
+/// What stands before a row: `?` where it depends on a part of the record that does not hold.
+pub fn doubt(account: &Account, item: Item) -> &'static str {
+    let evidence = match item {
+        Item::Start(n) | Item::End(n) => &account.sessions[n].evidence,
+        Item::Asked(n) => &account.asked[n].evidence,
+        Item::Scope(n) => &account.scope[n].evidence,
+        Item::Authorization(n) => &account.authorization[n].evidence,
+        Item::Context(n) => &account.context[n].evidence,
+        Item::Action(n) => &account.actions[n].evidence,
+        Item::Decision(n) => &account.decisions[n].evidence,
+        Item::Reasoning(n) => &account.reasoning[n].evidence,
+        Item::Diff(n) => &account.diffs[n].evidence,
+    };
+    evidence.mark()
+}
+
 /// The row's kind, as the KIND column shows it.
 pub fn kind(account: &Account, item: Item) -> &str {
     match item {

@@ -28,10 +28,7 @@ pub(super) fn turn_tab(model: &mut Model, by: usize) {
 
 /// Remembers where the user is before opening something.
 pub(super) fn leave_for(model: &mut Model, screen: Screen) {
-    let spot = Spot {
-        screen: model.screen,
-        cursor: model.active().cursor(),
-    };
+    let spot: Spot = super::jumps::here(model);
     if model.back.len() > 100 {
         model.back.remove(0);
     }
@@ -60,6 +57,9 @@ pub(super) fn go_back(model: &mut Model) -> bool {
     }
     if let Some(spot) = model.back.pop() {
         model.screen = spot.screen;
+        if spot.screen == Screen::Diffs && spot.resource != model.diffs.resource {
+            show_resource(model, spot.resource);
+        }
         model.active_mut().go(spot.cursor);
         return true;
     }
@@ -345,6 +345,30 @@ pub(super) fn is_human(opened: &Opened, row: &Row) -> bool {
             let action = &opened.account.actions[n];
             action.verdict == Some(vocabulary::verdict::Verdict::Ask)
         }
+        _ => false,
+    }
+}
+
+/// Whether something about a row is unusual without having been denied or having failed.
+pub(super) fn is_anomaly(model: &Model, row: &Row) -> bool {
+    mark_is(
+        model,
+        row,
+        &[
+            "OUT", "CONFL", "RETRY", "WIDER", "APPR", "RACE", "UNLCK", "SECRET", "UNATTR",
+        ],
+    )
+}
+
+/// Whether a row touches a file.
+pub(super) fn is_file(model: &Model, row: &Row) -> bool {
+    let Some(opened) = &model.opened else {
+        return false;
+    };
+    let account = &opened.account;
+    match row.item {
+        Item::Action(n) => account.actions[n].kind == vocabulary::action::Kind::File,
+        Item::Diff(n) => account.diffs[n].kind == vocabulary::action::Kind::File,
         _ => false,
     }
 }

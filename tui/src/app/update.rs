@@ -2,18 +2,22 @@
 
 use std::collections::HashSet;
 
+use super::card;
 use super::chain;
 use super::export;
+use super::jumps;
 use super::keys::{self, Action, Key, Meaning, Screen};
 use super::list::List;
 use super::model::{Effect, Listed, Model, Msg, Notice, PromptKind};
 use super::noting;
 use super::palette::{Meant, Palette};
+use super::picker::{Picked, Picker};
 use super::prompt::{ask, find, keep_rows, keep_sessions, type_key};
 use super::replay;
 use super::travel::{
-    context, enter, go_back, is_finding, is_human, jump, mark_is, next_change_line, next_problem,
-    next_resource, next_view, other_edit, replay_here, show_tab, turn_tab,
+    context, enter, go_back, is_anomaly, is_file, is_finding, is_human, jump, mark_is,
+    next_change_line, next_problem, next_resource, next_view, other_edit, replay_here, show_tab,
+    turn_tab,
 };
 use crate::screen;
 
@@ -41,6 +45,16 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
                     Ok(opened) => model.show(opened),
                     Err(notice) => model.message = Some(notice),
                 }
+            }
+            Vec::new()
+        }
+        Msg::Which {
+            generation,
+            query,
+            candidates,
+        } => {
+            if answers(model, generation) {
+                model.picker = Some(Picker::of(query, candidates));
             }
             Vec::new()
         }
@@ -120,6 +134,22 @@ fn press(model: &mut Model, key: Key) -> Vec<Effect> {
     if model.prompt.is_some() {
         return type_key(model, key);
     }
+    if let Some(picker) = &mut model.picker {
+        return match picker.press(key) {
+            Picked::Stay => Vec::new(),
+            Picked::Close => {
+                model.picker = None;
+                Vec::new()
+            }
+            Picked::Open(query) => {
+                model.picker = None;
+                vec![model.open(&query)]
+            }
+        };
+    }
+    if model.card.is_some() {
+        return read_card(model, key);
+    }
     if let Some(palette) = &mut model.palette {
         return match palette.press(key, model.screen) {
             Meant::Stay => Vec::new(),
@@ -166,7 +196,32 @@ fn read_help(model: &mut Model, key: Key) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Scrolls the card; any other key closes it.
+fn read_card(model: &mut Model, key: Key) -> Vec<Effect> {
+    let does = keys::meaning(&key.name(), model.screen);
+    if let Some(card) = &mut model.card {
+        match does {
+            Meaning::Does(Action::Down) => card.list.step(1),
+            Meaning::Does(Action::Up) => card.list.step(-1),
+            Meaning::Does(Action::HalfDown | Action::PageDown) => card.list.page(1),
+            Meaning::Does(Action::HalfUp | Action::PageUp) => card.list.page(-1),
+            _ => model.card = None,
+        }
+    }
+    Vec::new()
+}
+
+/// Does what a key means; where it led far, the place is remembered.
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    let was = jumps::is_jump(action).then(|| jumps::here(model));
+    let effects = does(model, action);
+    if let Some(was) = was {
+        jumps::remember(model, was);
+    }
+    effects
+}
+
+fn does(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Down => model.active_mut().step(1),
         Action::Up => model.active_mut().step(-1),
@@ -244,6 +299,20 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                 row.changed
             });
         }
+        Action::NextAnomaly | Action::PreviousAnomaly => {
+            jump(model, action == Action::NextAnomaly, "anomaly", is_anomaly);
+        }
+        Action::NextFile | Action::PreviousFile => {
+            jump(
+                model,
+                action == Action::NextFile,
+                "row about a file",
+                is_file,
+            );
+        }
+        Action::JumpBack => jumps::back(model),
+        Action::JumpForward => jumps::forward(model),
+        Action::Blame => card::open(model),
         Action::NextFinding | Action::PreviousFinding => {
             jump(
                 model,

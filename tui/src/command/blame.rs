@@ -213,9 +213,10 @@ fn said(part: &Part) -> String {
 
 /// `47892#s1a#14`, which every command opens.
 fn place(behind: &Behind) -> String {
+    let mark = if behind.doubt.is_empty() { "" } else { "?" };
     match &behind.record {
-        Some(record) => format!("{}#{record}", behind.request),
-        None => behind.request.clone(),
+        Some(record) => format!("{mark}{}#{record}", behind.request),
+        None => format!("{mark}{}", behind.request),
     }
 }
 
@@ -298,7 +299,7 @@ fn behind(edit: &Edit<'_>, text: &mut String) {
 }
 
 /// The columns of `-o csv` and the keys of `-o json`.
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "resource",
     "part",
     "now",
@@ -314,6 +315,7 @@ const COLUMNS: [&str; 15] = [
     "session",
     "did",
     "unknown",
+    "doubt",
 ];
 
 /// One part with what is behind it.
@@ -335,6 +337,7 @@ struct Row {
     session: Option<String>,
     did: Option<String>,
     unknown: Option<String>,
+    doubt: Option<String>,
 }
 
 impl Row {
@@ -348,7 +351,8 @@ impl Row {
         };
         let behind = behind.clone();
         Row {
-            place: Some(place(&behind)),
+            place: Some(place(&behind).trim_start_matches('?').to_owned()),
+            doubt: Some(behind.doubt.join("; ")).filter(|it| !it.is_empty()),
             at: behind.at,
             agent: behind.agent,
             asked_by: behind.asked_by,
@@ -362,7 +366,7 @@ impl Row {
         }
     }
 
-    fn cells(&self) -> [String; 15] {
+    fn cells(&self) -> [String; 16] {
         let text = |cell: &Option<String>| cell.clone().unwrap_or_default();
         [
             self.resource.clone(),
@@ -380,6 +384,7 @@ impl Row {
             text(&self.session),
             text(&self.did),
             text(&self.unknown),
+            text(&self.doubt),
         ]
     }
 }

@@ -150,8 +150,8 @@ fn stat(account: &Account, resources: &[&Resource]) -> String {
         let refs: Vec<String> = resource
             .diffs
             .iter()
-            .filter_map(|n| account.diffs[*n].evidence.refs.first())
-            .map(ToString::to_string)
+            .map(|n| &account.diffs[*n].evidence)
+            .filter_map(|it| Some(format!("{}{}", it.mark(), it.refs.first()?)))
             .collect();
         let note = match (resource.outside, resource.undone) {
             (true, _) => "  OUT-OF-SCOPE",

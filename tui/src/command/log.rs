@@ -304,7 +304,7 @@ fn records(
     let (mut within, mut then) = (None, None);
     if let Some(query) = query {
         let (query, only) = split_ref(query);
-        let account = source.account(query)?;
+        let account = context.whole(source, query)?;
         if let Some(upto) = context.at()? {
             then = Some(Moment::after(&account, upto)?);
         }

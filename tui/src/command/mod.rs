@@ -15,7 +15,7 @@ mod proof;
 mod record;
 mod replay;
 mod screens;
-mod sessions;
+pub(crate) mod sessions;
 mod show;
 mod topic;
 mod verify;
@@ -64,7 +64,29 @@ impl Context {
 
     /// The account of a query; with `--at`, as it was right after that record.
     pub(crate) fn account(&self, source: &Source, query: &str) -> Result<Account, Failure> {
-        self.cut(source.account(query)?)
+        self.cut(self.whole(source, query)?)
+    }
+
+    /// The account of a query as it is; a person is asked where it leads to several requests.
+    pub(crate) fn whole(&self, source: &Source, query: &str) -> Result<Account, Failure> {
+        match source.resolve(query, self.person()) {
+            Err(Failure::Which { query, candidates }) if self.person() => {
+                let chosen = out::choose(&query, &candidates)?;
+                let failure = Failure::Which {
+                    query,
+                    candidates: candidates.clone(),
+                };
+                let chosen = chosen.and_then(|n| candidates.get(n)).ok_or(failure)?;
+                source.account(&chosen.query)
+            }
+            other => other,
+        }
+    }
+
+    /// Whether a person can be asked: reads and types at a terminal.
+    pub(crate) fn person(&self) -> bool {
+        let asked = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        self.terminal && asked && !self.common.quiet
     }
 
     /// An account as it was right after the record of `--at`.

@@ -52,3 +52,25 @@ fn printed(json: serde_json::Result<String>) -> Result<(), Failure> {
     let json = json.map_err(|error| Failure::Output(error.into()))?;
     text(&account::shown::json(json))
 }
+
+/// Asks a person which of several things is meant; `None` for no answer, or one that is no number of the list.
+pub(crate) fn choose(
+    query: &str,
+    candidates: &[crate::app::Candidate],
+) -> Result<Option<usize>, Failure> {
+    use crate::app::line::shown;
+    let mut err = io::stderr().lock();
+    let mut told = format!("{} could be:\n", shown(query));
+    for (n, it) in candidates.iter().enumerate() {
+        told.push_str(&format!("{:>3}  {}\n", n + 1, shown(&it.told())));
+    }
+    told.push_str("which one? ");
+    let said = err.write_all(told.as_bytes()).and_then(|()| err.flush());
+    said.map_err(Failure::Output)?;
+    let mut line = String::new();
+    io::stdin()
+        .read_line(&mut line)
+        .map_err(Failure::Terminal)?;
+    let number: Option<usize> = line.trim().parse().ok();
+    Ok(number.and_then(|number| number.checked_sub(1)))
+}

@@ -20,7 +20,7 @@ use crate::failure::{Exit, Failure};
 pub(super) fn run(context: &Context, args: &Replay) -> Result<Exit, Failure> {
     let (query, within) = split_ref(&args.query);
     let mut source = context.source()?;
-    let account = source.account(query)?;
+    let account = context.whole(&source, query)?;
     let upto = context.at()?.or(within);
     if let Some(upto) = upto {
         Moment::after(&account, upto)?;
@@ -34,6 +34,7 @@ pub(super) fn run(context: &Context, args: &Replay) -> Result<Exit, Failure> {
             for row in index.iter() {
                 out::json_line(&serde_json::json!({
                     "ref": row.shown_by,
+                    "doubtful": !rows::doubt(&account, row.item).is_empty(),
                     "at": row.at,
                     "kind": rows::kind(&account, row.item),
                     "state": rows::mark(&account, row).word,
@@ -56,9 +57,8 @@ fn steps(account: &Account) -> String {
         }
     }
     for row in index.iter() {
-        let shown_by = row
-            .shown_by
-            .map_or_else(|| "-".to_owned(), |shown_by| shown_by.to_string());
+        let mark = rows::doubt(account, row.item);
+        let shown_by = format!("{mark}{}", name(row.shown_by.as_ref()));
         let at = row
             .at
             .map_or_else(|| "unknown".to_owned(), |at| at.to_string());
@@ -72,11 +72,7 @@ fn steps(account: &Account) -> String {
         if let Item::Action(n) = row.item {
             let id = &account.actions[n].id;
             for diff in changes.get(id.as_str()).into_iter().flatten() {
-                let by = diff
-                    .evidence
-                    .refs
-                    .first()
-                    .map_or_else(|| "-".to_owned(), |by| by.to_string());
+                let by = cited(diff);
                 let effect = diff.effect.as_str().replace('_', " ");
                 let _ = writeln!(
                     text,
@@ -92,6 +88,15 @@ fn steps(account: &Account) -> String {
     }
     text.push_str(&completeness(account, &replay::state_at(account, None)));
     text
+}
+
+/// A change's record, with `?` before it where the change depends on a part of the record that does not hold.
+fn cited(diff: &Diff) -> String {
+    format!(
+        "{}{}",
+        diff.evidence.mark(),
+        name(diff.evidence.refs.first())
+    )
 }
 
 fn name(shown_by: Option<&RecordRef>) -> String {
@@ -135,7 +140,7 @@ fn state_text(account: &Account, upto: RecordRef) -> String {
     let state = replay::state_at(account, Some(upto));
     for (resource, held) in &state {
         let by = match held.by {
-            Some(diff) => format!("left by {}", name(diff.evidence.refs.first())),
+            Some(diff) => format!("left by {}", cited(diff)),
             None => "not changed yet".to_owned(),
         };
         let there = if held.content.state == ContentState::Absent {
@@ -164,7 +169,11 @@ fn state_json(account: &Account, upto: RecordRef) -> serde_json::Value {
         .iter()
         .map(|(resource, held)| {
             let by = held.by.and_then(|diff| diff.evidence.refs.first());
-            json!({ "resource": resource, "content": held.content, "by": by })
+            let doubt = held.by.map(|diff| diff.evidence.doubt.as_slice());
+            json!({
+                "resource": resource, "content": held.content, "by": by,
+                "doubt": doubt.unwrap_or_default(),
+            })
         })
         .collect();
     let breaks: Vec<serde_json::Value> = replay::check(account.diffs.iter())

@@ -2,7 +2,7 @@
 
 use super::{Context, exit_of, export, sessions};
 use crate::app::look::{Look, Theme};
-use crate::app::{Effect, Exported, Listed, Model, Msg, Notice, Opened, SessionRow};
+use crate::app::{Effect, Exported, Listed, Model, Msg, Notice, Opened, Picker, SessionRow};
 use crate::args::{ExportForm, ThemeName, When};
 use crate::failure::{self, Exit, Failure};
 use crate::notes::{self, Note, NotesFile};
@@ -36,14 +36,21 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
     if let Some(query) = query {
         // The answer is read before the terminal is touched: an error is an error of the command line.
         let (query, _) = super::split_ref(&query);
-        let account = context.account(&source, query)?;
-        then = context.at()?.map(|upto| (query.to_owned(), upto));
-        let exit = exit_of(&account);
-        if exit == Exit::Answered {
-            context.pin(&mut source);
+        match source.resolve(query, true) {
+            Err(Failure::Which { query, candidates }) => {
+                first.push(model.list());
+                model.picker = Some(Picker::of(query, candidates));
+            }
+            account => {
+                let account = context.cut(account?)?;
+                then = context.at()?.map(|upto| (account.query.text.clone(), upto));
+                if exit_of(&account) == Exit::Answered {
+                    context.pin(&mut source);
+                }
+                let opened = Opened::of(account);
+                model.show(Box::new(opened.at(then.as_ref().map(|(_, upto)| *upto))));
+            }
         }
-        let opened = Opened::of(account);
-        model.show(Box::new(opened.at(then.as_ref().map(|(_, upto)| *upto))));
     } else {
         first.push(model.list());
     }
@@ -110,7 +117,16 @@ impl Worker for Desk {
         match effect {
             Effect::Open { generation, query } => {
                 let (query, _) = super::split_ref(&query);
-                let result = self.open(query);
+                let result = match self.open(query) {
+                    Err(Failure::Which { query, candidates }) => {
+                        return Some(Msg::Which {
+                            generation,
+                            query,
+                            candidates,
+                        });
+                    }
+                    other => other,
+                };
                 let _ = self.source.pin();
                 Some(Msg::Opened {
                     generation,
@@ -203,8 +219,9 @@ impl Desk {
 
     /// The account of a query, as it is or as it was.
     fn open(&self, query: &str) -> Result<Box<Opened>, Failure> {
-        let account = self.source.account(query)?;
-        let then = self.then.as_ref().filter(|(about, _)| about == query);
+        let account = self.source.resolve(query, true)?;
+        let about = &account.query.text;
+        let then = self.then.as_ref().filter(|(it, _)| it == about);
         let Some((_, upto)) = then else {
             return Ok(Box::new(Opened::of(account)));
         };

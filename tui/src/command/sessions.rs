@@ -17,10 +17,10 @@ use crate::failure::{self, Exit, Failure};
 use crate::source::Source;
 
 /// How many streams Home looks back; older sessions are found by their id or with `recount log`.
-pub(super) const RECENT: usize = 1_000;
+pub(crate) const RECENT: usize = 1_000;
 
 /// The queries that name every session behind some streams, newest first, each once.
-pub(super) fn queries(hints: &[StreamHint]) -> Vec<String> {
+pub(crate) fn queries(hints: &[StreamHint]) -> Vec<String> {
     let mut newest: Vec<&StreamHint> = hints.iter().collect();
     newest.sort_by_key(|hint| std::cmp::Reverse((hint.last_ns, hint.stream)));
     let mut seen = HashSet::new();
@@ -43,7 +43,7 @@ pub(super) fn queries(hints: &[StreamHint]) -> Vec<String> {
 }
 
 /// One row per session of an account.
-pub(super) fn rows(account: &Account) -> Vec<SessionRow> {
+pub(crate) fn rows(account: &Account) -> Vec<SessionRow> {
     account
         .sessions
         .iter()
@@ -197,7 +197,7 @@ pub(super) fn run(
     for query in queries(&hints) {
         let account = match source.account(&query) {
             Ok(account) => account,
-            Err(Failure::NoMatch { .. } | Failure::Ambiguous { .. } | Failure::Usage { .. }) => {
+            Err(Failure::NoMatch { .. } | Failure::Which { .. } | Failure::TooShort { .. }) => {
                 context.note(&format!(
                     "the index names {query:?}, the sealed records do not"
                 ));

@@ -7,7 +7,7 @@ use crate::failure::{Exit, Failure};
 pub(super) fn run(context: &Context, args: &Show) -> Result<Exit, Failure> {
     let (query, within) = split_ref(&args.query);
     let mut source = context.source()?;
-    let mut account = source.account(query)?;
+    let mut account = context.whole(&source, query)?;
     let upto = context.at()?.or(within);
     if let Some(upto) = upto {
         account = at::cut(&account, upto)?;

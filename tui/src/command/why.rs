@@ -104,7 +104,8 @@ fn row(account: &Account, index: &Rows, wanted: RecordRef) -> String {
     let mark = rows::mark(account, row).word;
     let _ = writeln!(
         text,
-        "record     {wanted} {} {mark} {}",
+        "record     {}{wanted} {} {mark} {}",
+        rows::doubt(account, row.item),
         shown(rows::kind(account, row.item)),
         shown(&rows::what(account, row.item))
     );
@@ -159,7 +160,10 @@ fn told(account: &Account, index: &Rows, it: &Decision) -> String {
     let mut fact = |name: &str, what: &str| {
         let _ = writeln!(text, "{name:<10} {}", shown(what));
     };
-    let refs: Vec<String> = it.evidence.refs.iter().map(ToString::to_string).collect();
+    let refs = it.evidence.refs.iter();
+    let refs: Vec<String> = refs
+        .map(|at| format!("{}{at}", it.evidence.mark()))
+        .collect();
     let source = match it.evidence.source {
         Strength::Stated => "stated by the agent, not observed",
         other => other.as_str(),
@@ -205,7 +209,8 @@ fn told(account: &Account, index: &Rows, it: &Decision) -> String {
                 .shown_by
                 .map(|shown_by| shown_by.to_string())
                 .unwrap_or_default();
-            format!("{shown_by} {}", rows::what(account, row.item))
+            let mark = rows::doubt(account, row.item);
+            format!("{mark}{shown_by} {}", rows::what(account, row.item))
         });
         fact("led-to", &what.unwrap_or_else(|| id.clone()));
     }

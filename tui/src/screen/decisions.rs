@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use vocabulary::Source;
 
-use super::answer::short;
+use super::answer::{cited, short};
 use super::{columns, detail, select, stack};
 use crate::app::line::{Line, rule};
 use crate::app::look::Token;
@@ -132,7 +132,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         other => other.as_str(),
     };
     let mut lines = vec![rule(
-        &short(it.evidence.refs.first()),
+        &cited(&it.evidence),
         source,
         usize::from(card.width),
         look,
@@ -159,7 +159,7 @@ fn line(opened: &Opened, n: usize, here: bool) -> Line {
         format!("  led to {}", led.join(" "))
     };
     Line::of(Token::Plain, if here { ">" } else { " " })
-        .put(Token::Dim, short(it.evidence.refs.first()))
+        .put(Token::Dim, cited(&it.evidence))
         .column(8, 1)
         .put(Token::Plain, by)
         .column(17, 1)

@@ -4,7 +4,7 @@ use account::model::{Action, Allower, Content, Problem};
 use vocabulary::action::{Durability, Kind};
 use vocabulary::record::ContentState;
 
-use super::answer::short;
+use super::answer::{cited, short};
 use crate::app::clock::took;
 use crate::app::line::{Line, rule, wrap};
 use crate::app::look::Token;
@@ -64,7 +64,7 @@ fn content(name: &str, content: &Content, width: usize) -> Vec<Line> {
 /// Who could have allowed what nobody allowed, one line each.
 fn allowers(problem: &Problem, width: usize) -> Vec<Line> {
     let told = |one: &Allower| {
-        let shown_by = short(one.evidence.refs.first());
+        let shown_by = cited(&one.evidence);
         let text = format!(
             "have allowed it: {}, who {} {shown_by}",
             one.identity, one.why
@@ -215,7 +215,7 @@ fn behind(opened: &Opened, n: usize, width: usize) -> Vec<Line> {
         Some(decision) => {
             format!(
                 "{} {}",
-                short(decision.evidence.refs.first()),
+                cited(&decision.evidence),
                 words::decision(decision)
             )
         }

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 mod about;
 mod line;
 
-use super::answer::short;
+use super::answer::{cited, short};
 use super::{columns, select, stack};
 use crate::app::changes::{Line as Change, Resource, View};
 use crate::app::line::{Line, rule};
@@ -206,7 +206,7 @@ fn heading(model: &Model, diff: &Diff) -> Line {
     };
     Line::of(
         Token::Title,
-        format!(" @@ {}{at} @@", short(diff.evidence.refs.first())),
+        format!(" @@ {}{at} @@", cited(&diff.evidence)),
     )
     .put(
         Token::Dim,

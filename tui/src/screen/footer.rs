@@ -53,6 +53,8 @@ fn hints(screen: Screen) -> &'static [Hint] {
         Screen::Diffs => &[
             Key(Action::NextResource, "next resource"),
             Key(Action::NextChange, "next change"),
+            Key(Action::DiffView, "view"),
+            Key(Action::Blame, "blame"),
             Key(Action::SideBySide, "side by side"),
             Key(Action::MoreContext, "more"),
             Key(Action::Enter, "action"),
@@ -86,7 +88,7 @@ pub(super) fn line(model: &Model, width: usize) -> Line {
     };
     let hints = hints(model.screen);
     let always = [Key(Action::Help, "help"), Key(Action::Leave, leave)];
-    let mut line = Line::of(Token::Plain, "");
+    let mut line = doubt(model);
     for (n, hint) in hints.iter().chain(&always).enumerate() {
         let (keys, what) = match *hint {
             Pair(key, what) => (key, what),
@@ -105,6 +107,25 @@ pub(super) fn line(model: &Model, width: usize) -> Line {
             .put(Token::Dim, format!(" {what}"));
     }
     line
+}
+
+/// What `?` before a fact means, where some fact has one.
+fn doubt(model: &Model) -> Line {
+    let line = Line::of(Token::Plain, "");
+    let opened = model
+        .opened
+        .as_ref()
+        .filter(|_| model.screen != Screen::Home);
+    let parts = opened.map(|opened| opened.account.outcome.evidence.doubt.as_slice());
+    let Some((first, rest)) = parts.and_then(<[String]>::split_first) else {
+        return line;
+    };
+    let more = match rest.len() {
+        0 => String::new(),
+        more => format!(" +{more}"),
+    };
+    line.put(Token::Ask, format!(" ? depends on {first}{more}"))
+        .put(Token::Dim, " (6) ")
 }
 
 /// The binding that does this here: one made for this screen before one that works everywhere.

@@ -125,6 +125,7 @@ fn lines(model: &Model, width: usize) -> Vec<Line> {
     for ledger in &integrity.ledgers {
         lines.extend(ledger_lines(model, ledger, width));
     }
+    lines.extend(depends(account, width, look));
     lines.extend(missing(account, width));
     lines.extend(problems(account, width));
     let title = format!("What this does not prove ({})", integrity.not_proven.len());
@@ -215,6 +216,37 @@ fn ledger_lines(model: &Model, ledger: &LedgerRow, width: usize) -> Vec<Line> {
         }
     };
     lines.extend(fact("key", key, width));
+    lines
+}
+
+/// The parts that do not hold, and what carries `?` because of them.
+fn depends(account: &Account, width: usize, look: crate::app::look::Look) -> Vec<Line> {
+    let parts = &account.outcome.evidence.doubt;
+    if parts.is_empty() {
+        return Vec::new();
+    }
+    let doubtful = |evidence: &account::model::Evidence| !evidence.doubt.is_empty();
+    let actions = account.actions.iter().filter(|it| doubtful(&it.evidence));
+    let changes = account.diffs.iter().filter(|it| doubtful(&it.evidence));
+    let decisions = account.decisions.iter().filter(|it| doubtful(&it.evidence));
+    let said = format!(
+        "{}, {}, {}, and every number that counts them",
+        words::count(actions.count() as u64, "action", "actions"),
+        words::count(changes.count() as u64, "change", "changes"),
+        words::count(decisions.count() as u64, "decision", "decisions"),
+    );
+    let mut lines = vec![rule(
+        "What depends on it carries ? on every screen",
+        "",
+        width,
+        look,
+    )];
+    lines.extend(fact("?", said, width));
+    for part in parts {
+        let broken = account.integrity.broken.iter().find(|it| it.name == *part);
+        let what = broken.map_or_else(String::new, |it| format!(": {}", it.what));
+        lines.extend(fact("part", format!("{part}{what}"), width));
+    }
     lines
 }
 

@@ -1,6 +1,7 @@
 //! The screens: each a pure function of the model, with the rows that never change place around them.
 
 mod answer;
+mod card;
 mod decisions;
 mod detail;
 mod diffs;
@@ -10,6 +11,7 @@ mod home;
 mod integrity;
 mod notes;
 mod palette;
+mod picker;
 mod replay;
 mod timeline;
 mod which;
@@ -57,7 +59,9 @@ pub fn view(model: &Model, buf: &mut Buffer) {
     if model.help.is_some() {
         help::draw(model, body, buf);
     }
+    card::draw(model, body, buf);
     palette::draw(model, body, buf);
+    picker::draw(model, body, buf);
     bottom(model, area, buf);
     which::draw(model, area, buf);
 }
@@ -100,7 +104,9 @@ pub(crate) fn fit(model: &mut Model) {
     integrity::fit(model, area);
     notes::fit(model, area);
     help::fit(model, area);
+    card::fit(model, area);
     palette::fit(model, area);
+    picker::fit(model, area);
 }
 
 /// The text of a line of the active list, for search and copy.

@@ -4,7 +4,7 @@ use account::model::Account;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::answer::short;
+use super::answer::{cited, short};
 use super::diffs::{Columns, unified};
 use super::{columns, select, stack};
 use crate::app::clock::duration;
@@ -94,7 +94,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         .list
         .window()
         .filter_map(|n| opened.steps.get(n))
-        .map(|step| short(step.shown_by.as_ref()).len())
+        .map(|step| doubt(opened, step).len() + short(step.shown_by.as_ref()).len())
         .max()
         .unwrap_or(0);
     for (n, y) in model.replay.list.window().zip(list.top()..list.bottom()) {
@@ -174,6 +174,7 @@ fn step(model: &Model, opened: &Opened, n: usize, refs: usize) -> Line {
         " "
     };
     Line::of(Token::Plain, sign)
+        .put(Token::Ask, doubt(opened, step))
         .put(Token::Dim, short(step.shown_by.as_ref()))
         .column(refs + 2, 1)
         .join(Line::of(Token::Plain, kind).cut(6, model.look))
@@ -181,6 +182,19 @@ fn step(model: &Model, opened: &Opened, n: usize, refs: usize) -> Line {
         .put(mark.0, mark.1)
         .column(refs + 16, 1)
         .put(Token::Plain, replay::what(opened, step))
+}
+
+/// `?` where a step depends on a part of the record that does not hold.
+fn doubt(opened: &Opened, step: &crate::app::replay::Step) -> &'static str {
+    let account = &opened.account;
+    match step.what {
+        What::Ended(action) => account.actions[action].evidence.mark(),
+        What::Row(row) => opened
+            .rows
+            .get(row)
+            .map_or("", |row| crate::app::rows::doubt(account, row.item)),
+        What::Change(diff) => account.diffs[diff].evidence.mark(),
+    }
 }
 
 /// The state after the step: sessions, what runs, what changed, and the resource that is looked at.
@@ -257,10 +271,7 @@ fn resource(opened: &Opened, it: &Standing, looked_at: bool) -> Line {
             if it.now { Token::Added } else { Token::Plain },
             format!("{} {}", words::sign(diff), words::resource(&resource.name)),
         )
-        .put(
-            Token::Dim,
-            format!("  left by {}", short(diff.evidence.refs.first())),
-        );
+        .put(Token::Dim, format!("  left by {}", cited(&diff.evidence)));
     if it.now {
         line.add(Token::Title, "  this step");
     }

@@ -271,7 +271,9 @@ fn ref_width(model: &Model, opened: &Opened) -> usize {
     let widths = visible
         .iter()
         .filter_map(|at| opened.rows.get(*at as usize))
-        .map(|row| short(row.shown_by.as_ref()).len());
+        .map(|row| {
+            rows::doubt(&opened.account, row.item).len() + short(row.shown_by.as_ref()).len()
+        });
     widths.max().unwrap_or(0).max(4)
 }
 
@@ -312,6 +314,7 @@ fn line(model: &Model, opened: &Opened, row: &Row, here: bool, refs: usize) -> L
     // A sender may call its kinds what it likes; the columns stay where they are.
     let kind = Line::of(Token::Plain, rows::kind(account, row.item)).cut(KIND - 1, model.look);
     Line::of(Token::Plain, if here { ">" } else { sign })
+        .put(Token::Ask, rows::doubt(account, row.item))
         .put(Token::Dim, short(row.shown_by.as_ref()))
         .column(refs + 2, 1)
         .put(Token::Dim, time(model, opened, row))

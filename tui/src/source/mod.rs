@@ -4,6 +4,7 @@ pub mod place;
 
 mod keys;
 mod open;
+mod which;
 
 pub(crate) use keys::named_key;
 pub(crate) use open::{Source, distance, read_bundle};

@@ -123,7 +123,7 @@ pub(crate) fn changed() -> Store {
 
 fn json_of(store: &Store, arguments: &[&str]) -> Vec<Value> {
     let text = out(&ask(store, arguments));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    serde_json::from_str(&text).expect("a list as JSON")
 }
 
 #[test]

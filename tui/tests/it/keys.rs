@@ -471,3 +471,71 @@ proptest! {
         prop_assert_eq!(&model.timeline.kept, &once);
     }
 }
+
+#[test]
+fn the_jump_list_leads_back_through_every_place_and_forward_again() {
+    let mut model = stage(80, 24);
+    press(&mut model, "2]d");
+    let denied = model.timeline.list.cursor();
+    press(&mut model, "]e");
+    let error = model.timeline.list.cursor();
+    press(&mut model, "4]f");
+    assert_ne!(denied, error);
+    press(&mut model, "<C-o>");
+    assert_eq!((model.screen, model.diffs.resource), (Screen::Diffs, 0));
+    press(&mut model, "[j");
+    let at = |model: &tui::app::Model| (model.screen, model.timeline.list.cursor());
+    assert_eq!(at(&model), (Screen::Timeline, error));
+    press(&mut model, "[j");
+    assert_eq!(at(&model), (Screen::Timeline, denied));
+    press(&mut model, "]j");
+    assert_eq!(at(&model), (Screen::Timeline, error));
+    press(&mut model, "]j]j");
+    assert_eq!((model.screen, model.diffs.resource), (Screen::Diffs, 1));
+    press(&mut model, "]j");
+    assert!(
+        text(&model).contains("there is no later place"),
+        "{}",
+        text(&model)
+    );
+}
+
+#[test]
+fn anomalies_and_files_are_found_from_any_screen() {
+    let mut model = stage(80, 24);
+    press(&mut model, "]a");
+    assert_eq!(model.screen, Screen::Timeline);
+    let row = text(&model);
+    assert!(
+        row.lines()
+            .any(|line| line.starts_with('>') && line.contains(" SECRET ")),
+        "{row}"
+    );
+    press(&mut model, "gg]f");
+    let row = text(&model);
+    assert!(
+        row.lines()
+            .any(|line| line.starts_with('>') && line.contains(" file ")),
+        "{row}"
+    );
+}
+
+#[test]
+fn blame_opens_a_card_about_the_line_under_the_cursor() {
+    let mut model = stage(80, 24);
+    press(&mut model, "2:098<Enter><Enter>jjj");
+    press(&mut model, "b");
+    let shown = text(&model);
+    for wanted in [
+        "Blame file:pending-review/index.md:2",
+        " now       - acme",
+        " before    - old",
+        " record    s1a#98",
+        " agent     renewal-agent 1.4.0",
+        " shell     recount blame",
+    ] {
+        assert!(shown.contains(wanted), "{wanted}\n{shown}");
+    }
+    press(&mut model, "<Esc>");
+    assert!(!text(&model).contains("Blame file:"), "{}", text(&model));
+}

@@ -8,6 +8,7 @@
 mod bundles;
 mod cli;
 mod diffs;
+mod doubts;
 mod filtering;
 mod keeping;
 mod keys;
@@ -19,3 +20,4 @@ mod screens;
 mod stage;
 mod store;
 mod terminal;
+mod which;

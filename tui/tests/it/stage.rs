@@ -51,6 +51,7 @@ pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
             ("<Down>", Key::of(Code::Down)),
             ("<C-d>", Key::ctrl('d')),
             ("<C-g>", Key::ctrl('g')),
+            ("<C-o>", Key::ctrl('o')),
             ("<C-p>", Key::ctrl('p')),
         ];
         let (key, used) = named

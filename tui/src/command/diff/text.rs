@@ -39,8 +39,10 @@ fn one(account: &Account, index: &Index<'_>, looked: &Looked<'_>, how: How, text
     let diffs: Vec<&Diff> = looked.edits.iter().map(|n| &account.diffs[*n]).collect();
     let refs: Vec<String> = diffs
         .iter()
-        .flat_map(|diff| &diff.evidence.refs)
-        .map(ToString::to_string)
+        .flat_map(|diff| {
+            let refs = diff.evidence.refs.iter();
+            refs.map(|it| format!("{}{it}", diff.evidence.mark()))
+        })
         .collect();
     let name = &looked.resource.name;
     let word = if looked.net { "net " } else { "diff" };
@@ -51,6 +53,14 @@ fn one(account: &Account, index: &Index<'_>, looked: &Looked<'_>, how: How, text
     };
     for diff in &diffs {
         behind(account, index, diff, text);
+        if !diff.evidence.doubt.is_empty() {
+            let parts = diff.evidence.doubt.join(", ");
+            let _ = writeln!(
+                text,
+                "?    depends on {}, which does not hold",
+                shown(&parts)
+            );
+        }
     }
     let steps: Vec<Step<'_>> = diffs.iter().map(|diff| Step::from(*diff)).collect();
     if let Some(seen) = Seen::of(&first.kind, &steps) {
@@ -68,8 +78,9 @@ fn one(account: &Account, index: &Index<'_>, looked: &Looked<'_>, how: How, text
 
 /// The record of an edit, short enough for a table.
 fn record(behind: &Behind) -> String {
+    let mark = if behind.doubt.is_empty() { "" } else { "?" };
     let record = behind.record.as_ref();
-    record.map_or_else(|| "unknown".to_owned(), ToString::to_string)
+    record.map_or_else(|| "unknown".to_owned(), |it| format!("{mark}{it}"))
 }
 
 /// What is behind an edit.

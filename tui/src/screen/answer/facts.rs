@@ -1,6 +1,6 @@
 //! The first lines of the Answer: asked, result, read, changed, scope.
 
-use account::model::{Account, Asked, Things, fully, plainly};
+use account::model::{Account, Asked, Evidence, Things, fully, plainly};
 use vocabulary::id::RecordRef;
 use vocabulary::principal::PrincipalProof;
 use vocabulary::session::TriggerKind;
@@ -20,6 +20,14 @@ fn fact(name: &str, indent: bool) -> Line {
     }
 }
 
+/// `? ` before what depends on a part of the record that does not hold.
+fn sure(line: Line, evidence: Option<&Evidence>) -> Line {
+    match evidence.map(Evidence::mark) {
+        Some(mark @ "?") => line.put(Token::Ask, format!("{mark} ")),
+        _ => line,
+    }
+}
+
 pub(super) fn facts(model: &Model, account: &Account, width: usize) -> Vec<Line> {
     let look = model.look;
     let asked = account.asked.first();
@@ -34,11 +42,11 @@ pub(super) fn facts(model: &Model, account: &Account, width: usize) -> Vec<Line>
     let shown_by = asked
         .map(|asked| bare(asked.evidence.refs.last()))
         .unwrap_or_default();
-    lines.push(fact("ASKED", false).put(Token::Plain, intent).right(
-        Line::of(Token::Dim, shown_by),
-        width,
-        look,
-    ));
+    let head = sure(fact("ASKED", false), asked.map(|asked| &asked.evidence));
+    lines.push(
+        head.put(Token::Plain, intent)
+            .right(Line::of(Token::Dim, shown_by), width, look),
+    );
     let (who, proof) = asked_by(model, asked);
     lines.push(fact("", true).join(who).right(proof, width, look));
     lines.push(result(account, width, look));
@@ -48,17 +56,23 @@ pub(super) fn facts(model: &Model, account: &Account, width: usize) -> Vec<Line>
     let more = "4 shows each";
     let room = |right: &str| width.saturating_sub(fact("", true).width() + right.len() + 2);
     let read = read(account, room(&spent));
-    lines.push(fact("READ", false).put(Token::Plain, read).right(
+    let counted = |name| sure(fact(name, false), Some(&account.outcome.evidence));
+    lines.push(counted("READ").put(Token::Plain, read).right(
         Line::of(Token::Plain, spent),
         width,
         look,
     ));
     lines.push(
-        fact("CHANGED", false)
+        counted("CHANGED")
             .put(Token::Plain, changed(account, room(more)))
             .right(Line::of(Token::Dim, more), width, look),
     );
-    lines.push(fact("SCOPE", false).join(scope(account)).cut(width, look));
+    let judged = account.scope.first().map(|scope| &scope.evidence);
+    let judged = sure(
+        fact("SCOPE", false),
+        judged.or(Some(&account.outcome.evidence)),
+    );
+    lines.push(judged.join(scope(account)).cut(width, look));
     lines
 }
 
@@ -73,7 +87,7 @@ fn bare(shown_by: Option<&RecordRef>) -> String {
 /// The status and the summary; where that is too long, without the parts that the lines below repeat.
 fn result(account: &Account, width: usize, look: Look) -> Line {
     let outcome = &account.outcome;
-    let head = fact("RESULT", false).put(
+    let head = sure(fact("RESULT", false), Some(&outcome.evidence)).put(
         status_token(account),
         outcome.status.as_str().to_uppercase(),
     );

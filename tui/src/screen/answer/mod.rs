@@ -6,7 +6,7 @@ mod side;
 mod who;
 mod why;
 
-use account::model::Account;
+use account::model::{Account, Evidence};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use vocabulary::id::RecordRef;
@@ -161,6 +161,11 @@ pub(super) fn short(shown_by: Option<&RecordRef>) -> String {
     }
 }
 
+/// The first record of a row, with `?` before it where the row depends on a part of the record that does not hold.
+pub(super) fn cited(evidence: &Evidence) -> String {
+    format!("{}{}", evidence.mark(), short(evidence.refs.first()))
+}
+
 fn problems(model: &Model, account: &Account, plan: &Plan, width: usize) -> Vec<Line> {
     let look = model.look;
     if account.problems.is_empty() {
@@ -169,7 +174,7 @@ fn problems(model: &Model, account: &Account, plan: &Plan, width: usize) -> Vec<
     let window = model.answer.window();
     let refs: Vec<String> = account.problems[window.clone()]
         .iter()
-        .map(|problem| short(problem.evidence.refs.first()))
+        .map(|problem| cited(&problem.evidence))
         .collect();
     let column = refs.iter().map(String::len).max().unwrap_or(0) + 2;
     let mut lines = Vec::new();
@@ -201,7 +206,7 @@ fn problems(model: &Model, account: &Account, plan: &Plan, width: usize) -> Vec<
             let mark = marks::of_problem(problem).word;
             format!(
                 ": {} {mark} {}",
-                short(problem.evidence.refs.first()),
+                cited(&problem.evidence),
                 words::brief(&problem.what)
             )
         });

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::short;
+use super::{cited, short};
 use crate::app::line::{Line, rule, wrap};
 use crate::app::look::{Look, Token};
 use crate::app::rows::Item;
@@ -77,11 +77,7 @@ fn selected(model: &Model, opened: &Opened, rows: usize, width: usize) -> Vec<Li
         return Vec::new();
     };
     let mark = crate::app::marks::of_problem(problem);
-    let title = format!(
-        "Selected: {} {}",
-        short(problem.evidence.refs.first()),
-        mark.word
-    );
+    let title = format!("Selected: {} {}", cited(&problem.evidence), mark.word);
     let mut lines = vec![rule(&title, problem.severity.as_str(), width, look)];
     for text in wrap(
         &format!("{}: {}", problem.what, problem.why),

@@ -2,7 +2,7 @@
 
 use account::model::{Account, Decision};
 
-use super::short;
+use super::cited;
 use crate::app::line::{Line, rule, wrap};
 use crate::app::look::{Look, Token};
 
@@ -41,7 +41,7 @@ pub(super) fn why(account: &Account, rows: usize, width: usize, look: Look) -> V
         vocabulary::Source::Derived => "derived",
     };
     let mut lines = vec![rule(&title, source, width, look)];
-    let shown_by = short(decision.evidence.refs.first());
+    let shown_by = cited(&decision.evidence);
     let indent = shown_by.len() + 2;
     let texts = wrap(&reasons(decision), width.saturating_sub(indent + 1));
     let more = texts.len() > rows;
@@ -63,7 +63,7 @@ pub(super) fn why(account: &Account, rows: usize, width: usize, look: Look) -> V
 fn undecided(account: &Account, width: usize, look: Look) -> Vec<Line> {
     let told = account.reasoning.iter().find_map(|row| {
         let text = row.content.as_text()?;
-        Some((short(row.evidence.refs.first()), text))
+        Some((cited(&row.evidence), text))
     });
     match told {
         Some((shown_by, text)) => vec![

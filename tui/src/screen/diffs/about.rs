@@ -3,7 +3,7 @@
 use account::change::Behind;
 use account::model::Diff;
 
-use super::short;
+use super::cited;
 use crate::app::changes::By;
 use crate::app::line::{Line, rule};
 use crate::app::look::Token;
@@ -42,17 +42,13 @@ fn of(model: &Model, opened: &Opened, diff: &Diff, width: usize) -> Vec<Line> {
     });
     let behind = Behind::of(account, diff, action);
     let unknown = || "unknown".to_owned();
-    let title = format!("change {}", short(diff.evidence.refs.first()));
+    let title = format!("change {}", cited(&diff.evidence));
     let said = |word: Option<&str>| word.map_or_else(unknown, |word| word.replace('_', " "));
     let mut lines = vec![rule(&title, "Enter shows the action", width, model.look)];
     lines.push(match action {
         Some(action) => Line::of(
             Token::Plain,
-            format!(
-                " by {} {}",
-                short(action.evidence.refs.first()),
-                words::action(action)
-            ),
+            format!(" by {} {}", cited(&action.evidence), words::action(action)),
         ),
         None => Line::of(Token::Ask, " by an action that is not recorded"),
     });
