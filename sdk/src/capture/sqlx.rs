@@ -16,8 +16,11 @@
 
 #[cfg(feature = "sqlx-postgres")]
 pub use super::postgres::sqlx::{Postgres, PostgresPool, PostgresTransaction};
+#[cfg(feature = "sqlx-sqlite")]
+pub use super::sqlite::sqlx::{HoldsSqlite, Sqlite, SqliteTransaction};
 use crate::Refused;
 
+pub(super) mod query;
 pub(super) mod yielding;
 
 /// What the recorder said, if it was the recorder that refused: the statement did not run.

@@ -18,9 +18,12 @@
 mod change;
 mod content;
 mod definitions;
+mod recording;
 mod run;
 mod schema;
 mod seen;
+#[cfg(feature = "sqlx-sqlite")]
+pub(super) mod sqlx;
 mod stands;
 mod statement;
 mod watch;
@@ -32,22 +35,17 @@ mod tests;
 #[cfg(test)]
 mod watch_tests;
 
-use std::{borrow::BorrowMut, cell::RefCell, fmt, path::Path};
+use std::{borrow::BorrowMut, fmt};
 
 use rusqlite::{
     Connection, Params, Row, Statement, TransactionBehavior,
     fallible_iterator::FallibleIterator as _,
 };
 
-use vocabulary::{action::TransactionOutcome, id::TransactionId};
-
-use self::watch::Watcher;
+use self::recording::Recording;
 use crate::{
     Handle,
-    capture::{
-        Error,
-        transactions::{Control, Levels, Settled},
-    },
+    capture::{Error, transactions::Control},
 };
 
 /// A failed statement: refused by the recorder before it ran, or failed in SQLite.
@@ -57,17 +55,13 @@ pub type SqliteError = Error<rusqlite::Error>;
 /// it meanwhile; see [`Handle::sqlite`].
 pub struct Sqlite<C: BorrowMut<Connection>> {
     conn: C,
-    session: Handle,
-    name: String,
-    /// The error says why rows cannot be watched on this connection.
-    watcher: Result<Watcher, String>,
-    levels: RefCell<Levels<TransactionId>>,
+    recording: Recording,
 }
 
 impl<C: BorrowMut<Connection>> fmt::Debug for Sqlite<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sqlite")
-            .field("name", &self.name)
+            .field("name", &self.recording.name)
             .finish_non_exhaustive()
     }
 }
@@ -76,42 +70,15 @@ impl Handle {
     /// Records what is done through `conn` in this session. Resources are named `db:<name>/<schema>.<table>/<key>`,
     /// where `name` is the file's without its extension (`memory` for one in memory).
     pub fn sqlite<C: BorrowMut<Connection>>(&self, conn: C) -> Sqlite<C> {
-        let name = conn
-            .borrow()
-            .path()
-            .and_then(|path| Path::new(path).file_stem())
-            .map_or_else(
-                || "memory".to_owned(),
-                |stem| stem.to_string_lossy().into_owned(),
-            );
-        let name = if name.is_empty() {
-            "memory".to_owned()
-        } else {
-            name
-        };
-        let watcher =
-            Watcher::new(conn.borrow()).map_err(|error| format!("rows cannot be watched: {error}"));
-        self.can_see(if watcher.is_ok() {
-            "db:diffs"
-        } else {
-            "db:content"
-        });
-        let mut levels = Levels::default();
-        levels.notice(conn.borrow().is_autocommit(), false);
-        Sqlite {
-            conn,
-            session: self.clone(),
-            name,
-            watcher,
-            levels: RefCell::new(levels),
-        }
+        let recording = Recording::of(self, conn.borrow());
+        Sqlite { conn, recording }
     }
 }
 
 impl<C: BorrowMut<Connection>> Sqlite<C> {
     /// Names the database in resources and `db.namespace` otherwise than after its file.
     pub fn named(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.name);
+        name.clone_into(&mut self.recording.name);
         self
     }
 
@@ -244,55 +211,26 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
     /// The connection itself: what is done through it is not recorded. If a transaction is open, its diffs end as
     /// `unknown`, since its end may not be seen.
     pub fn connection(&self) -> &Connection {
-        self.levels.borrow_mut().handed_out();
+        self.recording.handed_out();
         self.conn.borrow()
     }
 
     /// Runs a statement that opens, settles or narrows a transaction, and settles what it settles.
     fn control(&self, sql: &str, control: &Control) -> rusqlite::Result<usize> {
         let conn: &Connection = self.conn.borrow();
-        self.notice(false);
+        self.recording.notice(conn, false);
         let result = conn.execute(sql, []);
         match &result {
-            Ok(_) => {
-                let settled = self
-                    .levels
-                    .borrow_mut()
-                    .follow(control, conn.is_autocommit());
-                self.settle(settled);
-            }
-            Err(_) => self.notice(true),
+            Ok(_) => self.recording.follow(control, conn.is_autocommit()),
+            Err(_) => self.recording.notice(conn, true),
         }
         result
-    }
-
-    /// Compares what is known of the open transaction with the connection, and settles what ended.
-    fn notice(&self, ours: bool) {
-        let conn: &Connection = self.conn.borrow();
-        let settled = self.levels.borrow_mut().notice(conn.is_autocommit(), ours);
-        self.settle(settled);
-    }
-
-    fn settle(&self, settled: Vec<(TransactionId, Settled)>) {
-        for (id, settled) in settled {
-            let outcome = match settled {
-                Settled::Committed => TransactionOutcome::Committed,
-                Settled::RolledBack => TransactionOutcome::RolledBack,
-                Settled::Unknown => TransactionOutcome::Unknown,
-            };
-            self.session.transaction(id, outcome);
-        }
     }
 }
 
 impl<C: BorrowMut<Connection>> Drop for Sqlite<C> {
     fn drop(&mut self) {
-        let conn: &Connection = self.conn.borrow();
-        if let Ok(watcher) = &self.watcher {
-            watcher.retire(conn);
-        }
-        let settled = self.levels.borrow_mut().close();
-        self.settle(settled);
+        self.recording.retire(self.conn.borrow());
     }
 }
 
@@ -334,7 +272,7 @@ impl<C: BorrowMut<Connection>> Transaction<'_, C> {
     fn end(&self) -> rusqlite::Result<()> {
         let conn: &Connection = self.database.conn.borrow();
         if conn.is_autocommit() {
-            self.database.notice(true); // a statement that failed has rolled back already
+            self.database.recording.notice(conn, true); // a statement that failed has rolled back already
             return Ok(());
         }
         self.database

@@ -13,10 +13,12 @@ use vocabulary::{
 use super::{
     Sqlite, SqliteError, change, content,
     definitions::{self, Definition},
+    recording::Recording,
     schema::{self, Touched},
     seen::Seen,
     stands::{self, Stands},
     statement,
+    watch::Watch,
 };
 use crate::{
     Action, Attributes, Diff,
@@ -28,7 +30,7 @@ use crate::{
 };
 
 /// What was seen while a statement ran.
-enum Observed {
+pub(super) enum Observed {
     Nothing,
     Rows(Seen),
     /// The definitions before, and whether a transaction was open.
@@ -36,6 +38,15 @@ enum Observed {
         before: rusqlite::Result<Vec<Definition>>,
         inside: bool,
     },
+}
+
+impl Observed {
+    /// What was seen of rows, and what of the statement's tables cannot be.
+    pub(super) fn rows(mut seen: Seen, touched: &rusqlite::Result<Touched>) -> Self {
+        let unseen = touched.iter().flat_map(|touched| &touched.unseen);
+        seen.unseen.extend(unseen.cloned());
+        Self::Rows(seen)
+    }
 }
 
 impl<C: BorrowMut<Connection>> Sqlite<C> {
@@ -47,26 +58,19 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
         run: impl FnOnce(&mut Statement<'_>, P, &mut Returned) -> rusqlite::Result<(T, u64)>,
     ) -> Result<T, SqliteError> {
         let conn: &Connection = self.conn.borrow();
-        self.notice(false);
+        let recording = &self.recording;
+        recording.notice(conn, false);
         // A statement that does not compile is an attempt all the same: it is begun, and fails when it runs.
         let prepared = conn.prepare(sql);
-        let kind = prepared
-            .as_ref()
-            .map_or(statement::Kind::Other, |prepared| {
-                statement::kind(sql, prepared)
-            });
+        let looked = Looked::at(conn, sql, prepared.as_ref().ok());
         let parameters = prepared
             .as_ref()
             .ok()
             .and_then(|prepared| content::parameters(conn, prepared, params.clone()).ok())
             .unwrap_or_default();
-        let touched = match kind {
-            statement::Kind::Rows(_) | statement::Kind::Read => schema::touched(conn, sql),
-            _ => Ok(Touched::default()),
-        };
-        let plan = self.plan(sql, kind, &touched, parameters);
+        let plan = recording.plan(sql, looked.kind, &looked.touched, parameters);
         let begun = plan
-            .in_session(&self.session)
+            .in_session(&recording.session)
             .begin_blocking()
             .map_err(Error::Refused)?;
 
@@ -76,8 +80,8 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
             Err(error) => (Err(error), Observed::Nothing),
             Ok(mut prepared) => {
                 let run = || run(&mut prepared, params, &mut returned);
-                match kind {
-                    statement::Kind::Rows(_) => self.watched(sql, &touched, run),
+                match looked.kind {
+                    statement::Kind::Rows(_) => recording.watched(conn, sql, &looked.touched, run),
                     statement::Kind::Schema => {
                         let before = definitions::definitions(conn);
                         (run(), Observed::Schema { before, inside })
@@ -86,17 +90,52 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
                 }
             }
         };
+        let rows = result.as_ref().map(|(_, rows)| *rows).map_err(fault);
+        recording.ended(conn, begun, looked, observed, (rows, returned));
+        result.map(|(value, _)| value).map_err(Error::Own)
+    }
+}
+
+/// What is known of a statement before it runs.
+pub(super) struct Looked {
+    pub(super) kind: statement::Kind,
+    pub(super) touched: rusqlite::Result<Touched>,
+}
+
+impl Looked {
+    /// Looks at a statement; `prepared` is `None` if it does not compile.
+    pub(super) fn at(conn: &Connection, sql: &str, prepared: Option<&Statement<'_>>) -> Self {
+        let kind = prepared.map_or(statement::Kind::Other, |prepared| {
+            statement::kind(sql, prepared)
+        });
+        let touched = match kind {
+            statement::Kind::Rows(_) | statement::Kind::Read => schema::touched(conn, sql),
+            _ => Ok(Touched::default()),
+        };
+        Self { kind, touched }
+    }
+}
+
+impl Recording {
+    /// Ends the action of a statement: the changes that stand, and how many rows it gave, or why it failed.
+    pub(super) fn ended(
+        &self,
+        conn: &Connection,
+        begun: Action,
+        Looked { kind, touched }: Looked,
+        observed: Observed,
+        (rows, returned): (Result<u64, Fault>, Returned),
+    ) {
         let tables = touched.map(|touched| touched.written).unwrap_or_default();
-        let (diffs, stands) = self.diffs(&tables, observed, result.is_ok());
+        let (diffs, stands) = self.diffs(conn, &tables, observed, rows.is_ok());
         let changes = stands != Stands::No
             && matches!(kind, statement::Kind::Rows(_) | statement::Kind::Schema);
-        let group = (changes && !conn.is_autocommit()).then(|| {
-            self.levels
-                .borrow_mut()
-                .group(|| self.session.new_transaction())
-        });
+        let group = (changes && !conn.is_autocommit()).then(|| self.group());
+        if changes {
+            self.wrote(conn);
+        }
         let effect = match (kind, changes) {
-            (statement::Kind::Other, _) if result.is_ok() => Effect::Unknown,
+            (statement::Kind::Other, _) if rows.is_ok() => Effect::Unknown,
             (_, false) => Effect::None,
             (_, true) if stands == Stands::Unknown => Effect::Unknown,
             (_, true) if group.is_some() => Effect::Pending,
@@ -111,13 +150,12 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
                 });
             }
         }
-        Self::end(begun, &result, effect, returned);
-        self.notice(true);
-        result.map(|(value, _)| value).map_err(Error::Own)
+        Self::end(begun, rows, effect, returned);
+        self.notice(conn, true);
     }
 
     /// What is about to run.
-    fn plan(
+    pub(super) fn plan(
         &self,
         sql: &str,
         kind: statement::Kind,
@@ -183,39 +221,42 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
     /// Runs `run` while the rows it can change are watched, or without where that cannot be.
     fn watched<T>(
         &self,
+        conn: &Connection,
         sql: &str,
         touched: &rusqlite::Result<Touched>,
         run: impl FnOnce() -> rusqlite::Result<T>,
     ) -> (rusqlite::Result<T>, Observed) {
-        let conn: &Connection = self.conn.borrow();
-        let watch = match (&self.watcher, touched) {
+        match self.watch(conn, sql, touched) {
+            Ok(watch) => {
+                let result = run();
+                (result, Observed::rows(watch.end(), touched))
+            }
+            Err(why) => (run(), Observed::Rows(Seen::nothing(why))),
+        }
+    }
+
+    /// Begins to watch the rows that a statement can change. The error says why that cannot be.
+    pub(super) fn watch<'a>(
+        &'a self,
+        conn: &'a Connection,
+        sql: &str,
+        touched: &rusqlite::Result<Touched>,
+    ) -> Result<Watch<'a>, String> {
+        match (&self.watcher, touched) {
             (Err(why), _) => Err(why.clone()),
             (_, Err(error)) => Err(format!("the tables it writes are not known: {error}")),
             (Ok(watcher), Ok(touched)) => watcher.start(conn, &touched.written, sql),
-        };
-        match watch {
-            Ok(watch) => {
-                let result = run();
-                let mut seen = watch.end();
-                seen.unseen.extend(
-                    touched
-                        .iter()
-                        .flat_map(|touched| touched.unseen.iter().cloned()),
-                );
-                (result, Observed::Rows(seen))
-            }
-            Err(why) => (run(), Observed::Rows(Seen::nothing(why))),
         }
     }
 
     /// What was seen as diffs, and whether it stands: of a statement that succeeded it does.
     fn diffs(
         &self,
+        conn: &Connection,
         tables: &[schema::Table],
         observed: Observed,
         succeeded: bool,
     ) -> (Vec<Diff>, Stands) {
-        let conn: &Connection = self.conn.borrow();
         let of_success = if succeeded { Stands::Yes } else { Stands::No };
         match observed {
             Observed::Nothing => (Vec::new(), of_success),
@@ -271,7 +312,7 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
     }
 
     /// What changed perhaps, and was not seen.
-    fn missing(&self, table: Option<&schema::Table>, why: &str) -> Diff {
+    pub(super) fn missing(&self, table: Option<&schema::Table>, why: &str) -> Diff {
         let not_captured = Content::not_captured(None, why);
         let diff = Diff::of(self.resource(table))
             .before(not_captured.clone())
@@ -288,23 +329,18 @@ impl<C: BorrowMut<Connection>> Sqlite<C> {
         }
     }
 
-    fn end<T>(
-        begun: Action,
-        result: &rusqlite::Result<(T, u64)>,
-        effect: Effect,
-        returned: Returned,
-    ) {
+    fn end(begun: Action, rows: Result<u64, Fault>, effect: Effect, returned: Returned) {
         let mut attributes = Attributes::new();
-        let (outcome, text, fault) = match result {
-            Ok((_, rows)) => {
-                attributes.int(attribute::DB_ROWS, i64::try_from(*rows).unwrap_or(i64::MAX));
+        let (outcome, text, fault) = match rows {
+            Ok(rows) => {
+                attributes.int(attribute::DB_ROWS, i64::try_from(rows).unwrap_or(i64::MAX));
                 (
                     Outcome::Success,
-                    format!("{rows} {}", if *rows == 1 { "row" } else { "rows" }),
+                    format!("{rows} {}", if rows == 1 { "row" } else { "rows" }),
                     None,
                 )
             }
-            Err(error) => (Outcome::Failure, "failed".to_owned(), Some(fault(error))),
+            Err(fault) => (Outcome::Failure, "failed".to_owned(), Some(fault)),
         };
         let output = (returned.rows > 0).then(|| returned.content());
         step::end(

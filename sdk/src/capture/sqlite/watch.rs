@@ -171,6 +171,14 @@ impl Watcher {
         });
     }
 
+    /// Takes down what `Watch::leave_up` left, and says what it saw.
+    #[cfg(feature = "sqlx-sqlite")]
+    pub(super) fn finish(&self, conn: &Connection) -> Seen {
+        let seen = std::mem::take(&mut *lock(&self.seen));
+        self.take_down(conn, Vec::new());
+        seen
+    }
+
     /// Leaves the connection as it was found.
     pub(super) fn retire(&self, conn: &Connection) {
         self.take_down(conn, Vec::new());
@@ -193,6 +201,13 @@ impl Watch<'_> {
     /// Takes the triggers down and says what they saw.
     pub(super) fn end(self) -> Seen {
         std::mem::take(&mut *lock(&self.watcher.seen))
+    }
+
+    /// Lets the triggers stand until [`Watcher::finish`], or until the next statement is watched.
+    #[cfg(feature = "sqlx-sqlite")]
+    pub(super) fn leave_up(mut self) {
+        lock(&self.watcher.left).append(&mut self.names);
+        std::mem::forget(self);
     }
 }
 

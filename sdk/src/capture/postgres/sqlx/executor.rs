@@ -10,7 +10,7 @@ use sqlx::{
     postgres::{PgRow, PgStatement, PgTypeInfo},
 };
 
-use super::{Item, Postgres, PostgresTransaction, query::Query};
+use super::{Item, Postgres, PostgresTransaction, Query};
 use crate::capture::sqlx::yielding;
 
 impl<'c, C> Executor<'c> for &'c mut Postgres<C>

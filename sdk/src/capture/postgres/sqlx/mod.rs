@@ -11,7 +11,6 @@ mod executor;
 mod failure;
 mod perform;
 mod pool;
-mod query;
 mod rows;
 mod run;
 mod transaction;
@@ -19,13 +18,10 @@ mod transaction;
 use std::{fmt, sync::Arc};
 
 use futures_util::TryStreamExt as _;
-use sqlx::{
-    Either, Error, PgConnection, Row as _,
-    postgres::{PgQueryResult, PgRow},
-};
+use sqlx::{Error, PgConnection, Row as _, postgres::PgQueryResult};
 
+use self::run::Link;
 pub use self::{pool::PostgresPool, transaction::PostgresTransaction};
-use self::{query::Query, run::Link};
 use super::{
     failure::Failed as _,
     shared::Shared,
@@ -33,8 +29,8 @@ use super::{
 };
 use crate::Handle;
 
-/// One thing that a statement gives: how many rows it affected, or a row.
-type Item = Either<PgQueryResult, PgRow>;
+type Item = crate::capture::sqlx::query::Item<sqlx::Postgres>;
+type Query = crate::capture::sqlx::query::Query<sqlx::Postgres>;
 
 /// A connection whose statements are recorded: hand `&mut` of it to a query. It owns the connection (a plain one, one
 /// of a pool, a transaction) or borrows it mutably, so that nobody else uses it meanwhile; see
@@ -167,5 +163,5 @@ impl<C: AsMut<PgConnection>> Postgres<C> {
 
 async fn name_application(connection: &mut PgConnection, name: &str) -> Result<(), Error> {
     let sql = format!("SET application_name = {}", tell::literal(name));
-    Query::plain(sql).drain(connection).await
+    Query::plain(sql).all(connection).await.1
 }

@@ -6,8 +6,8 @@ use sqlx::{
 };
 
 use super::{
+    Query,
     failure::is_of_the_text,
-    query::Query,
     rows,
     run::{Got, Link, bound},
 };
@@ -68,7 +68,7 @@ impl Link<'_> {
 
     /// The statement as it is.
     async fn native(&mut self, query: Query) -> Got {
-        let (items, result) = query.all(self.connection).await;
+        let (items, result) = query.all(&mut *self.connection).await;
         Got { items, result }
     }
 
@@ -118,7 +118,7 @@ impl Link<'_> {
         }
         let many = Query::plain("SELECT FROM pg_catalog.generate_series(1, $1)".to_owned());
         let many = many.with(bound([i64::try_from(count).unwrap_or(i64::MAX)]), true);
-        let (items, _) = many.all(self.connection).await;
+        let (items, _) = many.all(&mut *self.connection).await;
         result.extend(items.into_iter().filter_map(Either::left));
         result
     }

@@ -9,7 +9,7 @@ use sqlx::{
     postgres::{PgRow, PgStatement, PgTypeInfo},
 };
 
-use super::{Item, Postgres, PostgresTransaction, executor::first, query::Query};
+use super::{Item, Postgres, PostgresTransaction, Query, executor::first};
 use crate::{Handle, capture::sqlx::yielding};
 
 /// A pool whose statements are recorded: hand `&` of it to a query, as of the bare one. Each statement takes a

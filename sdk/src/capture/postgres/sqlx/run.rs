@@ -6,7 +6,7 @@ use sqlx::{
 };
 use vocabulary::action::Durability;
 
-use super::{Item, arguments, query::Query, rows};
+use super::{Item, Query, arguments, rows};
 use crate::{
     Action,
     capture::{
@@ -75,7 +75,7 @@ impl Link<'_> {
     ) -> Result<(), Error> {
         let statement = statement::statement(query.text());
         if let Statement::Control(control) = &statement {
-            let (items, result) = query.all(self.connection).await;
+            let (items, result) = query.all(&mut *self.connection).await;
             let result = self.shared.ended(control, result);
             return hand_on(items, result, out).await;
         }
@@ -183,7 +183,7 @@ impl Link<'_> {
 
     /// The rows of a query whose columns are all text.
     pub(super) async fn lines(&mut self, query: Query) -> Result<Vec<Line>, Error> {
-        let (items, result) = query.all(self.connection).await;
+        let (items, result) = query.all(&mut *self.connection).await;
         result?;
         let mut lines = Vec::new();
         for item in items {

@@ -8,7 +8,7 @@ use std::{
 
 use sqlx::{Connection as _, Error, PgConnection, SqlSafeStr};
 
-use super::{Postgres, query::Query};
+use super::{Postgres, Query};
 use crate::capture::{
     postgres::{shared::Shared, tell},
     transactions::Control,
@@ -82,8 +82,9 @@ impl<'c> PostgresTransaction<'c> {
         if announced {
             let settings = tell::settings(&transaction.shared);
             Query::plain(settings)
-                .drain(transaction.connection.as_mut())
-                .await?;
+                .all(transaction.connection.as_mut())
+                .await
+                .1?;
         }
         Ok(transaction)
     }

@@ -2,28 +2,29 @@
 
 use futures_util::TryStreamExt as _;
 use sqlx::{
-    AssertSqlSafe, Error, Execute, Executor as _, PgConnection, SqlSafeStr as _, SqlStr,
+    AssertSqlSafe, Database, Either, Error, Execute, Executor, SqlSafeStr as _, SqlStr,
     error::BoxDynError,
-    postgres::{PgArguments, PgStatement},
 };
 
-use super::Item;
+/// One thing that a statement gives: its result, or a row.
+pub(in crate::capture) type Item<D> = Either<<D as Database>::QueryResult, <D as Database>::Row>;
+
+/// What a statement gave before it ended, and how it ended.
+pub(in crate::capture) type All<D> = (Vec<Item<D>>, Result<(), Error>);
 
 /// A query that owns all that it needs.
-#[derive(Clone)]
-pub(super) struct Query {
+#[derive(Debug)]
+pub(in crate::capture) struct Query<D: Database> {
     sql: SqlStr,
-    statement: Option<PgStatement>,
-    /// `None` sends the text alone, by the simple protocol.
-    pub(super) arguments: Option<PgArguments>,
-    pub(super) persistent: bool,
+    statement: Option<D::Statement>,
+    /// `None` sends the text alone.
+    pub(in crate::capture) arguments: Option<D::Arguments>,
+    pub(in crate::capture) persistent: bool,
 }
 
-impl Query {
+impl<D: Database> Query<D> {
     /// Takes over `query`; the error is that of an argument that could not be encoded.
-    pub(super) fn of<'q, E: Execute<'q, sqlx::Postgres>>(
-        mut query: E,
-    ) -> (Self, Result<(), Error>) {
+    pub(in crate::capture) fn of<'q, E: Execute<'q, D>>(mut query: E) -> (Self, Result<(), Error>) {
         let statement = query.statement().cloned();
         let arguments = query.take_arguments().map_err(Error::Encode);
         let persistent = query.persistent();
@@ -42,7 +43,7 @@ impl Query {
     }
 
     /// A text without arguments.
-    pub(super) fn plain(sql: String) -> Self {
+    pub(in crate::capture) fn plain(sql: String) -> Self {
         Self {
             sql: AssertSqlSafe(sql).into_sql_str(),
             statement: None,
@@ -52,16 +53,20 @@ impl Query {
     }
 
     /// The same arguments, for another text.
-    pub(super) fn saying(&self, sql: String) -> Self {
+    #[cfg(feature = "sqlx-postgres")]
+    pub(in crate::capture) fn saying(&self, sql: String) -> Self
+    where
+        D::Arguments: Clone,
+    {
         Self {
-            sql: AssertSqlSafe(sql).into_sql_str(),
-            statement: None,
-            ..self.clone()
+            arguments: self.arguments.clone(),
+            persistent: self.persistent,
+            ..Self::plain(sql)
         }
     }
 
     /// The same text with arguments of our own.
-    pub(super) fn with(self, arguments: PgArguments, persistent: bool) -> Self {
+    pub(in crate::capture) fn with(self, arguments: D::Arguments, persistent: bool) -> Self {
         Self {
             arguments: Some(arguments),
             persistent,
@@ -69,12 +74,16 @@ impl Query {
         }
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(in crate::capture) fn text(&self) -> &str {
         self.sql.as_str()
     }
 
-    /// Runs it, and gives what it gave before it ended, and how it ended.
-    pub(super) async fn all(self, connection: &mut PgConnection) -> (Vec<Item>, Result<(), Error>) {
+    /// Runs it to its end.
+    pub(in crate::capture) async fn all<'c, C>(self, connection: C) -> All<D>
+    where
+        C: Executor<'c, Database = D>,
+        Self: for<'q> Execute<'q, D> + 'c,
+    {
         let mut items = Vec::new();
         let mut answer = connection.fetch_many(self);
         loop {
@@ -85,23 +94,18 @@ impl Query {
             }
         }
     }
-
-    /// Runs it for its effect.
-    pub(super) async fn drain(self, connection: &mut PgConnection) -> Result<(), Error> {
-        self.all(connection).await.1
-    }
 }
 
-impl<'q> Execute<'q, sqlx::Postgres> for Query {
+impl<D: Database> Execute<'_, D> for Query<D> {
     fn sql(self) -> SqlStr {
         self.sql
     }
 
-    fn statement(&self) -> Option<&PgStatement> {
+    fn statement(&self) -> Option<&D::Statement> {
         self.statement.as_ref()
     }
 
-    fn take_arguments(&mut self) -> Result<Option<PgArguments>, BoxDynError> {
+    fn take_arguments(&mut self) -> Result<Option<D::Arguments>, BoxDynError> {
         Ok(self.arguments.take())
     }
 
