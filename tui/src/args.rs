@@ -22,7 +22,7 @@ pub use wrapping::{Mcp, Run};
     max_term_width = 100
 )]
 pub struct Cli {
-    /// A request (47892), session, trace, record (47892#s1a#14) or bundle (FILE.tar); none lists the sessions
+    /// A request (47892), session, trace, record (47892#s1a#14), link or bundle (FILE.tar); none lists the sessions
     pub query: Option<String>,
 
     /// What to do with it; without a command a terminal opens the screens and a pipe gets the text
@@ -188,7 +188,11 @@ pub enum Command {
     Llm(Llm),
     /// Record what passes between programs and a JSON API, with what writes change
     Http(Http),
-    /// What this program found: terminal, store, collector, key
+    /// Name a record so that others find it again and see that it is the same: by its hash
+    Cite(Cite),
+    /// Every setting with its value, and where that comes from
+    Config(Config),
+    /// What this program found: terminal, settings, notes, store, clock, key
     Doctor,
     /// Explain what no single command can: keys, filters, exit codes, files, formats
     Topic(TopicArgs),
@@ -197,8 +201,47 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print the manual page, or write all pages into a folder
+    Man(Man),
+    /// Requests that begin like this, for completion scripts
+    #[command(hide = true)]
+    Requests(Requests),
+}
+
+/// `recount cite`
+#[derive(Args, Debug)]
+pub struct Cite {
+    /// The record: 47892#14, or 47892#s1a#14 as recount log shows it
+    pub record: String,
+    /// The form
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: FactForm,
+}
+
+/// `recount config`
+#[derive(Args, Debug)]
+pub struct Config {
+    /// Leave with 2 where the config file has what is no setting
+    #[arg(long)]
+    pub check: bool,
+    /// The form
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: FactForm,
+}
+
+/// `recount man`
+#[derive(Args, Debug)]
+pub struct Man {
+    /// Write every command's page into this folder
+    pub dir: Option<PathBuf>,
+}
+
+/// `recount requests`
+#[derive(Args, Debug)]
+pub struct Requests {
+    /// How they begin
+    #[arg(default_value = "")]
+    pub beginning: String,
 }
 
 /// `recount note`
@@ -345,6 +388,10 @@ pub enum FactForm {
     Text,
     /// The account's rows as JSON
     Json,
+    /// One JSON object per line
+    Jsonl,
+    /// Comma-separated values, in cells that no spreadsheet runs
+    Csv,
 }
 
 /// `recount diff`

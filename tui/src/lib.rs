@@ -8,6 +8,8 @@ pub mod source;
 pub mod app;
 mod screen;
 
+mod clipboard;
+
 pub mod command;
 /// What must hold for any bytes from outside: the bodies of the fuzz targets in `tests/fuzz`.
 #[cfg(any(test, fuzzing))]

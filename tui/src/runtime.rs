@@ -1,10 +1,9 @@
 //! The loop around the pure core: input, effects, frames. The only place of the screens with threads and a clock.
 
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
 use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use crossterm::{cursor, execute, terminal};
 use ratatui::Terminal;
@@ -14,6 +13,7 @@ use signal_hook::iterator::Signals;
 
 use crate::app::keys::{Code, Key};
 use crate::app::{Effect, Model, Msg, update, view};
+use crate::clipboard;
 use crate::failure::Failure;
 
 /// At most one frame in this time: a held key or a burst of records is drawn once.
@@ -103,7 +103,10 @@ impl Screen {
             for effect in effects.drain(..) {
                 match effect {
                     Effect::Quit => return Ok(()),
-                    Effect::Copy(text) => copy(&text).map_err(Failure::Terminal)?,
+                    Effect::Copy(text) => {
+                        let ways = clipboard::copy(&text).map_err(Failure::Terminal)?;
+                        let _ = update(model, Msg::Copied { text, ways });
+                    }
                     Effect::Wake { wake, after } => alarm = Some((Instant::now() + after, wake)),
                     Effect::Suspend => self.suspend().map_err(Failure::Terminal)?,
                     other => {
@@ -173,14 +176,6 @@ impl Drop for Restore {
 fn restore() {
     let _ = execute!(io::stdout(), terminal::LeaveAlternateScreen, cursor::Show);
     let _ = terminal::disable_raw_mode();
-}
-
-/// Puts text on the clipboard of whoever sits at the terminal, over SSH too (OSC 52).
-fn copy(text: &str) -> io::Result<()> {
-    let encoded = base64::engine::general_purpose::STANDARD.encode(text);
-    let mut out = io::stdout();
-    write!(out, "\x1b]52;c;{encoded}\x07")?;
-    out.flush()
 }
 
 fn read_input(messages: &Sender<Msg>) {

@@ -310,7 +310,14 @@ pub const BINDINGS: &[Binding] = &[
     ),
     key("Copy", "yy", Action::CopyLine, "line", ACCOUNT),
     key("Copy", "yj", Action::CopyJson, "JSON", ACCOUNT),
-    key("Copy", "yi", Action::CopyRef, "reference", ACCOUNT),
+    key("Copy", "yi", Action::CopyLink, "link", ACCOUNT),
+    key(
+        "Copy",
+        "yr",
+        Action::CopyCitation,
+        "citation with its hash",
+        ACCOUNT,
+    ),
     key(
         "Copy",
         "yc",

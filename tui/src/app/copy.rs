@@ -6,6 +6,7 @@ use super::changes::{self, View};
 use super::keys::{Action, Screen};
 use super::model::{Effect, Model, Notice};
 use super::rows::{self, Item};
+use super::update::say;
 use crate::screen;
 use crate::source::place::quoted;
 
@@ -13,7 +14,8 @@ use crate::source::place::quoted;
 pub(super) fn copy(model: &mut Model, action: Action) -> Vec<Effect> {
     let text = match action {
         Action::CopyJson => json(model),
-        Action::CopyRef => reference(model).map(|shown_by| format!("{}#{shown_by}", model.query())),
+        Action::CopyLink => link(model),
+        Action::CopyCitation => return cite(model),
         Action::CopyCommand => Some(command(model)),
         Action::CopyPatch => patch(model),
         _ => Some(
@@ -22,15 +24,48 @@ pub(super) fn copy(model: &mut Model, action: Action) -> Vec<Effect> {
                 .to_owned(),
         ),
     };
-    let what = match &text {
-        Some(text) => format!("copied: {}", text.lines().next().unwrap_or_default()),
-        None => "there is nothing here to copy".to_owned(),
+    if text.is_none() {
+        say(model, "there is nothing here to copy");
+    }
+    text.map(Effect::Copy).into_iter().collect()
+}
+
+/// The clipboard has the text, as far as anybody can tell.
+pub(super) fn copied(model: &mut Model, text: &str, ways: &str) {
+    let first = text.lines().next().unwrap_or_default();
+    let hint = match account::shown::has_hidden(text) {
+        true => "it has characters that cannot be seen",
+        false => "",
     };
     model.message = Some(Notice {
-        what,
-        hint: String::new(),
+        what: format!("copied {ways}: {first}"),
+        hint: hint.to_owned(),
     });
-    text.map(Effect::Copy).into_iter().collect()
+}
+
+fn link(model: &Model) -> Option<String> {
+    let account = &model.opened.as_ref()?.account;
+    Some(crate::source::link::to(account, reference(model)))
+}
+
+fn cite(model: &mut Model) -> Vec<Effect> {
+    let Some(record) = reference(model) else {
+        say(model, "no record is selected here that could be cited");
+        return Vec::new();
+    };
+    let query = model.query().to_owned();
+    vec![Effect::Cite { query, record }]
+}
+
+/// A citation was made: it is copied.
+pub(super) fn cited(model: &mut Model, result: Result<String, Notice>) -> Vec<Effect> {
+    match result {
+        Ok(text) => vec![Effect::Copy(text)],
+        Err(notice) => {
+            model.message = Some(notice);
+            Vec::new()
+        }
+    }
 }
 
 fn selected(model: &Model) -> Option<Item> {
@@ -103,9 +138,17 @@ fn command(model: &Model) -> String {
         _ => format!("{}{place}", at.unwrap_or_default()),
     };
     match model.screen {
-        Screen::Home => format!("recount log {flags}"),
+        Screen::Home => format!("recount log {}{flags}", kept(&model.home.filter)),
         Screen::Answer => format!("recount show {query} {flags}"),
-        Screen::Timeline => format!("recount log {query} {flags}"),
+        Screen::Timeline => {
+            let filter = &model.timeline.filter;
+            let filter = match (model.timeline.only_problems, filter.is_empty()) {
+                (false, _) => filter.clone(),
+                (true, true) => "is:problem".to_owned(),
+                (true, false) => format!("is:problem ({filter})"),
+            };
+            format!("recount log {query} {}{flags}", kept(&filter))
+        }
         Screen::Decisions => match reference(model) {
             Some(shown_by) => format!(
                 "recount why {} {flags}",
@@ -164,6 +207,14 @@ fn diff(model: &Model, query: &str, path: &str) -> String {
         "recount diff {query} {path}{net}{beside}{at} {}",
         model.place_flags
     )
+}
+
+/// The flag that keeps what a filter keeps.
+fn kept(filter: &str) -> String {
+    match filter.is_empty() {
+        true => String::new(),
+        false => format!("--where {} ", quoted(filter)),
+    }
 }
 
 fn patch(model: &Model) -> Option<String> {

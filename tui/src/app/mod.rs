@@ -42,5 +42,5 @@ pub use model::{
 pub(crate) use noting::{Line as NoteLine, is_marked, lines as note_lines};
 pub use picker::{Candidate, Picker};
 pub use prompt::parse_ref;
-pub(crate) use travel::{change_under, show_resource};
+pub(crate) use travel::{change_under, show_record, show_resource};
 pub use update::update;

@@ -54,6 +54,15 @@ pub enum Msg {
     },
     /// A note was written down, or could not be.
     Noted(Result<Box<Note>, Notice>),
+    /// Text is on the clipboard, as far as anybody can tell.
+    Copied {
+        /// The text.
+        text: String,
+        /// By which ways.
+        ways: String,
+    },
+    /// A citation was made, or could not be.
+    Cited(Result<String, Notice>),
     /// An export was written, or was not.
     Exported(Exported),
     /// A time that was waited for has passed.
@@ -83,6 +92,13 @@ pub enum Effect {
         about: About,
         /// What it says.
         said: Said,
+    },
+    /// Name a record with the hash of its leaf.
+    Cite {
+        /// What is asked for.
+        query: String,
+        /// The record.
+        record: RecordRef,
     },
     /// Write a request out.
     Export {

@@ -11,10 +11,29 @@ use super::prompt::{keep_rows, keep_sessions};
 use super::replay;
 use super::rows::{self, Item, Row};
 use super::update::say;
+use crate::source::link;
 
 pub(super) fn show_tab(model: &mut Model, number: usize) {
     if let (Some(screen), true) = (Screen::TABS.get(number), model.opened.is_some()) {
         model.screen = *screen;
+    }
+}
+
+/// Where a query names a record, as `47892#s1a#14` or by a link: shows it in the timeline.
+pub(crate) fn show_record(model: &mut Model, query: &str) {
+    let Some(opened) = &model.opened else { return };
+    let followed = link::followed(query, |_| Ok(opened.account.clone()));
+    let query = followed.unwrap_or_else(|_| query.to_owned());
+    let (_, wanted) = vocabulary::reference::split(&query);
+    let Some(wanted) = wanted.filter(|_| query != opened.account.request.id) else {
+        return;
+    };
+    match opened.rows.of_ref(wanted) {
+        Some(row) => {
+            leave_for(model, Screen::Timeline);
+            go_to_row(model, row);
+        }
+        None => say(model, &format!("no row of the timeline shows {wanted}")),
     }
 }
 

@@ -16,8 +16,8 @@ use super::prompt::{ask, find, keep_rows, keep_sessions, type_key};
 use super::replay;
 use super::travel::{
     context, enter, go_back, is_anomaly, is_file, is_finding, is_human, jump, mark_is,
-    next_change_line, next_problem, next_resource, next_view, other_edit, replay_here, show_tab,
-    turn_tab,
+    next_change_line, next_problem, next_resource, next_view, other_edit, replay_here, show_record,
+    show_tab, turn_tab,
 };
 use crate::screen;
 
@@ -34,15 +34,25 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             noting::noted(model, result);
             Vec::new()
         }
+        Msg::Copied { text, ways } => {
+            super::copy::copied(model, &text, &ways);
+            Vec::new()
+        }
+        Msg::Cited(result) => super::copy::cited(model, result),
         Msg::Exported(result) => {
             export::exported(model, result);
             Vec::new()
         }
         Msg::Woke(wake) => replay::woke(model, wake),
         Msg::Opened { generation, result } => {
+            let asked = model.waiting.clone();
             if answers(model, generation) {
                 match result {
-                    Ok(opened) => model.show(opened),
+                    Ok(opened) => {
+                        model.show(opened);
+                        let query = asked.map(|(_, query)| query).unwrap_or_default();
+                        show_record(model, &query);
+                    }
                     Err(notice) => model.message = Some(notice),
                 }
             }
@@ -353,7 +363,8 @@ fn does(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::LaterEdit => other_edit(model, 1),
         Action::CopyLine
         | Action::CopyJson
-        | Action::CopyRef
+        | Action::CopyLink
+        | Action::CopyCitation
         | Action::CopyCommand
         | Action::CopyPatch => {
             return super::copy::copy(model, action);

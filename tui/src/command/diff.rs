@@ -8,12 +8,25 @@ use std::fmt::Write as _;
 use account::change::stands;
 use account::model::Account;
 
-use super::{Context, exit_of, out, split_ref};
+use super::{Context, exit_of, out, split_ref, table};
 use crate::app::changes::{Changes, Resource};
 use crate::app::line::shown;
 use crate::args::{Diff, FactForm};
 use crate::failure::{Exit, Failure};
 use crate::source::distance;
+
+/// The columns of CSV.
+const CELLS: &[table::Column] = &[
+    ("ref", "/refs/0"),
+    ("session", "/session"),
+    ("resource", "/resource"),
+    ("effect", "/effect"),
+    ("in_scope", "/in_scope"),
+    ("before", "/before/state"),
+    ("after", "/after/state"),
+    ("action", "/action"),
+    ("at", "/at"),
+];
 
 pub(super) fn run(context: &Context, args: &Diff) -> Result<Exit, Failure> {
     let (query, within) = split_ref(&args.query);
@@ -50,7 +63,14 @@ pub(super) fn run(context: &Context, args: &Diff) -> Result<Exit, Failure> {
     }
     let looked = Looked::at(&account, &kept, args.net);
     match (args.output, args.stat) {
-        (FactForm::Json, _) => out::json(&json::rows(&account, &looked))?,
+        (form @ (FactForm::Json | FactForm::Jsonl | FactForm::Csv), _) => {
+            let rows = json::rows(&account, &looked);
+            match form {
+                FactForm::Csv => table::csv(CELLS, &rows)?,
+                FactForm::Jsonl => table::lines(&rows)?,
+                _ => out::json(&rows)?,
+            }
+        }
         (FactForm::Text, true) => out::text(&stat(&account, &kept))?,
         (FactForm::Text, false) => {
             let how = text::How {

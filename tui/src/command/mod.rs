@@ -3,12 +3,16 @@
 mod at;
 mod blame;
 mod bundle;
+mod cite;
+mod complete;
+mod config;
 mod csv;
 mod diff;
 mod doctor;
 mod export;
 mod log;
 mod log_line;
+mod man;
 mod note;
 mod out;
 mod proof;
@@ -17,6 +21,7 @@ mod replay;
 mod screens;
 pub(crate) mod sessions;
 mod show;
+mod table;
 mod topic;
 mod verify;
 mod why;
@@ -25,7 +30,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 
 use account::model::Account;
-use clap::{CommandFactory as _, Parser as _};
+use clap::Parser as _;
 use vocabulary::id::RecordRef;
 use vocabulary::record::IntegrityStatus;
 pub(crate) use vocabulary::reference::split as split_ref;
@@ -35,6 +40,7 @@ use crate::app::line::shown;
 use crate::args::{AccountForm, Cli, Command, Common};
 use crate::failure::{Exit, Failure, Told};
 use crate::source::Source;
+use crate::source::link;
 use crate::source::place::Environment;
 
 /// What a command knows of the process it runs in.
@@ -171,10 +177,17 @@ fn obey(context: &Context, mut cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Note(args)) => Some(&mut args.query),
         Some(Command::Tag(args)) => Some(&mut args.query),
         Some(Command::Notes(args)) => args.query.as_mut(),
+        Some(Command::Export(args)) => Some(&mut args.query),
+        Some(Command::Proof(args)) => Some(&mut args.record),
+        Some(Command::Cite(args)) => Some(&mut args.record),
         Some(_) => None,
     };
     if let Some(query) = query {
         bundle::stand_in(&mut context.common, query)?;
+        if link::is_link(query) {
+            let source = context.source()?;
+            *query = link::followed(query, |request| source.account(request))?;
+        }
     }
     let context = &context;
     if context.common.at.is_some() {
@@ -208,18 +221,11 @@ fn obey(context: &Context, mut cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Http(args)) => crate::record::http::run(context, &args),
         Some(Command::Doctor) => doctor::run(context),
         Some(Command::Topic(args)) => topic::run(&args),
-        Some(Command::Completions { shell }) => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "recount", &mut script);
-            out::bytes(&script).map(|()| Exit::Answered)
-        }
-        Some(Command::Man) => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command())
-                .render(&mut page)
-                .map_err(Failure::Output)?;
-            out::bytes(&page).map(|()| Exit::Answered)
-        }
+        Some(Command::Completions { shell }) => complete::script(shell),
+        Some(Command::Requests(args)) => complete::requests(context, &args),
+        Some(Command::Cite(args)) => cite::run(context, &args),
+        Some(Command::Config(args)) => config::run(context, &args),
+        Some(Command::Man(args)) => man::run(&args),
     }
 }
 

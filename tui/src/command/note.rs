@@ -3,12 +3,26 @@
 use vocabulary::Timestamp;
 use vocabulary::id::RecordRef;
 
-use super::{Context, exit_of, log, out, split_ref};
+use super::{Context, exit_of, log, out, split_ref, table};
 use crate::app::line::shown;
 use crate::args::{FactForm, NoteArgs, Notes as NotesArgs, TagArgs};
 use crate::failure::{Exit, Failure};
 use crate::notes::{Note, Noted, NotesFile, Said, Standing, about, file_of};
 use crate::record::sender::user;
+
+/// The columns of CSV: lines of the case log, and what stands about a record.
+const COLUMNS: &[table::Column] = &[
+    ("at", "/at"),
+    ("by", "/by"),
+    ("about", "/about"),
+    ("said", "/said"),
+];
+const STANDING: &[table::Column] = &[
+    ("ref", "/ref"),
+    ("marked", "/marked"),
+    ("tags", "/tags"),
+    ("comments", "/words"),
+];
 
 /// `recount note QUERY#REF TEXT`.
 pub(super) fn note(context: &Context, args: &NoteArgs) -> Result<Exit, Failure> {
@@ -42,11 +56,11 @@ pub(super) fn notes(context: &Context, args: &NotesArgs) -> Result<Exit, Failure
         context.note(&format!("line {line} of the notes cannot be read"));
     }
     let Some(query) = &args.query else {
-        for note in notes.iter() {
-            match args.output {
-                FactForm::Json => out::json_line(note)?,
-                FactForm::Text => out::text(&one_line(note))?,
-            }
+        let all: Vec<&Note> = notes.iter().collect();
+        match args.output {
+            FactForm::Json | FactForm::Jsonl => table::lines(&all)?,
+            FactForm::Csv => table::csv(COLUMNS, &all)?,
+            FactForm::Text => all.iter().try_for_each(|note| out::text(&one_line(note)))?,
         }
         return Ok(Exit::Answered);
     };
@@ -55,6 +69,9 @@ pub(super) fn notes(context: &Context, args: &NotesArgs) -> Result<Exit, Failure
     let account = source.account(query)?;
     let noted = Noted::of(&notes, &account);
     let mut any = false;
+    if args.output == FactForm::Csv {
+        table::csv::<()>(STANDING, &[])?;
+    }
     let wanted = |record: &RecordRef| only.is_none_or(|only| only == *record);
     if only.is_none() && !noted.request.is_empty() {
         any = true;
@@ -129,19 +146,27 @@ fn one_line(note: &Note) -> String {
 }
 
 fn print(form: FactForm, name: &str, standing: &Standing) -> Result<(), Failure> {
+    let row = || {
+        let comments = standing
+            .comments
+            .iter()
+            .map(|(at, by, text)| serde_json::json!({ "at": at, "by": by, "text": text }));
+        let words = standing.comments.iter().map(|(_, _, text)| text);
+        serde_json::json!({
+            "ref": name,
+            "marked": standing.marked,
+            "tags": standing.tags,
+            "comments": comments.collect::<Vec<_>>(),
+            "words": words.collect::<Vec<_>>(),
+        })
+    };
     match form {
-        FactForm::Json => {
-            let comments = standing
-                .comments
-                .iter()
-                .map(|(at, by, text)| serde_json::json!({ "at": at, "by": by, "text": text }));
-            out::json_line(&serde_json::json!({
-                "ref": name,
-                "marked": standing.marked,
-                "tags": standing.tags,
-                "comments": comments.collect::<Vec<_>>(),
-            }))
+        FactForm::Json | FactForm::Jsonl => {
+            let mut row = row();
+            row.as_object_mut().and_then(|row| row.remove("words"));
+            out::json_line(&row)
         }
+        FactForm::Csv => table::row(STANDING, &row()),
         FactForm::Text => {
             let marked = if standing.marked { "  marked" } else { "" };
             let tags: String = standing

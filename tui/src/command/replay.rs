@@ -10,12 +10,27 @@ use vocabulary::id::RecordRef;
 use vocabulary::record::ContentState;
 
 use super::at::Moment;
-use super::{Context, exit_of, out, split_ref};
+use super::{Context, exit_of, out, split_ref, table};
 use crate::app::line::shown;
 use crate::app::rows::{self, Item, Rows};
 use crate::app::words;
 use crate::args::{FactForm, Replay};
 use crate::failure::{Exit, Failure};
+
+/// The columns of CSV: steps, and the resources of a state.
+const STEPS: &[table::Column] = &[
+    ("ref", "/ref"),
+    ("at", "/at"),
+    ("kind", "/kind"),
+    ("state", "/state"),
+    ("what", "/what"),
+];
+const RESOURCES: &[table::Column] = &[
+    ("resource", "/resource"),
+    ("state", "/content/state"),
+    ("digest", "/content/digest"),
+    ("by", "/by"),
+];
 
 pub(super) fn run(context: &Context, args: &Replay) -> Result<Exit, Failure> {
     let (query, within) = split_ref(&args.query);
@@ -29,17 +44,30 @@ pub(super) fn run(context: &Context, args: &Replay) -> Result<Exit, Failure> {
         (FactForm::Text, None) => out::text(&steps(&account))?,
         (FactForm::Text, Some(upto)) => out::text(&state_text(&account, upto))?,
         (FactForm::Json, Some(upto)) => out::json(&state_json(&account, upto))?,
-        (FactForm::Json, None) => {
+        (form, Some(upto)) => {
+            let state = state_json(&account, upto);
+            let resources = state["resources"].as_array().map_or(&[][..], Vec::as_slice);
+            match form {
+                FactForm::Csv => table::csv(RESOURCES, resources)?,
+                _ => table::lines(resources)?,
+            }
+        }
+        (form, None) => {
             let index = Rows::of(&account);
-            for row in index.iter() {
-                out::json_line(&serde_json::json!({
+            let step = |row: &rows::Row| {
+                json!({
                     "ref": row.shown_by,
                     "doubtful": !rows::doubt(&account, row.item).is_empty(),
                     "at": row.at,
                     "kind": rows::kind(&account, row.item),
                     "state": rows::mark(&account, row).word,
                     "what": rows::what(&account, row.item),
-                }))?;
+                })
+            };
+            let steps: Vec<_> = index.iter().map(step).collect();
+            match form {
+                FactForm::Csv => table::csv(STEPS, &steps)?,
+                _ => table::lines(&steps)?,
             }
         }
     }

@@ -1,14 +1,16 @@
 //! The screens: opens the place, and does the core's slow work on the worker.
 
-use super::{Context, exit_of, export, sessions};
+use super::{Context, cite, exit_of, export, sessions};
 use crate::app::look::{Look, Theme};
-use crate::app::{Effect, Exported, Listed, Model, Msg, Notice, Opened, Picker, SessionRow};
+use crate::app::{
+    Effect, Exported, Listed, Model, Msg, Notice, Opened, Picker, SessionRow, show_record,
+};
 use crate::args::{ExportForm, ThemeName, When};
 use crate::failure::{self, Exit, Failure};
 use crate::notes::{self, Note, NotesFile};
 use crate::runtime::{self, Worker};
-use crate::source::Source;
 use crate::source::place::Place;
+use crate::source::{Source, link};
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -35,8 +37,8 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
     let (mut first, mut then) = (Vec::new(), None);
     if let Some(query) = query {
         // The answer is read before the terminal is touched: an error is an error of the command line.
-        let (query, _) = super::split_ref(&query);
-        match source.resolve(query, true) {
+        let (bare, _) = super::split_ref(&query);
+        match source.resolve(bare, true) {
             Err(Failure::Which { query, candidates }) => {
                 first.push(model.list());
                 model.picker = Some(Picker::of(query, candidates));
@@ -49,6 +51,7 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
                 }
                 let opened = Opened::of(account);
                 model.show(Box::new(opened.at(then.as_ref().map(|(_, upto)| *upto))));
+                show_record(&mut model, &query);
             }
         }
     } else {
@@ -116,8 +119,9 @@ impl Worker for Desk {
     fn work(&mut self, effect: Effect) -> Option<Msg> {
         match effect {
             Effect::Open { generation, query } => {
-                let (query, _) = super::split_ref(&query);
-                let result = match self.open(query) {
+                let followed = link::followed(&query, |request| self.source.account(request));
+                let result = followed.and_then(|it| self.open(super::split_ref(&it).0));
+                let result = match result {
                     Err(Failure::Which { query, candidates }) => {
                         return Some(Msg::Which {
                             generation,
@@ -149,6 +153,12 @@ impl Worker for Desk {
                     hint: "make room or name another file in RECOUNT_NOTES".to_owned(),
                 });
                 Some(Msg::Noted(written.map(|()| Box::new(note))))
+            }
+            Effect::Cite { query, record } => {
+                let account = self.source.account(super::split_ref(&query).0);
+                let cited = account.and_then(|account| cite::of(&self.source, &account, record));
+                let cited = cited.map(|it| it.to_string());
+                Some(Msg::Cited(cited.map_err(|failure| notice(&failure))))
             }
             Effect::Export { query, form, file } => {
                 Some(Msg::Exported(self.export(&query, form, file)))

@@ -110,7 +110,7 @@ fn files() -> String {
 Which ledger is looked at: --store or --collector; RECOUNT_STORE; store or collector in the
 config file; a running collector's reader socket; /var/lib/recount; the XDG data folder.
 
-    $XDG_CONFIG_HOME/recount/config.toml   store, collector
+    $XDG_CONFIG_HOME/recount/config.toml   store, collector; recount config says what comes from where
     $XDG_STATE_HOME/recount/               pinned keys, and notes.jsonl: the case log
     $XDG_DATA_HOME/recount/                a user's own ledger
     $XDG_RUNTIME_DIR/recount/reader.sock   a collector's reader door
@@ -133,8 +133,9 @@ fn formats() -> String {
     recount.account/1  the answer: recount show -o json; docs/schema, docs/account.md
     recount.verify/2   one property per entry: recount verify -o json
     recount.state/1    resources at one record: recount replay --at REF -o json
-    JSON lines         one object per line: recount log -o json, recount notes -o json
-    CSV                cells that no spreadsheet runs: recount log -o csv
+    JSON lines         one object per line: recount log -o json, and -o jsonl of every other list
+    CSV                cells that no spreadsheet runs: -o csv of every list
+    HTML               the answer as one file that runs and fetches nothing: recount export -f html
     bundle             one request with its proofs, for others: recount export -f bundle
     tlog-proof         one record under a checkpoint: recount proof
 

@@ -14,7 +14,7 @@ use ledger::verify::{Finding, FindingKind, Place, VerifiedStream, verify_all, ve
 use vocabulary::problem::ProblemKind;
 use vocabulary::record::IntegrityStatus;
 
-use super::{Context, bundle, out, proof, split_ref};
+use super::{Context, bundle, out, proof, split_ref, table};
 use crate::app::line::shown;
 use crate::args::{FactForm, Verify};
 use crate::failure::{self, Exit, Failure};
@@ -76,10 +76,28 @@ fn of_live(source: &Source, args: &Verify) -> Result<Evidence, Failure> {
     Ok(evidence)
 }
 
+/// The columns of CSV.
+const COLUMNS: &[table::Column] = &[
+    ("property", "/property"),
+    ("state", "/state"),
+    ("what", "/what"),
+    ("details", "/details"),
+];
+
 /// Prints a report.
 fn print(report: &Report, place: &str, form: FactForm) -> Result<(), Failure> {
     match form {
         FactForm::Json => out::json(&report.json(place)),
+        FactForm::Jsonl | FactForm::Csv => {
+            let report = report.json(place);
+            let lines = report["properties"]
+                .as_array()
+                .map_or(&[][..], Vec::as_slice);
+            match form {
+                FactForm::Csv => table::csv(COLUMNS, lines),
+                _ => table::lines(lines),
+            }
+        }
         FactForm::Text => {
             let mut lines = vec![format!("{:<20} {}", "place", shown(place))];
             lines.extend(report.text(&|text| shown(text)));

@@ -6,11 +6,25 @@ use account::model::{Account, Decision, Reasoning};
 use vocabulary::Source as Strength;
 use vocabulary::id::RecordRef;
 
-use super::{Context, exit_of, out, split_ref};
+use super::{Context, exit_of, out, split_ref, table};
 use crate::app::line::shown;
 use crate::app::rows::{self, Item, Rows};
 use crate::args::{FactForm, Why};
 use crate::failure::{Exit, Failure};
+
+/// The columns of CSV.
+const COLUMNS: &[table::Column] = &[
+    ("ref", "/refs/0"),
+    ("session", "/session"),
+    ("at", "/at"),
+    ("made_by", "/made_by"),
+    ("point", "/point"),
+    ("question", "/question"),
+    ("chosen", "/chosen"),
+    ("rationale", "/rationale"),
+    ("reasoning", "/content/inline"),
+    ("source", "/source"),
+];
 
 pub(super) fn run(context: &Context, args: &Why) -> Result<Exit, Failure> {
     let (query, within) = split_ref(&args.query);
@@ -25,10 +39,15 @@ pub(super) fn run(context: &Context, args: &Why) -> Result<Exit, Failure> {
         Some(wanted) => behind(&account, &index, wanted)?,
     };
     match args.output {
-        FactForm::Json => {
+        form @ (FactForm::Json | FactForm::Jsonl | FactForm::Csv) => {
             let rows = chosen.iter().copied().map(Row::Decision);
             let rows = rows.chain(reasoning.iter().copied().map(Row::Reasoning));
-            out::json(&rows.collect::<Vec<_>>())?;
+            let rows: Vec<Row<'_>> = rows.collect();
+            match form {
+                FactForm::Csv => table::csv(COLUMNS, &rows)?,
+                FactForm::Jsonl => table::lines(&rows)?,
+                _ => out::json(&rows)?,
+            }
         }
         FactForm::Text => {
             let mut text = String::new();
@@ -142,14 +161,14 @@ fn row(account: &Account, index: &Rows, wanted: RecordRef) -> String {
             .iter()
             .filter(|problem| problem.action.as_ref() == Some(&action.id))
         {
-            let _ = writeln!(
-                text,
-                "problem    {}",
-                shown(&format!(
-                    "{}: {}: {}",
-                    problem.kind, problem.what, problem.why
-                ))
-            );
+            let what = format!("{}: {}: {}", problem.kind, problem.what, problem.why);
+            let _ = writeln!(text, "problem    {}", shown(&what));
+            for one in &problem.could_allow {
+                let refs: Vec<String> = one.evidence.refs.iter().map(ToString::to_string).collect();
+                let (who, refs) = (&one.identity, refs.join(" "));
+                let could = format!("have allowed it: {who}, who {}  {refs}", one.why);
+                let _ = writeln!(text, "could      {}", shown(&could));
+            }
         }
     }
     text

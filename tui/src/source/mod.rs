@@ -2,6 +2,8 @@
 
 pub mod place;
 
+pub(crate) mod link;
+
 mod keys;
 mod open;
 mod which;

@@ -138,6 +138,9 @@ pub struct Chosen {
     pub because: String,
 }
 
+/// The config file's keys.
+pub(crate) const CONFIG_KEYS: &[&str] = &["store", "collector"];
+
 /// The config file's keys that this program reads.
 #[derive(Debug, Default, serde::Deserialize)]
 struct Config {

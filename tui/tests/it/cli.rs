@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::store::{Store, flip, hostile_store, store};
 
-fn recount(home: &Path) -> Command {
+pub(crate) fn recount(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_recount"));
     command.env_clear().env("HOME", home).stdin(Stdio::null());
     command
@@ -40,7 +40,7 @@ fn every_help_text_is_the_contract() {
     let home = tempfile::tempdir().unwrap();
     for command in [
         "", "show", "log", "diff", "blame", "why", "replay", "verify", "export", "log-line",
-        "note", "tag", "notes", "llm", "http", "topic",
+        "note", "tag", "notes", "llm", "http", "topic", "cite", "config", "man",
     ] {
         let mut call = recount(home.path());
         if !command.is_empty() {

@@ -224,9 +224,15 @@ fn a_change_opens_its_diff_and_the_diff_its_action() {
 #[test]
 fn copying_gives_a_reference_json_and_a_command_for_the_shell() {
     let mut model = stage(80, 24);
-    assert_eq!(
-        press(&mut model, "yi"),
-        [Effect::Copy("47892#s1a#151".to_owned())]
+    let link = press(&mut model, "yi");
+    assert!(
+        matches!(&link[..], [Effect::Copy(link)] if link.starts_with("recount://") && link.contains("/151?request=47892&ledger=")),
+        "{link:?}"
+    );
+    let cited = press(&mut model, "yr");
+    assert!(
+        matches!(&cited[..], [Effect::Cite { query, record }] if query == "47892" && record.to_string() == "s1a#151"),
+        "{cited:?}"
     );
     let json = press(&mut model, "yj");
     assert!(

@@ -12,6 +12,7 @@ mod doubts;
 mod filtering;
 mod keeping;
 mod keys;
+mod matrix;
 mod notes;
 mod policy;
 mod proofs;
