@@ -182,7 +182,8 @@ fn steady(screen: &str) -> String {
         let words = line.split_whitespace().filter(|word| {
             let varies = word.chars().any(|c| c.is_ascii_digit() || !c.is_ascii());
             let path = word.contains('/') || word.contains("..");
-            !varies && !path
+            let unit = matches!(*word, "s" | "ms" | "us" | "min");
+            !varies && !path && !unit
         });
         let words: Vec<&str> = words.take(4).collect();
         lines.push(words.join(" "));

@@ -17,6 +17,7 @@ mod notes;
 mod policy;
 mod proofs;
 mod replay;
+mod same_facts;
 mod screens;
 mod stage;
 mod store;
