@@ -1,6 +1,6 @@
 //! PostgreSQL through `tokio-postgres`: each statement an action, each row it changes a diff.
 //!
-//! `Postgres` wraps a client and runs statements as `tokio-postgres` does; [`capture::sqlx`](crate::capture::sqlx) does
+//! `Postgres` wraps a client and runs statements as `tokio-postgres` does; `capture::sqlx` does
 //! the same for `sqlx`, with what is here. Of each statement it records the text,
 //! its parameters, how it ended, and the rows that an `INSERT`, `UPDATE` or `DELETE` changed, before and after,
 //! exactly typed. A write that returns no rows to its caller runs as one statement that reads along, so both sides
