@@ -6,12 +6,25 @@ use ledger::tree::hash_leaf;
 use vocabulary::Timestamp;
 use vocabulary::id::RecordRef;
 
-use super::{Context, exit_of, out, split_ref};
+use super::{Context, exit_of, out, split_ref, table};
 use crate::app::line::shown;
 use crate::app::rows::{self, Rows};
 use crate::args::{Cite, FactForm};
 use crate::failure::{self, Exit, Failure};
 use crate::source::Source;
+
+/// The columns of CSV.
+const COLUMNS: &[table::Column] = &[
+    ("query", "/query"),
+    ("what", "/what"),
+    ("received", "/received"),
+    ("leaf", "/leaf"),
+    ("stream", "/stream"),
+    ("index", "/index"),
+    ("ledger", "/ledger"),
+    ("checkpoint", "/checkpoint"),
+    ("link", "/link"),
+];
 
 /// What a citation says.
 #[derive(Debug, serde::Serialize)]
@@ -70,7 +83,8 @@ pub(super) fn run(context: &Context, args: &Cite) -> Result<Exit, Failure> {
     match args.output {
         FactForm::Text => out::text(&citation.to_string())?,
         FactForm::Json => out::json(&citation)?,
-        FactForm::Jsonl | FactForm::Csv => out::json_line(&citation)?,
+        FactForm::Jsonl => out::json_line(&citation)?,
+        FactForm::Csv => table::csv(COLUMNS, &[&citation])?,
     }
     context.pin(&mut source);
     Ok(exit_of(&account))

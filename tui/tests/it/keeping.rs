@@ -201,6 +201,7 @@ fn every_list_comes_as_json_lines_and_as_csv_with_as_many_rows() {
         "notes",
         "notes 666",
         "config",
+        "cite 666#6",
     ] {
         let with = |form: &str| {
             let mut arguments: Vec<&str> = command.split(' ').collect();
