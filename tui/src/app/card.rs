@@ -3,10 +3,10 @@
 use account::change::{Behind, Blame, Blamed, Part, Step, blame, stands};
 
 use super::changes::{By, Line, View};
+use super::edits::change_under;
 use super::list::List;
 use super::model::Model;
 use super::rows::Item;
-use super::travel::change_under;
 use super::update::say;
 use super::words;
 use crate::source::place::quoted;

@@ -1,8 +1,8 @@
 //! Where the user jumped from, so that one can go back there and forward again.
 
+use super::edits::show_resource;
 use super::keys::{Action, Screen};
 use super::model::{Model, Spot};
-use super::travel::show_resource;
 use super::update::say;
 
 /// So many places are remembered.

@@ -22,6 +22,7 @@ pub mod words;
 mod card;
 mod chain;
 mod copy;
+mod edits;
 mod export;
 mod jumps;
 mod model;
@@ -33,6 +34,7 @@ mod update;
 
 pub use crate::screen::view;
 pub use card::Card;
+pub(crate) use edits::{change_under, show_resource};
 pub use export::Exported;
 pub use jumps::Jumps;
 pub use model::{
@@ -42,5 +44,5 @@ pub use model::{
 pub(crate) use noting::{Line as NoteLine, is_marked, lines as note_lines};
 pub use picker::{Candidate, Picker};
 pub use prompt::parse_ref;
-pub(crate) use travel::{change_under, show_record, show_resource};
+pub(crate) use travel::show_record;
 pub use update::update;

@@ -512,7 +512,7 @@ impl Model {
         self.jumps = Jumps::default();
         (self.card, self.picker) = (None, None);
         super::prompt::keep_rows(self);
-        super::travel::show_resource(self, 0);
+        super::edits::show_resource(self, 0);
     }
 
     /// Reads a filter.

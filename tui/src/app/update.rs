@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::card;
 use super::chain;
+use super::edits::{context, next_change_line, next_resource, next_view, other_edit};
 use super::export;
 use super::jumps;
 use super::keys::{self, Action, Key, Meaning, Screen};
@@ -15,9 +16,8 @@ use super::picker::{Picked, Picker};
 use super::prompt::{ask, find, keep_rows, keep_sessions, type_key};
 use super::replay;
 use super::travel::{
-    context, enter, go_back, is_anomaly, is_file, is_finding, is_human, jump, mark_is,
-    next_change_line, next_problem, next_resource, next_view, other_edit, replay_here, show_record,
-    show_tab, turn_tab,
+    enter, go_back, is_anomaly, is_file, is_finding, is_human, jump, mark_is, next_problem,
+    replay_here, show_record, show_tab, turn_tab,
 };
 use crate::screen;
 
