@@ -6,6 +6,7 @@
 mod answer;
 mod evidence;
 mod health;
+mod kept;
 pub(crate) mod listen;
 mod proofs;
 mod tail;
@@ -88,6 +89,7 @@ pub(crate) fn router(door: ReaderDoor) -> Router {
         .route("/v1/sessions/{id}/records", get(views::session_records))
         .route("/v1/bindings/{request}", get(views::bindings))
         .route("/v1/account/{request}", get(views::account))
+        .route("/v1/account/{request}/actions", get(kept::actions))
         .route("/v1/proof/{record}", get(proofs::proof))
         .route("/v1/tail", get(tail::tail))
         .route("/v1/anchors", get(health::anchors))

@@ -13,6 +13,7 @@
 mod keys;
 mod lex;
 mod parse;
+mod rows;
 mod value;
 
 use std::borrow::Cow;
@@ -22,6 +23,7 @@ use unicode_width::UnicodeWidthStr as _;
 use vocabulary::Timestamp;
 
 pub use keys::{Flag, Number, Text, keys};
+pub use rows::{ActionRow, Actions};
 use value::Wanted;
 
 /// Reads a time as users write it; `None` for what is none.

@@ -76,6 +76,13 @@ pub(super) fn bad_request(what: &str) -> Response {
     problem(StatusCode::BAD_REQUEST, what)
 }
 
+/// A question that cannot be answered, with what is wrong with it.
+pub(super) fn refused(what: &serde_json::Value) -> Response {
+    let mut response = json(what);
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
+}
+
 /// Why the store could not be read, in a form from which the far end makes the same error again.
 pub(super) fn failed(error: ReadError) -> Response {
     let mut response = json(&error);

@@ -32,26 +32,35 @@ const RECORDS: u64 = 1000;
 #[derive(Debug, Deserialize)]
 pub(super) struct Limit {
     limit: Option<usize>,
+    /// Only what a filter keeps of them.
+    #[serde(rename = "where", default)]
+    filter: String,
 }
 
 /// A session as the index describes it.
 #[derive(Serialize)]
-struct SessionView {
-    session: String,
-    requests: Vec<String>,
+pub(super) struct SessionView {
+    pub(super) session: String,
+    pub(super) requests: Vec<String>,
     records: u64,
-    first_ns: u64,
-    last_ns: u64,
-    closed: bool,
+    pub(super) first_ns: u64,
+    pub(super) last_ns: u64,
+    pub(super) closed: bool,
     streams: Vec<String>,
 }
 
 /// The sessions that received a record last, newest first.
-pub(super) async fn sessions(State(door): Door, Asked(limit): Asked<Limit>) -> Response {
-    let limit = limit.limit.unwrap_or(SESSIONS).min(MOST_SESSIONS);
+pub(super) async fn sessions(State(door): Door, Asked(asked): Asked<Limit>) -> Response {
+    let limit = asked.limit.unwrap_or(SESSIONS).min(MOST_SESSIONS);
+    let filter = match super::kept::filter(&asked.filter) {
+        Ok(filter) => filter,
+        Err(response) => return response,
+    };
     match read(&door, move |folder| folder.find(&Find::Recent(limit))).await {
         Ok(hints) => {
-            json(&serde_json::json!({ "checked_by": "nobody", "sessions": grouped(hints) }))
+            let mut sessions = grouped(hints);
+            sessions.retain(|session| filter.keeps(session));
+            json(&serde_json::json!({ "checked_by": "nobody", "sessions": sessions }))
         }
         Err(response) => response,
     }

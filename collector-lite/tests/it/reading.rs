@@ -115,6 +115,37 @@ fn views_say_who_checked_them() {
 }
 
 #[test]
+fn lists_are_kept_by_the_filters_of_the_screens() {
+    let lab = Lab::new();
+    let collector = lab.serve();
+    send(&collector, "s-1", "47892", 2);
+    send(&collector, "s-2", "500", 2);
+    let door = Door::socket(&lab.socket());
+    let sessions = |filter: &str| {
+        let answer = json(&door, &format!("/v1/sessions?where={filter}"));
+        answer["sessions"].as_array().unwrap().len()
+    };
+    assert_eq!(
+        (sessions(""), sessions("request:500"), sessions("s-1")),
+        (2, 1, 1)
+    );
+    assert_eq!(sessions("until:2000-01-01T00:00:00Z"), 0);
+    let all = json(&door, "/v1/account/47892/actions");
+    assert_eq!(all["checked_by"], "collector");
+    assert_eq!(all["kept"], all["total"]);
+    let none = json(&door, "/v1/account/47892/actions?where=request:500");
+    assert_eq!((&none["kept"], &none["total"]), (&0.into(), &all["total"]));
+    let one = json(&door, "/v1/account/47892/actions?most=0");
+    assert_eq!(one["actions"], serde_json::json!([]));
+    let long = "x".repeat(1025);
+    for wrong in ["kidn:http", "(a", &long] {
+        assert!(door.get(&format!("/v1/sessions?where={wrong}")).is_err());
+        let actions = format!("/v1/account/47892/actions?where={wrong}");
+        assert!(door.get(&actions).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn tiles_lie_under_their_c2sp_paths() {
     let lab = Lab::new();
     let collector = lab.serve();
