@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     losses: AtomicU64,
     records: AtomicU64,
     told: Mutex<HashSet<Digest>>,
+    /// What it said that it can see, for a quick look: every call of a capture says it.
+    sees: Mutex<Vec<String>>,
     /// The redaction policy, where it is not the recorder's.
     pub(crate) policy: OnceLock<Arc<Policy>>,
 }
@@ -65,6 +67,7 @@ impl Shared {
             losses: AtomicU64::new(0),
             records: AtomicU64::new(0),
             told: Mutex::default(),
+            sees: Mutex::default(),
             policy: OnceLock::new(),
         }
     }
@@ -258,6 +261,12 @@ impl Handle {
     /// Says what recorders in this session can see from now on: `kind:depth`,
     /// depth being `none`, `calls`, `content` or `diffs`. Each text is told once.
     pub fn can_see(&self, capture: &str) {
+        let mut sees = lock(&self.shared.sees);
+        if sees.iter().any(|seen| seen == capture) {
+            return;
+        }
+        sees.push(capture.to_owned());
+        drop(sees);
         // Keyed like content, with a byte in front that no JSON or text begins with.
         let name = Digest::keyed(format!("\0{capture}").as_bytes(), &self.shared.key);
         if lock(&self.shared.told).insert(name) {

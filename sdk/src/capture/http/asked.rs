@@ -85,17 +85,21 @@ pub(super) fn access_of(method: &Method) -> Access {
 
 /// Adds the headers that may be recorded, as OpenTelemetry names them.
 fn headers(attributes: &mut Attributes, prefix: &str, headers: &HeaderMap) {
+    let mut key = String::with_capacity(prefix.len() + 24);
     for name in headers
         .keys()
         .filter(|name| redaction::header_is_kept(name.as_str()))
     {
-        let values: Vec<String> = headers
-            .get_all(name)
-            .iter()
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        let values = headers.get_all(name).iter();
+        let values: Vec<_> = values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
             .collect();
         if *name == LOCATION || !values.is_empty() {
-            attributes.texts(&format!("{prefix}.{name}"), &values);
+            key.clear();
+            key.push_str(prefix);
+            key.push('.');
+            key.push_str(name.as_str());
+            attributes.texts(&key, &values);
         }
     }
 }

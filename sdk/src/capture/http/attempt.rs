@@ -98,18 +98,22 @@ impl Attempt<'_> {
             Err(refused) => return Err(reqwest_middleware::Error::middleware(refused)),
         };
         begun(action.id());
-        let user_headers = request.headers().clone();
         let reader = ByNext(next.clone());
-        let mut headers = user_headers.clone();
-        let asked = Asked {
-            method: &method,
-            url: &url,
-            headers: &mut headers,
-            body: request.body().and_then(|body| body.as_bytes()),
-        };
         let watching = &self.layer.watching;
-        let watched = watching.before(&action, asked, &reader).await;
-        *request.headers_mut() = headers;
+        let mut watched = None;
+        if !watching.rules.is_empty() {
+            let user_headers = request.headers().clone();
+            let mut headers = user_headers.clone();
+            let asked = Asked {
+                method: &method,
+                url: &url,
+                headers: &mut headers,
+                body: request.body().and_then(|body| body.as_bytes()),
+            };
+            let before = watching.before(&action, asked, &reader).await;
+            watched = before.map(|watched| (watched, user_headers));
+            *request.headers_mut() = headers;
+        }
         if self.layer.follows {
             self.layer
                 .peers
@@ -118,7 +122,7 @@ impl Attempt<'_> {
         match next.run(request, extensions).await {
             Ok(response) => {
                 let changed = match watched {
-                    Some(watched) => {
+                    Some((watched, user_headers)) => {
                         let answer = (response.status(), response.headers());
                         let like = (&url, &user_headers);
                         watching
@@ -137,7 +141,7 @@ impl Attempt<'_> {
             }
             Err(error) => {
                 let (outcome, effect) = unanswered::unanswered(&error, access);
-                if let Some(watched) = watched {
+                if let Some((watched, _)) = watched {
                     watched.unanswered(&action, effect);
                 }
                 let end = End {

@@ -159,7 +159,8 @@ impl Middleware for Layer {
         let number = retries.next();
         let mut request = request;
         for hop in 0_usize.. {
-            let again = Again::of(&request);
+            let follows = self.follows && self.redirects > 0;
+            let again = follows.then(|| Again::of(&request));
             let attempt = attempt::Attempt {
                 layer: self,
                 context: &context,
@@ -172,11 +173,9 @@ impl Middleware for Layer {
                 }
             });
             let response = response.await?;
-            let followed = if self.follows && self.redirects > 0 {
+            let followed = again.and_then(|again| {
                 redirect::following(response.status(), response.headers(), again)
-            } else {
-                None
-            };
+            });
             let Some(followed) = followed else {
                 return Ok(response);
             };
