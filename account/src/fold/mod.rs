@@ -59,6 +59,8 @@ pub(crate) struct Fold {
     verdicts: Vec<Judged>,
     transactions: HashMap<(SessionRef, String), (TransactionOutcome, RecordRef)>,
     context_seen: HashMap<(SessionRef, String), ()>,
+    /// Where what was loaded is in `context`, by kind, name and bytes.
+    context_told: HashMap<(SessionRef, String), usize>,
     /// Log records outside the catalogue: trace, span, where, whether claims.
     strays: Vec<(String, String, RecordRef, bool)>,
     /// Reasoning as it was read, and whether it is a claim.

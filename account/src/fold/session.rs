@@ -3,10 +3,12 @@
 use vocabulary::Timestamp;
 use vocabulary::attribute as key;
 use vocabulary::decision::{ContextKind, Trust};
+use vocabulary::digest::Digest;
 use vocabulary::event::Event;
 use vocabulary::id::RecordRef;
 use vocabulary::principal::{PrincipalKind, PrincipalProof};
 use vocabulary::problem::ProblemKind;
+use vocabulary::record::ContentState;
 use vocabulary::session::{EndReason, TriggerKind};
 use vocabulary::source::Source;
 
@@ -354,6 +356,9 @@ impl Fold {
             Event::ConfigChange => (told.text(key::CONFIG_KIND), told.text(key::CONFIG_NAME)),
             _ => (told.text(key::CONTEXT_KIND), told.text(key::CONTEXT_NAME)),
         };
+        if self.is_told_already(told, name.as_deref(), read.as_ref()) {
+            return;
+        }
         self.context.push(model::Context {
             session: told.at.stream.session,
             kind: ContextKind::read(kind.as_deref().unwrap_or_default()),
@@ -367,6 +372,42 @@ impl Fold {
             at: Some(told.time),
             evidence: Evidence::new(Self::source(told, Source::Observed), vec![told.at]),
         });
+    }
+
+    /// Whether another producer of the session told of the same thing: an agent and a relay beside it that both see
+    /// what a model is sent. Their digests are under keys of their own, so the bytes decide; the row that is there gets
+    /// one more record that shows it.
+    fn is_told_already(
+        &mut self,
+        told: &Told<'_>,
+        name: Option<&str>,
+        read: Option<&Content>,
+    ) -> bool {
+        let whole = read.filter(|content| content.state == ContentState::Present);
+        let Some(bytes) = whole.and_then(Content::bytes) else {
+            return false;
+        };
+        if super::claims(told) {
+            return false;
+        }
+        let kind = told.text(key::CONTEXT_KIND).unwrap_or_default();
+        let what = format!(
+            "{kind} {} {}",
+            name.unwrap_or_default(),
+            Digest::sha256(bytes)
+        );
+        let next = self.context.len();
+        let session = told.at.stream.session;
+        let at = *self.context_told.entry((session, what)).or_insert(next);
+        let Some(row) = self.context.get_mut(at) else {
+            return false;
+        };
+        let refs = &mut row.evidence.refs;
+        let by_another = refs.iter().all(|one| one.stream != told.at.stream);
+        if by_another {
+            refs.push(told.at);
+        }
+        by_another
     }
 
     pub(super) fn loss(&mut self, told: &Told<'_>) {

@@ -104,6 +104,37 @@ fn a_call_that_the_agent_told_of_and_a_relay_saw_is_one_action_with_one_diff() {
 }
 
 #[test]
+fn a_message_that_an_agent_and_a_relay_both_tell_is_in_the_context_once() {
+    let mut world = World::new();
+    let mut own = agent(&world, "s-observed-9", "http");
+    let mut beside = relay("s-observed-9");
+    let message = |text: &str| {
+        json!({
+            "recount.context.kind": "message",
+            "recount.context.name": "user",
+            "recount.context.trust": "instruction",
+            "recount.content": content(text, "application/json"),
+        })
+    };
+    own.tell(&world, "agent.context", message("which?"));
+    own.tell(&world, "agent.context", message("and then?"));
+    beside.tell(&world, "agent.context", message("which?"));
+    saw(&mut beside, &world, "relay-1", 200, "new");
+    // Told twice by one of them, it was loaded twice.
+    own.tell(&world, "agent.context", message("and then?"));
+    told(&mut own, &world, 200, None);
+    world.seal(&mut own, true);
+    world.seal(&mut beside, true);
+    let account = world.account("s-observed-9");
+    let refs: Vec<usize> = account
+        .context
+        .iter()
+        .map(|row| row.evidence.refs.len())
+        .collect();
+    assert_eq!(refs, [2, 1, 1], "{:#?}", account.context);
+}
+
+#[test]
 fn where_two_recorders_of_one_call_differ_it_is_a_contradiction() {
     let mut world = World::new();
     let mut own = agent(&world, "s-observed-2", "http");
