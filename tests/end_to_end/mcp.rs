@@ -1,5 +1,8 @@
 //! `recount mcp`: real clients and servers of both generations, and nothing changed between them.
 
+mod declared;
+mod resumed;
+
 use crate::world::{World, is, of, same};
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
@@ -10,7 +13,7 @@ use tests::need::{Need, node_module, python, trial};
 use tests::outcome::Outcome;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![
+    let mut all = vec![
         trial("mcp_passes_every_byte_as_it_came", None, every_byte),
         trial(
             "mcp_records_a_call_before_the_server_sees_it",
@@ -53,7 +56,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             Some(Need::McpServers),
             joins,
         ),
-    ]
+    ];
+    all.extend(declared::trials());
+    all.extend(resumed::trials());
+    all
 }
 
 /// `recount mcp FLAGS -- SERVER`.

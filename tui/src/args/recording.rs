@@ -46,6 +46,12 @@ pub struct Relaying {
     /// The agent's name on the record; without it, what the caller's user-agent says
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
+    /// What callers are to touch who name no session of their own, 'ACCESS KIND:PATTERN'
+    #[arg(long, value_name = "ENTRY")]
+    pub scope: Vec<String>,
+    /// What they were asked, in the asker's words
+    #[arg(long, value_name = "TEXT")]
+    pub intent: Option<String>,
     /// Seconds without a call after which a caller's session ends
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub idle: u64,

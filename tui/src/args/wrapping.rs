@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::recording::{OnLoss, Sending};
+use super::recording::{Keep, OnLoss, Sending};
 
 /// `recount run`
 #[derive(Args, Debug)]
@@ -78,6 +78,15 @@ pub struct Mcp {
     /// The request that calls belong to which name no session; opens a session even inside another
     #[arg(long, value_name = "N")]
     pub request: Option<String>,
+    /// What the calls are to touch, 'ACCESS KIND:PATTERN' as 'execute mcp:NAME/TOOL'; opens a session as --request does
+    #[arg(long, value_name = "ENTRY")]
+    pub scope: Vec<String>,
+    /// What was asked, in the asker's words; opens a session as --request does
+    #[arg(long, value_name = "TEXT")]
+    pub intent: Option<String>,
+    /// How much of what passes is kept; without it, what the redaction policy (RECOUNT_REDACTION) says
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub content: Option<Keep>,
     /// The agent's name on a session of the proxy's own
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,

@@ -14,10 +14,12 @@ mod watcher;
 use std::sync::Arc;
 
 use recount::{Action, Content, EndReason, Handle, Session, TriggerKind};
+use vocabulary::id::RequestId;
 
 use self::files::Roots;
 use self::told::Inherited;
 use self::watcher::Watcher;
+use super::declared::Declared;
 use super::run::child::{Child, Signals, leave_as};
 use super::sender::{self, PATIENCE, Sender};
 use crate::args::{Mcp, OnLoss, Relaying};
@@ -51,7 +53,9 @@ pub(crate) fn run(context: &Context, args: &Mcp) -> Result<Exit, Failure> {
                 agent: args.agent.clone(),
                 idle: args.idle,
                 on_collector_loss: args.on_collector_loss,
-                content: None,
+                scope: args.scope.clone(),
+                intent: args.intent.clone(),
+                content: args.content,
                 sending: args.sending.clone(),
             };
             listen::run(context, args, &relaying)
@@ -69,12 +73,12 @@ fn start(context: &Context, args: &Mcp) -> Result<Exit, Failure> {
         }
         OnLoss::Pass => Sender::open_spooling(context, "mcp", &args.sending.endpoint)?,
     };
-    let base = base(context, args, &sender);
-    let session = base.handle();
     let name = args
         .name
         .clone()
         .unwrap_or_else(|| told::server_name(&args.server));
+    let base = base(context, args, &sender)?;
+    let session = base.handle();
     let roots = Roots::of(&args.root, sender.recorder.spool_folder())?;
     // The thread that reads the client may wait for ever, and outlives everything but the process.
     let watcher: &'static Watcher =
@@ -106,20 +110,36 @@ fn start(context: &Context, args: &Mcp) -> Result<Exit, Failure> {
     std::process::exit(leave_as(status))
 }
 
-fn base(context: &Context, args: &Mcp, sender: &Sender) -> Base {
+fn base(context: &Context, args: &Mcp, sender: &Sender) -> Result<Base, Failure> {
+    let declared = Declared::read("mcp", &args.scope, args.intent.as_deref())?;
     let inherited = Inherited::read(|name| context.environment.text(name));
-    if let (Some(session), None) = (&inherited.session, &args.request) {
+    let own = args.request.is_some() || !declared.is_empty();
+    if let (Some(session), false) = (&inherited.session, own) {
         let request = inherited.request.as_ref();
-        return Base::Joined(sender.recorder.join(session, request, inherited.trace));
+        let joined = sender.recorder.join(session, request, inherited.trace);
+        if let Some(keep) = args.content {
+            joined.keep(keep.into());
+        }
+        return Ok(Base::Joined(joined));
     }
-    let mut builder = match &args.request {
+    let request = args
+        .request
+        .as_deref()
+        .or(inherited.request.as_ref().map(RequestId::as_str));
+    let mut builder = match request {
         Some(request) => sender.recorder.session(request),
         None => sender.recorder.session_without_request(),
     }
     .trigger(TriggerKind::Api, "recount mcp")
     .asked_by(sender::asker(context));
+    if let Some(keep) = args.content {
+        builder = builder.content_policy(keep.into());
+    }
+    // Who has the server run, has declared that.
+    let program = args.server.first().map(|program| program.to_string_lossy());
+    builder = declared.tell(builder, program.as_deref());
     builder = builder.agent(args.agent.as_deref().unwrap_or("mcp-client"), "unknown");
-    Base::Own(builder.start_blocking())
+    Ok(Base::Own(builder.start_blocking()))
 }
 
 /// The server as an action that has begun, and the command that is to run it.

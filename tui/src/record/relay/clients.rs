@@ -13,6 +13,7 @@ use recount::{EndReason, Handle, Recorder, Session, TriggerKind};
 use tokio::time::Instant;
 use vocabulary::id::{RequestId, SessionId};
 
+use super::super::declared::Declared;
 use super::told::{self, Told};
 
 /// Held while a call is under way: its session does not count as idle.
@@ -35,6 +36,7 @@ pub(super) struct Defaults {
     pub(super) agent: Option<String>,
     /// How much of contents is kept, where the recorder's policy does not decide.
     pub(super) content: Option<ContentPolicy>,
+    pub(super) declared: Declared,
     /// A session without a call for so long ends.
     pub(super) idle: Duration,
 }
@@ -172,6 +174,7 @@ impl Clients {
         if let Some(content) = defaults.content {
             session = session.content_policy(content);
         }
+        session = defaults.declared.tell(session, None);
         let (agent, version) = agent(headers);
         let agent = defaults.agent.as_deref().unwrap_or(agent);
         let origin = format!("recount {}", defaults.relay);
@@ -261,6 +264,7 @@ mod tests {
             request: None,
             agent: None,
             content: None,
+            declared: Default::default(),
             idle: Duration::ZERO,
         };
         Clients::new(recorder, defaults)

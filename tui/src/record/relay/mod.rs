@@ -22,7 +22,6 @@ mod tests;
 use std::time::Duration;
 
 use http::{HeaderMap, Response, StatusCode, request};
-use recount::redaction::ContentPolicy;
 use recount::{Handle, Observed};
 
 pub(crate) use body::{Body, Ended, Watch, full};
@@ -33,8 +32,9 @@ pub(crate) use pass::{client, layer, pass};
 pub(crate) use told::addressed;
 pub(crate) use upstream::Upstream;
 
+use super::declared::Declared;
 use super::sender::{self, PATIENCE, Sender};
-use crate::args::{Keep, OnLoss, Relaying};
+use crate::args::{OnLoss, Relaying};
 use crate::command::Context;
 use crate::failure::{Exit, Failure};
 
@@ -88,6 +88,7 @@ pub(crate) fn run<R: Relay>(
 ) -> Result<Exit, Failure> {
     let listen = Listen::parse(&args.listen)?;
     let upstream = Upstream::new(name, &args.upstream)?;
+    let declared = Declared::read(name, &args.scope, args.intent.as_deref())?;
     let sender = match args.on_collector_loss {
         OnLoss::Refuse => {
             // Whoever is refused call after call looks for the reason in the wrong place.
@@ -113,11 +114,8 @@ pub(crate) fn run<R: Relay>(
             relay: name,
             request: args.request.clone(),
             agent: args.agent.clone(),
-            content: args.content.map(|keep| match keep {
-                Keep::Full => ContentPolicy::Full,
-                Keep::Redacted => ContentPolicy::Redacted,
-                Keep::Digest => ContentPolicy::Digest,
-            }),
+            content: args.content.map(Into::into),
+            declared,
             idle: Duration::from_secs(args.idle),
         },
     );

@@ -50,6 +50,7 @@ async fn relay(upstream: &str) -> String {
         request: None,
         agent: None,
         content: None,
+        declared: Default::default(),
         idle: LONG,
     };
     let clients = Clients::new(&Recorder::testing(), defaults);
