@@ -1,6 +1,7 @@
 //! Relays between programs that nobody changed and the servers they call.
 
 mod faults;
+mod secure;
 mod seen_twice;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -47,6 +48,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("relay_refuses_rules_that_say_nothing", bad_rules),
     ];
     all.extend(faults::trials());
+    all.extend(secure::trials());
     all.extend(seen_twice::trials());
     all
 }
