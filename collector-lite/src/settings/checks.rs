@@ -165,14 +165,14 @@ pub(super) fn reader_place(
     match given.value.as_str() {
         "none" => Ok(ReaderPlace::Closed),
         "" => Ok(ReaderPlace::Socket(place::default_socket(env))),
-        path if path.contains('/') => Ok(ReaderPlace::Socket(
-            path.strip_prefix("unix:").unwrap_or(path).into(),
-        )),
+        path if path.contains('/') || path.starts_with("unix:") || path.ends_with(".sock") => Ok(
+            ReaderPlace::Socket(path.strip_prefix("unix:").unwrap_or(path).into()),
+        ),
         address => address.parse().map(ReaderPlace::Tcp).map_err(|_| {
             bad(
                 READER,
                 given,
-                "a socket path, an address like 127.0.0.1:4319, or none is expected",
+                "a socket path with a / or .sock in it, an address like 127.0.0.1:4319, or none is expected",
             )
         }),
     }

@@ -98,6 +98,24 @@ fn a_reader_over_tcp_needs_a_token() {
     );
 }
 
+#[test]
+fn a_reader_socket_may_be_in_the_working_folder() {
+    let place = |text: &str| {
+        let raw = Raw::gather(&[(READER, Some(text.to_owned()))], &none, None).unwrap();
+        Settings::check(&raw, &none, Access::Write).map(|settings| settings.reader)
+    };
+    for (text, path) in [
+        ("reader.sock", "reader.sock"),
+        ("./door", "./door"),
+        ("unix:door", "door"),
+    ] {
+        assert_eq!(place(text).unwrap(), ReaderPlace::Socket(path.into()));
+    }
+    let error = place("door").unwrap_err().to_string();
+    assert!(error.contains(".sock"), "{error}");
+    assert!(place("4319").is_err());
+}
+
 /// A file that uses every kind of value that there is.
 const WHOLE: &str = "store = \"/tmp/x\"\notlp_http = \"127.0.0.1:0\"\nmax_body_bytes = 4096\nepoch = \"5m\"\n\
     disk_soft_bytes = 1000000\n[[anchor]]\nkind = \"file\"\npath = \"/tmp/a\"\nevery = 60\n[[anchor]]\n\
