@@ -16,6 +16,10 @@ pub(super) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("relay_speaks_tls_to_the_server_behind_it", speaks_tls),
         Trial::test(
+            "relay_speaks_http_2_where_the_server_offers_it",
+            speaks_http_2,
+        ),
+        Trial::test(
             "relay_trusts_no_server_without_a_certificate",
             trusts_nobody,
         ),
