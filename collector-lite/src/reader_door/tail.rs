@@ -1,4 +1,4 @@
-//! Live tail: every record as it is sealed, as server-sent events.
+//! Live tail: every record as it is sealed, or where it lies, as server-sent events.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -27,9 +27,21 @@ use crate::agent_door::door::Followed;
 pub(super) struct Filter {
     session: Option<String>,
     request: Option<String>,
+    /// Whether the records themselves are told, or only where they lie.
+    #[serde(default = "told")]
+    records: bool,
+}
+
+fn told() -> bool {
+    true
 }
 
 impl Filter {
+    /// Whether nothing has to be looked up to know what is told.
+    fn takes_all_places(&self) -> bool {
+        !self.records && self.session.is_none() && self.request.is_none()
+    }
+
     fn admits(&self, hint: &StreamHint) -> bool {
         let session = |name: &String| hint.label == *name || hint.sessions.contains(name);
         self.session.as_ref().is_none_or(session)
@@ -65,6 +77,12 @@ struct Due {
     stream: StreamId,
     from: u64,
     to: u64,
+}
+
+impl Due {
+    fn told(self) -> serde_json::Value {
+        serde_json::json!({ "stream": self.stream.to_string(), "from": self.from, "to": self.to })
+    }
 }
 
 pub(super) async fn tail(State(door): Door, Asked(filter): Asked<Filter>) -> Response {
@@ -107,11 +125,18 @@ pub(super) async fn tail(State(door): Door, Asked(filter): Asked<Filter>) -> Res
 
 impl Tail {
     fn take_up(&mut self, followed: &Followed) {
-        self.due.extend(followed.streams.iter().map(|place| Due {
+        let due = followed.streams.iter().map(|place| Due {
             stream: place.stream,
             from: place.first,
             to: place.first.saturating_add(place.count),
-        }));
+        });
+        if self.filter.takes_all_places() {
+            for due in due {
+                self.say("sealed", &due.told());
+            }
+        } else {
+            self.due.extend(due);
+        }
         if followed.unsaid > 0 {
             self.say(
                 "lagged",
@@ -125,9 +150,25 @@ impl Tail {
         self.ready.push_back(event);
     }
 
+    /// Tells where records lie that the filter admits; none of them is read.
+    async fn place(&mut self, due: Due, filter: Filter) {
+        let found = read(&self.door, move |folder| {
+            let hint = folder.find(&Find::Stream(due.stream))?.into_iter().next();
+            Ok(hint.is_some_and(|hint| filter.admits(&hint)))
+        });
+        match found.await {
+            Ok(true) => self.say("sealed", &due.told()),
+            Ok(false) => {}
+            Err(_) => self.say("lagged", &due.told()),
+        }
+    }
+
     /// Reads as many of the records as one answer may hold.
     async fn fetch(&mut self, due: Due) {
         let filter = self.filter.clone();
+        if !filter.records {
+            return self.place(due, filter).await;
+        }
         let found = read(&self.door, move |folder| {
             let hint = folder.find(&Find::Stream(due.stream))?.into_iter().next();
             match hint.filter(|hint| filter.admits(hint)) {
@@ -141,10 +182,7 @@ impl Tail {
         let ((records, next), hint) = match found.await {
             Ok(Some(found)) => found,
             Ok(None) => return,
-            Err(_) => {
-                let missed = serde_json::json!({ "stream": due.stream.to_string(), "from": due.from, "to": due.to });
-                return self.say("lagged", &missed);
-            }
+            Err(_) => return self.say("lagged", &due.told()),
         };
         if next < due.to && !records.is_empty() {
             self.due.push_front(Due { from: next, ..due });

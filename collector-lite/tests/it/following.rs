@@ -136,6 +136,49 @@ fn a_tail_over_tcp_needs_the_token() {
     assert!(lines.any(|line| line == "event: record"));
 }
 
+/// The stream that a tail of places names next.
+fn named(lines: &mut impl Iterator<Item = String>) -> serde_json::Value {
+    let event = lines.find(|line| line.starts_with("event: ")).unwrap();
+    let data = lines.find_map(|line| line.strip_prefix("data: ").map(str::to_owned));
+    let data: serde_json::Value = serde_json::from_str(&data.unwrap()).unwrap();
+    assert_eq!(
+        (&data["from"], &data["to"]),
+        (&0.into(), &1.into()),
+        "{data}"
+    );
+    assert!(data["envelope"].is_null(), "{data}");
+    assert_eq!(event, "event: sealed");
+    data["stream"].clone()
+}
+
+#[test]
+fn a_tail_of_places_tells_where_records_lie_and_none_of_them() {
+    let lab = Lab::new();
+    let collector = lab.serve();
+    let places = |query: &str| {
+        let mut stream = UnixStream::connect(lab.socket()).unwrap();
+        let patience = Some(Duration::from_secs(10));
+        stream.set_read_timeout(patience).unwrap();
+        write!(
+            stream,
+            "GET /v1/tail?records=false{query} HTTP/1.1\r\nhost: x\r\n\r\n"
+        )
+        .unwrap();
+        let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+        assert!(lines.next().unwrap().contains("200"));
+        lines
+    };
+    let (mut all, mut one) = (places(""), places("&session=second"));
+    for session in ["first", "second"] {
+        let body = logs_json(&[&record_json("seen", &[("session.id", session)])]);
+        let answer = post(&collector, "/v1/logs", &[JSON], body.as_bytes());
+        assert_eq!(answer.status, 200);
+    }
+    let (first, second) = (named(&mut all), named(&mut all));
+    assert_ne!(first, second);
+    assert_eq!(named(&mut one), second, "the filter holds for places, too");
+}
+
 #[test]
 fn metrics_are_what_prometheus_reads() {
     let lab = Lab::new();

@@ -68,7 +68,7 @@ impl Door {
         let mut connection =
             Connection::open(&self.address).map_err(|error| self.failed(&error))?;
         let head = connection
-            .ask("/v1/tail")
+            .ask("/v1/tail?records=false")
             .map_err(|error| self.failed(&error))?;
         match head.status {
             200 => Ok(Tail { connection }),
