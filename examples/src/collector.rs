@@ -38,7 +38,8 @@ impl Running {
         let ports = (self.otlp_http()?.to_string(), self.otlp_grpc()?.to_string());
         self.process.kill()?;
         std::thread::sleep(outage);
-        let (store, socket) = (self.store.clone(), self.socket.clone());
+        // The one that is dropped below must not take away the socket of the one that takes its place.
+        let (store, socket) = (self.store.clone(), std::mem::take(&mut self.socket));
         *self = Self::on(&store, &socket, ports)?;
         Ok(())
     }
