@@ -5,6 +5,7 @@ mod checks;
 mod demo;
 mod first_release;
 mod flipped_bits;
+mod following;
 mod golden;
 mod home_lab;
 mod log_clients;
@@ -14,6 +15,7 @@ mod outside;
 mod producers;
 mod readers;
 mod relays;
+mod screen;
 mod sdk;
 mod sixty_seconds;
 mod tls;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         demo::trials(),
         first_release::trials(),
         flipped_bits::trials(),
+        following::trials(),
         golden::trials(),
         home_lab::trials(),
         log_clients::trials(),

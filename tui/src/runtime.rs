@@ -27,11 +27,15 @@ pub trait Worker: Send + 'static {
     fn work(&mut self, effect: Effect) -> Option<Msg>;
 }
 
+/// Takes [`Effect::Follow`], and sends news of what it says for as long as somebody takes them.
+pub type Watcher = Box<dyn Fn(Effect) + Send>;
+
 /// Runs the screens until the user leaves.
 pub fn run(
     mut model: Model,
     first: Vec<Effect>,
     mut worker: impl Worker,
+    watch: impl FnOnce(Sender<Msg>) -> Watcher,
 ) -> Result<Model, Failure> {
     let mut screen = Screen::enter().map_err(Failure::Terminal)?;
     // The first look at the input registers for resizes: none may be lost between here and the first frame.
@@ -48,6 +52,7 @@ pub fn run(
             }
         }
     });
+    let watcher = watch(messages.clone());
     let asked_to_stop = messages.clone();
     let mut signals = Signals::new([SIGTERM, SIGHUP]).map_err(Failure::Terminal)?;
     std::thread::spawn(move || {
@@ -60,7 +65,7 @@ pub fn run(
     let (columns, rows) = terminal::size().map_err(Failure::Terminal)?;
     let mut effects = update(&mut model, Msg::Resize(columns, rows));
     effects.extend(first);
-    let result = screen.turn(&mut model, effects, &inbox, &jobs);
+    let result = screen.turn(&mut model, effects, &inbox, (&jobs, &watcher));
     drop(screen);
     result.map(|()| model)
 }
@@ -95,7 +100,7 @@ impl Screen {
         model: &mut Model,
         mut effects: Vec<Effect>,
         inbox: &Receiver<Msg>,
-        jobs: &Sender<Effect>,
+        (jobs, watcher): (&Sender<Effect>, &Watcher),
     ) -> Result<(), Failure> {
         let mut drawn: Option<Instant> = None;
         let mut alarm: Option<(Instant, u64)> = None;
@@ -108,6 +113,7 @@ impl Screen {
                         let _ = update(model, Msg::Copied { text, ways });
                     }
                     Effect::Wake { wake, after } => alarm = Some((Instant::now() + after, wake)),
+                    follow @ Effect::Follow { .. } => watcher(follow),
                     Effect::Suspend => self.suspend().map_err(Failure::Terminal)?,
                     other => {
                         let _ = jobs.send(other);

@@ -357,6 +357,13 @@ pub const BINDINGS: &[Binding] = &[
     ),
     key("Time", "Z", Action::Zone, "UTC or local", ACCOUNT),
     key("Record", "V r", Action::Again, "read and verify again", &[]),
+    key(
+        "Record",
+        "F",
+        Action::Follow,
+        "follow what is recorded, or let it wait",
+        &[],
+    ),
     key("Help", "?", Action::Help, "this help", &[]),
     key(
         "Help",

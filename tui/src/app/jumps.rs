@@ -15,6 +15,19 @@ pub struct Jumps {
     at: usize,
 }
 
+impl Jumps {
+    /// The places, oldest first.
+    pub(super) fn spots(&self) -> &[Spot] {
+        &self.places
+    }
+
+    /// The same places in an account that took the place of another.
+    pub(super) fn renew(&mut self, places: Vec<Spot>) {
+        self.at = self.at.min(places.len());
+        self.places = places;
+    }
+}
+
 /// Whether an action may lead far from where the user is.
 pub(super) fn is_jump(action: Action) -> bool {
     use Action::{

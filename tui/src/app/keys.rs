@@ -196,6 +196,7 @@ pub enum Action {
     TimeFormat,
     Zone,
     Again,
+    Follow,
     Help,
 }
 

@@ -68,6 +68,14 @@ impl List {
             .min(self.total.saturating_sub(self.height));
     }
 
+    /// Another list in the place of this one, whose cursor row is row `at` of it: it stays where it is on the screen.
+    pub fn keep(&mut self, total: usize, at: usize) {
+        let line = self.cursor.saturating_sub(self.top);
+        self.total = total;
+        self.top = at.saturating_sub(line);
+        self.go(at);
+    }
+
     /// Moves the cursor by rows.
     pub fn step(&mut self, rows: isize) {
         self.go(self.cursor.saturating_add_signed(rows));

@@ -24,11 +24,13 @@ mod chain;
 mod copy;
 mod edits;
 mod export;
+mod follow;
 mod jumps;
 mod model;
 mod noting;
 mod picker;
 mod prompt;
+mod renew;
 mod travel;
 mod update;
 
@@ -36,6 +38,7 @@ pub use crate::screen::view;
 pub use card::Card;
 pub(crate) use edits::{change_under, show_resource};
 pub use export::Exported;
+pub use follow::{Follow, News, Watch};
 pub use jumps::Jumps;
 pub use model::{
     Diffs, Effect, Home, Listed, Model, Msg, Notice, Opened, Prompt, PromptKind, SessionRow, Spot,

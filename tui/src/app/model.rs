@@ -11,6 +11,7 @@ use super::card::Card;
 use super::changes::{self, Changes};
 use super::clock::Clock;
 use super::export::Exported;
+use super::follow::{Follow, News, Watch};
 use super::jumps::Jumps;
 use super::keys::{Key, Screen};
 use super::list::List;
@@ -67,6 +68,13 @@ pub enum Msg {
     Exported(Exported),
     /// A time that was waited for has passed.
     Woke(u64),
+    /// Something was recorded meanwhile, or the place was lost or found again.
+    News {
+        /// The number of what is watched; news about anything else are dropped.
+        generation: u64,
+        /// What is new.
+        news: News,
+    },
 }
 
 /// Something that the core wants done.
@@ -115,6 +123,15 @@ pub enum Effect {
         wake: u64,
         /// After how long.
         after: std::time::Duration,
+    },
+    /// Watch what is recorded meanwhile; this takes the place of what was watched before.
+    Follow {
+        /// The number that its news must carry.
+        generation: u64,
+        /// What.
+        watch: Watch,
+        /// Only count what arrives.
+        paused: bool,
     },
     /// Put text on the clipboard.
     Copy(String),
@@ -284,6 +301,8 @@ pub struct Timeline {
     pub no_preview: bool,
     /// Give the selected row most of the screen.
     pub zoomed: bool,
+    /// The last row, if the user went there: then what arrives moves the cursor on.
+    pub end: Option<usize>,
     /// How many rows the density strip has in each column, and the worst mark there.
     pub strip: Vec<(u32, char)>,
 }
@@ -419,6 +438,8 @@ pub struct Model {
     pub back: Vec<Spot>,
     /// What is being read, with the number of the request for it.
     pub waiting: Option<(u64, String)>,
+    /// How things stand with what is recorded meanwhile.
+    pub follow: Follow,
     pub(crate) generation: u64,
 }
 
@@ -460,6 +481,7 @@ impl Model {
             typed: String::new(),
             back: Vec::new(),
             waiting: None,
+            follow: Follow::default(),
             generation: 0,
         }
     }

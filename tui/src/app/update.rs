@@ -6,14 +6,16 @@ use super::card;
 use super::chain;
 use super::edits::{context, next_change_line, next_resource, next_view, other_edit};
 use super::export;
+use super::follow;
 use super::jumps;
 use super::keys::{self, Action, Key, Meaning, Screen};
 use super::list::List;
-use super::model::{Effect, Listed, Model, Msg, Notice, PromptKind};
+use super::model::{Effect, Listed, Model, Msg, Notice, Opened, PromptKind};
 use super::noting;
 use super::palette::{Meant, Palette};
 use super::picker::{Picked, Picker};
 use super::prompt::{ask, find, keep_rows, keep_sessions, type_key};
+use super::renew::renew;
 use super::replay;
 use super::travel::{
     enter, go_back, is_anomaly, is_file, is_finding, is_human, jump, mark_is, next_problem,
@@ -24,7 +26,8 @@ use crate::screen;
 /// Changes the model and says what else is to be done.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     model.dirty = true;
-    let effects = match msg {
+    let at_home = model.screen == Screen::Home;
+    let mut effects = match msg {
         Msg::Resize(columns, rows) => {
             model.size = (columns, rows);
             Vec::new()
@@ -44,20 +47,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Woke(wake) => replay::woke(model, wake),
-        Msg::Opened { generation, result } => {
-            let asked = model.waiting.clone();
-            if answers(model, generation) {
-                match result {
-                    Ok(opened) => {
-                        model.show(opened);
-                        let query = asked.map(|(_, query)| query).unwrap_or_default();
-                        show_record(model, &query);
-                    }
-                    Err(notice) => model.message = Some(notice),
-                }
-            }
-            Vec::new()
-        }
+        Msg::News { generation, news } => follow::take(model, generation, news),
+        Msg::Opened { generation, result } => take_account(model, generation, result),
         Msg::Which {
             generation,
             query,
@@ -86,7 +77,41 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     };
     screen::fit(model);
     replay::sync(model);
+    // Home and an account are watched in different ways.
+    let watched = |effect: &Effect| matches!(effect, Effect::Follow { .. });
+    if at_home != (model.screen == Screen::Home) && !effects.iter().any(watched) {
+        effects.push(model.watch());
+    }
     effects
+}
+
+/// An account that was asked for. Read again, it takes the place of what is shown; else it begins on its first page.
+fn take_account(
+    model: &mut Model,
+    generation: u64,
+    result: Result<Box<Opened>, Notice>,
+) -> Vec<Effect> {
+    let asked = model.waiting.clone();
+    if !answers(model, generation) {
+        return Vec::new();
+    }
+    match result {
+        Ok(opened) => {
+            let again = opened.account.query.text == model.query();
+            if again && model.screen != Screen::Home {
+                renew(model, opened);
+            } else {
+                model.show(opened);
+            }
+            let query = asked.map(|(_, query)| query).unwrap_or_default();
+            show_record(model, &query);
+            vec![model.watch()]
+        }
+        Err(notice) => {
+            model.message = Some(notice);
+            Vec::new()
+        }
+    }
 }
 
 /// A part of the sessions: the first one replaces what was listed before; the cursor stays on its session.
@@ -240,7 +265,10 @@ fn does(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::PageDown => model.active_mut().page(2),
         Action::PageUp => model.active_mut().page(-2),
         Action::Top => model.active_mut().go(0),
-        Action::Bottom => model.active_mut().go(usize::MAX),
+        Action::Bottom => {
+            model.active_mut().go(usize::MAX);
+            model.timeline.end = Some(model.timeline.list.cursor());
+        }
         Action::Tab(number) => show_tab(model, usize::from(number) - 1),
         Action::NextTab => turn_tab(model, 1),
         Action::PreviousTab => turn_tab(model, Screen::TABS.len() - 1),
@@ -384,6 +412,7 @@ fn does(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::TimeFormat => model.timeline.offsets = !model.timeline.offsets,
         Action::Zone => model.clock.toggle(),
         Action::Again => return again(model),
+        Action::Follow => return follow::toggle(model),
         Action::Help => model.help = Some(List::default()),
     }
     Vec::new()

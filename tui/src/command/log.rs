@@ -1,31 +1,18 @@
 //! `recount log`: the records of a request, or all sessions; as text, JSON lines or CSV, and live with `-f`.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::collections::HashMap;
 
 use account::filter::{Facts, Filter, Flag, Number, Text};
 use account::model::Account;
-use ledger::door::Tail;
-use ledger::leaf::StreamId;
-use ledger::reader::{Find, StreamHint};
 use vocabulary::event::Event;
 use vocabulary::{Timestamp, attribute};
 
-use super::at::Moment;
-use super::record::{COLUMNS, Recorded};
-use super::{Context, csv, exit_of, out, sessions, split_ref};
-use crate::app::line::shown;
+use super::record::Recorded;
+use super::{Context, follow, sessions};
 use crate::app::time;
-use crate::args::{ListForm, Log};
-use crate::failure::{self, Exit, Failure};
-use crate::source::Source;
-
-/// How often a followed ledger is looked at.
-const INTERVAL: Duration = Duration::from_millis(500);
-
-/// How long after the first of several exports they are looked at together.
-const BURST: Duration = Duration::from_millis(50);
+use crate::args::Log;
+use crate::failure::{Exit, Failure};
 
 /// The filters, read.
 #[derive(Debug)]
@@ -93,14 +80,14 @@ impl Wanted {
 
 /// What is known about actions and sessions beyond what one record says.
 #[derive(Debug, Default)]
-struct Known {
+pub(super) struct Known {
     kinds: HashMap<String, String>,
     verdicts: HashMap<String, String>,
     users: HashMap<String, Vec<String>>,
 }
 
 impl Known {
-    fn learn_account(&mut self, account: &Account) {
+    pub(super) fn learn_account(&mut self, account: &Account) {
         for action in &account.actions {
             self.kinds
                 .insert(action.id.clone(), action.kind.as_str().to_owned());
@@ -124,7 +111,7 @@ impl Known {
         }
     }
 
-    fn learn(&mut self, record: &Recorded) {
+    pub(super) fn learn(&mut self, record: &Recorded) {
         if let (Some(action), Some(kind)) = (&record.action, &record.kind) {
             self.kinds.insert(action.clone(), kind.clone());
         }
@@ -133,7 +120,7 @@ impl Known {
         }
     }
 
-    fn keeps(&self, wanted: &Wanted, record: &Recorded) -> bool {
+    pub(super) fn keeps(&self, wanted: &Wanted, record: &Recorded) -> bool {
         let action = record.action.as_ref();
         let agent = wanted
             .agent
@@ -262,7 +249,7 @@ pub(super) fn run(context: &Context, args: &Log) -> Result<Exit, Failure> {
     let mut source = context.source()?;
     let exit = match (&args.query, args.follow) {
         (None, false) => sessions::run(context, &mut source, args.output, &wanted)?,
-        (query, _) => records(context, &source, query.as_deref(), args, &wanted)?,
+        (query, _) => follow::records(context, &mut source, query.as_deref(), args, &wanted)?,
     };
     context.pin(&mut source);
     Ok(exit)
@@ -275,194 +262,4 @@ pub(super) fn unix_now() -> u64 {
         .ok()
         .and_then(|since| u64::try_from(since.as_nanos()).ok())
         .unwrap_or_default()
-}
-
-/// Which streams are printed, and how they are called.
-struct Streams {
-    ids: Option<HashSet<StreamId>>,
-    /// Followed, a request may get further streams: sub-agents, later runs.
-    request: Option<String>,
-    names: HashMap<StreamId, String>,
-    printed: HashMap<StreamId, u64>,
-}
-
-fn records(
-    context: &Context,
-    source: &Source,
-    query: Option<&str>,
-    args: &Log,
-    wanted: &Wanted,
-) -> Result<Exit, Failure> {
-    let mut known = Known::default();
-    let mut streams = Streams {
-        ids: None,
-        request: None,
-        names: HashMap::new(),
-        printed: HashMap::new(),
-    };
-    let mut exit = Exit::Answered;
-    let (mut within, mut then) = (None, None);
-    if let Some(query) = query {
-        let (query, only) = split_ref(query);
-        let account = context.whole(source, query)?;
-        if let Some(upto) = context.at()? {
-            then = Some(Moment::after(&account, upto)?);
-        }
-        let account = context.cut(account)?;
-        within = only.map(|only| only.to_string());
-        known.learn_account(&account);
-        exit = exit_of(&account);
-        for stream in account.sessions.iter().flat_map(|session| &session.streams) {
-            if let Ok(id) = stream.log.parse::<StreamId>() {
-                streams.names.insert(id, stream.name.to_string());
-            }
-        }
-        streams.request = args.follow.then(|| account.request.id.clone());
-        streams.ids = Some(streams.names.keys().copied().collect());
-    }
-    if args.output == ListForm::Csv {
-        out::text(&csv::row(COLUMNS))?;
-    }
-    let mut any = false;
-    // Followed before the first look, so that nothing is sealed in between unseen.
-    let mut tail = match args.follow {
-        true => source.tail()?,
-        false => None,
-    };
-    loop {
-        let mut fresh = read_new(context, source, &mut streams, &mut known)?;
-        fresh.sort_by(|a, b| (a.at, &a.place).cmp(&(b.at, &b.place)));
-        for record in &fresh {
-            if known.keeps(wanted, record)
-                && within.as_ref().is_none_or(|within| record.place == *within)
-                && then.is_none_or(|then| record.is_at(&then))
-            {
-                any = true;
-                print(record, args.output)?;
-            }
-        }
-        if !args.follow {
-            if !any && exit == Exit::Answered {
-                context.note(&format!("no record matches in {}", source.place()));
-                return Ok(Exit::NoMatch);
-            }
-            return Ok(exit);
-        }
-        if out::is_closed() {
-            return Ok(exit);
-        }
-        wait(source, &mut tail)?;
-    }
-}
-
-/// Waits until there may be something new: the door says when, a folder has to be looked at.
-fn wait(source: &Source, tail: &mut Option<Tail>) -> Result<(), Failure> {
-    let Some(following) = tail else {
-        std::thread::sleep(INTERVAL);
-        return Ok(());
-    };
-    if following.wait().is_err() {
-        // The collector may only have restarted; if it is gone, the next look says so.
-        std::thread::sleep(INTERVAL);
-        *tail = source.tail()?;
-        return Ok(());
-    }
-    // Exports come in bursts: one look for all of them, once their heads are signed.
-    std::thread::sleep(BURST);
-    Ok(())
-}
-
-/// Reads and verifies what was appended since the last time.
-fn read_new(
-    context: &Context,
-    source: &Source,
-    streams: &mut Streams,
-    known: &mut Known,
-) -> Result<Vec<Recorded>, Failure> {
-    let hints: Vec<StreamHint> = match &streams.ids {
-        None => source
-            .reader()
-            .find(&Find::All)
-            .map_err(|error| failure::of_read(&error))?,
-        Some(ids) => {
-            let mut hints = Vec::new();
-            for id in ids {
-                hints.extend(
-                    source
-                        .reader()
-                        .find(&Find::Stream(*id))
-                        .map_err(|error| failure::of_read(&error))?,
-                );
-            }
-            if let Some(request) = &streams.request {
-                let found = source.reader().find(&Find::Request(request.clone()));
-                let found = found.map_err(|error| failure::of_read(&error))?;
-                hints.extend(found.into_iter().filter(|hint| !ids.contains(&hint.stream)));
-            }
-            hints
-        }
-    };
-    let grown: Vec<&StreamHint> = hints
-        .iter()
-        .filter(|hint| hint.records > streams.printed.get(&hint.stream).copied().unwrap_or(0))
-        .collect();
-    if grown.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut verifier = source.verifier()?;
-    let mut fresh = Vec::new();
-    for hint in grown {
-        let stream = verifier.read_stream(hint);
-        for finding in &stream.findings {
-            context.note(&format!("stream {}: {}", hint.stream, finding.what));
-        }
-        let from = streams.printed.get(&hint.stream).copied().unwrap_or(0);
-        let name = streams
-            .names
-            .get(&hint.stream)
-            .cloned()
-            .unwrap_or_else(|| hint.stream.to_string());
-        for record in stream
-            .records
-            .iter()
-            .filter(|record| record.leaf.index >= from)
-        {
-            let place = format!("{name}#{}", record.leaf.index);
-            match Recorded::read(place, &record.leaf, record.envelope()) {
-                Ok(record) => {
-                    known.learn(&record);
-                    fresh.push(record);
-                }
-                Err(what) => context.note(&what),
-            }
-        }
-        // The stream may have grown since the hint was made.
-        let read = stream
-            .records
-            .last()
-            .map_or(0, |record| record.leaf.index + 1);
-        streams.printed.insert(hint.stream, read.max(hint.records));
-    }
-    Ok(fresh)
-}
-
-fn print(record: &Recorded, form: ListForm) -> Result<(), Failure> {
-    match form {
-        ListForm::Json => out::json_line(record.json()),
-        ListForm::Csv => {
-            let cells = record.cells().map(|cell| shown(&cell));
-            out::text(&csv::row(cells.iter().map(String::as_str)))
-        }
-        ListForm::Text => {
-            let kind = record.kind.as_deref().unwrap_or("-");
-            out::text(&format!(
-                "{:<9} {} {:<22} {:<7} {}",
-                shown(&record.place),
-                record.at,
-                shown(&record.event),
-                shown(kind),
-                shown(&record.what)
-            ))
-        }
-    }
 }

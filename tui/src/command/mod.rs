@@ -10,6 +10,7 @@ mod csv;
 mod diff;
 mod doctor;
 mod export;
+mod follow;
 mod log;
 mod log_line;
 mod man;
@@ -24,6 +25,7 @@ mod show;
 mod table;
 mod topic;
 mod verify;
+mod watcher;
 mod why;
 
 use std::ffi::OsString;

@@ -13,6 +13,22 @@ pub(crate) fn is_closed() -> bool {
     CLOSED.load(Ordering::Relaxed)
 }
 
+/// Whether nobody reads any more, found out without printing anything: a pipe says so by itself.
+pub(crate) fn is_unread() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let out = io::stdout();
+    let mut polled = [PollFd::new(&out, PollFlags::empty())];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let gone = matches!(poll(&mut polled, Some(&at_once)), Ok(1..))
+        && polled[0]
+            .revents()
+            .intersects(PollFlags::ERR | PollFlags::HUP);
+    is_closed() || gone
+}
+
 /// Prints bytes.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     if is_closed() {

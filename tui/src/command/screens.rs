@@ -21,6 +21,8 @@ use vocabulary::id::RecordRef;
 
 pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Failure> {
     let mut source = context.source()?;
+    // Opened before a key is pinned, so that both say the same of it.
+    let watched = source.again(&context.common, &context.environment);
     let clock = context.clock()?;
     let look = look(context);
     if look.theme != Theme::Mono {
@@ -57,7 +59,9 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
     } else {
         first.push(model.list());
     }
+    first.push(model.watch());
     let desk = Desk {
+        context: context.clone(),
         source,
         names: Vec::new(),
         older: false,
@@ -65,7 +69,10 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
         file,
         user: crate::record::sender::user(context),
     };
-    let model = runtime::run(model, first, desk)?;
+    let model = runtime::run(model, first, desk, |answers| match watched {
+        Ok(source) => super::watcher::start(context, source, answers),
+        Err(_) => Box::new(|_| ()),
+    })?;
     Ok(model
         .opened
         .map_or(Exit::Answered, |opened| exit_of(&opened.account)))
@@ -99,6 +106,7 @@ fn look(context: &Context) -> Look {
 /// Reads what the screens ask for.
 #[derive(Debug)]
 struct Desk {
+    context: Context,
     source: Source,
     /// What leads to the sessions that Home lists.
     names: Vec<String>,
@@ -119,9 +127,11 @@ impl Worker for Desk {
     fn work(&mut self, effect: Effect) -> Option<Msg> {
         match effect {
             Effect::Open { generation, query } => {
-                let followed = link::followed(&query, |request| self.source.account(request));
-                let result = followed.and_then(|it| self.open(super::split_ref(&it).0));
-                let result = match result {
+                let read = |desk: &mut Desk| {
+                    let followed = link::followed(&query, |it| desk.source.account(it))?;
+                    desk.open(super::split_ref(&followed).0)
+                };
+                let result = match self.once_more(read) {
                     Err(Failure::Which { query, candidates }) => {
                         return Some(Msg::Which {
                             generation,
@@ -139,7 +149,9 @@ impl Worker for Desk {
             }
             Effect::List { generation, from } => Some(Msg::Sessions {
                 generation,
-                result: self.list(from).map_err(|failure| notice(&failure)),
+                result: self
+                    .once_more(|desk| desk.list(from))
+                    .map_err(|failure| notice(&failure)),
             }),
             Effect::Note { about, said } => {
                 let note = Note {
@@ -163,7 +175,11 @@ impl Worker for Desk {
             Effect::Export { query, form, file } => {
                 Some(Msg::Exported(self.export(&query, form, file)))
             }
-            Effect::Wake { .. } | Effect::Copy(_) | Effect::Suspend | Effect::Quit => None,
+            Effect::Wake { .. }
+            | Effect::Follow { .. }
+            | Effect::Copy(_)
+            | Effect::Suspend
+            | Effect::Quit => None,
         }
     }
 }
@@ -237,6 +253,24 @@ impl Desk {
         };
         let account = super::at::cut(&account, *upto)?;
         Ok(Box::new(Opened::of(account).at(Some(*upto))))
+    }
+
+    /// Reads; where a collector came or went meanwhile, once more after opening the place anew.
+    fn once_more<T>(
+        &mut self,
+        read: impl Fn(&mut Desk) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match read(self) {
+            Err(failure @ Failure::Unavailable { .. }) => {
+                let (common, environment) = (&self.context.common, &self.context.environment);
+                match self.source.again(common, environment) {
+                    Ok(source) => self.source = source,
+                    Err(_) => return Err(failure),
+                }
+                read(self)
+            }
+            other => other,
+        }
     }
 
     /// As many sessions as can be read in [`PART`], from the name numbered `from` on.

@@ -20,6 +20,7 @@ pub(crate) use notes::note_at;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use vocabulary::record::IntegrityStatus;
 
 use crate::app::keys::Screen;
 use crate::app::line::{Line, wrap};
@@ -144,10 +145,10 @@ fn breadcrumb(model: &Model, width: usize) -> Line {
     else {
         line.add(Token::Plain, "sessions");
         let state = match &model.waiting {
-            Some((_, what)) => format!("reading {what}"),
-            None => String::new(),
+            Some((_, what)) => Line::of(Token::Dim, format!("reading {what}")),
+            None => following(model),
         };
-        return line.right(Line::of(Token::Dim, state), width, model.look);
+        return line.right(state, width, model.look);
     };
     let account = &opened.account;
     line.add(Token::Plain, &format!("request {}", account.request.id));
@@ -162,7 +163,26 @@ fn breadcrumb(model: &Model, width: usize) -> Line {
     if let Some(at) = opened.at {
         line.add(Token::Ask, &format!(" as of {at}"));
     }
-    line.right(badge(model), width, model.look)
+    line.right(badge(model, width), width, model.look)
+}
+
+/// How things stand with what is recorded meanwhile, in one word before the state of the record.
+fn following(model: &Model) -> Line {
+    let follow = &model.follow;
+    let opened = model
+        .opened
+        .as_ref()
+        .filter(|_| model.screen != Screen::Home);
+    let runs = opened
+        .is_some_and(|it| it.at.is_none() && it.account.integrity.status == IntegrityStatus::Open);
+    match (&follow.lost, follow.paused, follow.waiting) {
+        (Some(_), ..) => Line::of(Token::Lost, "OFFLINE"),
+        (None, true, 0) => Line::of(Token::Ask, "PAUSED"),
+        (None, true, waiting) => Line::of(Token::Ask, format!("PAUSED +{waiting}")),
+        (None, false, 0) if runs => Line::of(Token::Good, "LIVE"),
+        (None, false, 0) => Line::new(),
+        (None, false, waiting) => Line::of(Token::Ask, format!("CHECKING +{waiting}")),
+    }
 }
 
 /// A long random id, shortened to a beginning that still finds it.
@@ -178,7 +198,7 @@ fn short_id(id: &str, width: usize) -> String {
 }
 
 /// The state of the record, as it was computed when the account was read.
-fn badge(model: &Model) -> Line {
+fn badge(model: &Model, width: usize) -> Line {
     if let Some((_, what)) = &model.waiting {
         return Line::of(Token::Ask, format!("checking {what}"));
     }
@@ -198,10 +218,20 @@ fn badge(model: &Model) -> Line {
         .filter_map(|loss| loss.records)
         .sum();
     let checked = integrity.checked.records;
-    let mut line = Line::of(mark.token, mark.word)
+    let mut line = following(model);
+    let follows = line.width() > 0;
+    if follows {
+        line.add(Token::Plain, " ");
+    }
+    let mut line = line
+        .put(mark.token, mark.word)
         .put(Token::Plain, format!(" {checked}/{}", checked + missing));
     if lost > 0 {
         line.add(Token::Lost, &format!(" -{lost} declared lost"));
+    }
+    if follows && width < 100 {
+        // The word before takes the room; the Integrity screen says it in any case.
+        return line;
     }
     let first_seen = integrity
         .ledgers

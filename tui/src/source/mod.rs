@@ -4,9 +4,11 @@ pub mod place;
 
 pub(crate) mod link;
 
+mod bell;
 mod keys;
 mod open;
 mod which;
 
+pub(crate) use bell::{Bell, Rung, hang};
 pub(crate) use keys::named_key;
 pub(crate) use open::{Source, distance, read_bundle};

@@ -16,6 +16,9 @@ use super::place::{Chosen, Environment, Place, choose};
 use crate::args::Common;
 use crate::failure::{self, Failure};
 
+/// What is added to who named a folder when its collector answers for it.
+const THROUGH: &str = ", through its collector's door";
+
 /// What gives the bytes.
 enum Open {
     Folder(Box<Folder>),
@@ -47,7 +50,24 @@ impl std::fmt::Debug for Source {
 impl Source {
     /// Chooses and opens a place.
     pub(crate) fn open(common: &Common, environment: &Environment) -> Result<Source, Failure> {
-        let mut chosen = choose(common, environment)?;
+        Source::at(choose(common, environment)?, common, environment)
+    }
+
+    /// Opens the place that was chosen before once more: another one would be another ledger.
+    pub(crate) fn again(
+        &self,
+        common: &Common,
+        environment: &Environment,
+    ) -> Result<Source, Failure> {
+        Source::at(self.chosen.clone(), common, environment)
+    }
+
+    /// Opens a place.
+    pub(crate) fn at(
+        mut chosen: Chosen,
+        common: &Common,
+        environment: &Environment,
+    ) -> Result<Source, Failure> {
         let keyring = Keyring::read(environment, common.key.as_deref())?;
         let open = match &chosen.place {
             Place::Folder(folder) => match Folder::open(folder) {
@@ -56,7 +76,9 @@ impl Source {
                     // A collector is writing there: its door shows the same bytes.
                     let socket = door_of(folder, environment)
                         .ok_or_else(|| failure::of_store(folder, &locked))?;
-                    chosen.because = format!("{}, through its collector's door", chosen.because);
+                    if !chosen.because.ends_with(THROUGH) {
+                        chosen.because.push_str(THROUGH);
+                    }
                     Open::Door(Door::socket(&socket))
                 }
                 Err(error) => return Err(failure::of_store(folder, &error)),

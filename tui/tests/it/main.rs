@@ -10,6 +10,7 @@ mod cli;
 mod diffs;
 mod doubts;
 mod filtering;
+mod following;
 mod keeping;
 mod keys;
 mod matrix;

@@ -58,6 +58,13 @@ impl Replay {
         }
     }
 
+    /// After another account took the place of the one that it was computed from.
+    pub(crate) fn renewed(&mut self, held: Option<usize>, mark: Option<usize>) {
+        self.held = held;
+        self.mark = mark;
+        self.computed = None;
+    }
+
     /// The resource that is looked at, as an index into the account's changed resources.
     pub fn looked_at(&self) -> Option<usize> {
         self.held
