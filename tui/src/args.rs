@@ -102,6 +102,17 @@ pub struct Common {
     )]
     pub theme: ThemeName,
 
+    /// What the terminal's background is like
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "KIND",
+        default_value_t,
+        help_heading = "Common"
+    )]
+    pub background: Background,
+
     /// Time zone of shown times: utc, local or a name such as Europe/Berlin
     #[arg(
         long,
@@ -149,6 +160,20 @@ pub enum ThemeName {
     Mono,
     /// Cyan, yellow, magenta: for colour vision deficiencies
     Cvd,
+    /// High contrast: bold and reversed, nothing dim, no colours
+    Hc,
+}
+
+/// What the terminal's background is like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Background {
+    /// As COLORFGBG says, else as the terminal answers within 50 ms, else dark
+    #[default]
+    Auto,
+    /// Dark colours on it
+    Light,
+    /// The terminal's own colours
+    Dark,
 }
 
 /// The commands.

@@ -6,6 +6,7 @@ pub mod failure;
 pub mod source;
 
 pub mod app;
+mod background;
 mod screen;
 
 mod clipboard;

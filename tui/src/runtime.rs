@@ -13,6 +13,7 @@ use signal_hook::iterator::Signals;
 
 use crate::app::keys::{Code, Key};
 use crate::app::{Effect, Model, Msg, update, view};
+use crate::background;
 use crate::clipboard;
 use crate::failure::Failure;
 
@@ -35,11 +36,15 @@ pub fn run(
     mut model: Model,
     first: Vec<Effect>,
     mut worker: impl Worker,
+    ask_background: bool,
     watch: impl FnOnce(Sender<Msg>) -> Watcher,
 ) -> Result<Model, Failure> {
     let mut screen = Screen::enter().map_err(Failure::Terminal)?;
     // The first look at the input registers for resizes: none may be lost between here and the first frame.
     event::poll(Duration::ZERO).map_err(Failure::Terminal)?;
+    if ask_background && let Some(light) = background::ask() {
+        update(&mut model, Msg::Background { light });
+    }
     let (messages, inbox) = mpsc::channel();
     let (jobs, queue) = mpsc::channel::<Effect>();
     let answers = messages.clone();
@@ -184,9 +189,37 @@ fn restore() {
     let _ = terminal::disable_raw_mode();
 }
 
+/// Leaves out the answer of a terminal that took too long to say what its background is: to the terminal library it looks
+/// like keys, from Alt-] up to Ctrl-g or Alt-\.
+#[derive(Default)]
+struct Late {
+    /// How many more keys may belong to it.
+    left: u8,
+}
+
+/// `11;rgb:ffff/ffff/ffff`, and the end.
+const LONGEST_ANSWER: u8 = 26;
+
+impl Late {
+    fn is_part(&mut self, code: KeyCode, modifiers: KeyModifiers) -> bool {
+        let alt = modifiers.contains(KeyModifiers::ALT);
+        if alt && code == KeyCode::Char(']') {
+            self.left = LONGEST_ANSWER;
+            return true;
+        }
+        let part = self.left > 0;
+        let ends = (alt && code == KeyCode::Char('\\'))
+            || (modifiers.contains(KeyModifiers::CONTROL) && code == KeyCode::Char('g'));
+        self.left = if ends { 0 } else { self.left.saturating_sub(1) };
+        part
+    }
+}
+
 fn read_input(messages: &Sender<Msg>) {
+    let mut late = Late::default();
     while let Ok(event) = event::read() {
         let message = match event {
+            Event::Key(key) if late.is_part(key.code, key.modifiers) => None,
             Event::Key(key) if key.kind != KeyEventKind::Release => {
                 key_of(key.code, key.modifiers).map(Msg::Key)
             }
@@ -221,4 +254,29 @@ fn key_of(code: KeyCode, modifiers: KeyModifiers) -> Option<Key> {
         _ => return None,
     };
     Some(Key { code, ctrl })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_answer_is_no_key_and_what_follows_is() {
+        let mut late = Late::default();
+        let mut kept = String::new();
+        let mut press = |code: char, modifiers| {
+            if !late.is_part(KeyCode::Char(code), modifiers) {
+                kept.push(code);
+            }
+        };
+        press('j', KeyModifiers::NONE);
+        press(']', KeyModifiers::ALT);
+        for code in "11;rgb:ffff/ffff/ffff".chars() {
+            press(code, KeyModifiers::NONE);
+        }
+        press('\\', KeyModifiers::ALT);
+        press('2', KeyModifiers::NONE);
+        press(']', KeyModifiers::NONE);
+        assert_eq!(kept, "j2]");
+    }
 }

@@ -60,10 +60,44 @@ impl Token {
 pub enum Theme {
     /// The sixteen colours of the terminal, never blue text.
     Auto,
+    /// The same meanings on a light background, on which yellow and bright colours cannot be read.
+    Light,
     /// No colour at all: attributes only. What `NO_COLOR` selects.
     Mono,
     /// Cyan, yellow and magenta, which the common colour vision deficiencies keep apart.
     Cvd,
+    /// The same on a light background: orange in the place of yellow, and darker.
+    CvdLight,
+    /// High contrast: bold and reversed, nothing dim, no colour.
+    Hc,
+}
+
+impl Theme {
+    /// Every theme, for tests that compare them.
+    pub const ALL: [Theme; 6] = [
+        Theme::Auto,
+        Theme::Light,
+        Theme::Mono,
+        Theme::Cvd,
+        Theme::CvdLight,
+        Theme::Hc,
+    ];
+
+    /// Whether it draws with colours.
+    pub fn has_colours(self) -> bool {
+        !matches!(self, Theme::Mono | Theme::Hc)
+    }
+
+    /// The theme of the same kind for a light or a dark background.
+    pub fn on(self, light: bool) -> Theme {
+        match (self, light) {
+            (Theme::Auto | Theme::Light, true) => Theme::Light,
+            (Theme::Auto | Theme::Light, false) => Theme::Auto,
+            (Theme::Cvd | Theme::CvdLight, true) => Theme::CvdLight,
+            (Theme::Cvd | Theme::CvdLight, false) => Theme::Cvd,
+            (other, _) => other,
+        }
+    }
 }
 
 /// How the screens look: the theme, and whether only ASCII may be drawn.
@@ -78,7 +112,6 @@ pub struct Look {
 impl Look {
     /// The style of a meaning.
     pub fn style(self, token: Token) -> Style {
-        let plain = Style::new();
         let word = |line: Token| {
             self.style(line)
                 .add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
@@ -89,39 +122,12 @@ impl Look {
             _ => {}
         }
         match self.theme {
-            Theme::Mono => match token {
-                Token::Title | Token::Found => plain.add_modifier(Modifier::BOLD),
-                Token::Dim => plain.add_modifier(Modifier::DIM),
-                Token::Deny | Token::Error | Token::Lost => plain.add_modifier(Modifier::BOLD),
-                Token::Stated => plain.add_modifier(Modifier::ITALIC),
-                _ => plain,
-            },
-            Theme::Auto => match token {
-                Token::Plain => plain,
-                Token::Title => plain.add_modifier(Modifier::BOLD),
-                Token::Dim => plain.add_modifier(Modifier::DIM),
-                Token::Good | Token::Added => plain.fg(Color::Green),
-                Token::Deny | Token::Error => plain.fg(Color::Red).add_modifier(Modifier::BOLD),
-                Token::Removed => plain.fg(Color::Red),
-                Token::Ask => plain.fg(Color::Yellow),
-                Token::Lost => plain.fg(Color::Magenta).add_modifier(Modifier::BOLD),
-                Token::Stated => plain.add_modifier(Modifier::ITALIC),
-                Token::Found => plain.fg(Color::Yellow).add_modifier(Modifier::BOLD),
-                Token::AddedWord | Token::RemovedWord => plain,
-            },
-            Theme::Cvd => match token {
-                Token::Plain => plain,
-                Token::Title => plain.add_modifier(Modifier::BOLD),
-                Token::Dim => plain.add_modifier(Modifier::DIM),
-                Token::Good | Token::Added => plain.fg(Color::Cyan),
-                Token::Deny | Token::Error => plain.fg(Color::Magenta).add_modifier(Modifier::BOLD),
-                Token::Removed => plain.fg(Color::Magenta),
-                Token::Ask => plain.fg(Color::Yellow),
-                Token::Lost => plain.fg(Color::Yellow).add_modifier(Modifier::BOLD),
-                Token::Stated => plain.add_modifier(Modifier::ITALIC),
-                Token::Found => plain.fg(Color::Yellow).add_modifier(Modifier::BOLD),
-                Token::AddedWord | Token::RemovedWord => plain,
-            },
+            Theme::Mono => mono(token),
+            Theme::Hc => high_contrast(token),
+            Theme::Auto => coloured(token, &AUTO),
+            Theme::Light => coloured(token, &LIGHT),
+            Theme::Cvd => coloured(token, &CVD),
+            Theme::CvdLight => coloured(token, &CVD_LIGHT),
         }
     }
 
@@ -155,25 +161,113 @@ impl Look {
     }
 }
 
+/// The colours of a theme; everything else about a style is the same in all of them.
+struct Palette {
+    good: Color,
+    bad: Color,
+    ask: Color,
+    lost: Color,
+}
+
+const AUTO: Palette = Palette {
+    good: Color::Green,
+    bad: Color::Red,
+    ask: Color::Yellow,
+    lost: Color::Magenta,
+};
+
+/// From the fixed part of the 256 colours, at least 4.5:1 on white.
+const LIGHT: Palette = Palette {
+    good: Color::Indexed(22),
+    bad: Color::Indexed(124),
+    ask: Color::Indexed(94),
+    lost: Color::Indexed(90),
+};
+
+const CVD: Palette = Palette {
+    good: Color::Cyan,
+    bad: Color::Magenta,
+    ask: Color::Yellow,
+    lost: Color::Yellow,
+};
+
+const CVD_LIGHT: Palette = Palette {
+    good: Color::Indexed(23),
+    bad: Color::Indexed(90),
+    ask: Color::Indexed(94),
+    lost: Color::Indexed(94),
+};
+
+fn coloured(token: Token, palette: &Palette) -> Style {
+    let plain = Style::new();
+    match token {
+        Token::Plain | Token::AddedWord | Token::RemovedWord => plain,
+        Token::Title => plain.add_modifier(Modifier::BOLD),
+        Token::Dim => plain.add_modifier(Modifier::DIM),
+        Token::Good | Token::Added => plain.fg(palette.good),
+        Token::Deny | Token::Error => plain.fg(palette.bad).add_modifier(Modifier::BOLD),
+        Token::Removed => plain.fg(palette.bad),
+        Token::Ask => plain.fg(palette.ask),
+        Token::Lost => plain.fg(palette.lost).add_modifier(Modifier::BOLD),
+        Token::Stated => plain.add_modifier(Modifier::ITALIC),
+        Token::Found => plain.fg(palette.ask).add_modifier(Modifier::BOLD),
+    }
+}
+
+fn mono(token: Token) -> Style {
+    let plain = Style::new();
+    match token {
+        Token::Title | Token::Found | Token::Deny | Token::Error | Token::Lost => {
+            plain.add_modifier(Modifier::BOLD)
+        }
+        Token::Dim => plain.add_modifier(Modifier::DIM),
+        Token::Stated => plain.add_modifier(Modifier::ITALIC),
+        Token::Plain
+        | Token::Good
+        | Token::Ask
+        | Token::Added
+        | Token::Removed
+        | Token::AddedWord
+        | Token::RemovedWord => plain,
+    }
+}
+
+fn high_contrast(token: Token) -> Style {
+    let plain = Style::new();
+    match token {
+        Token::Deny | Token::Error | Token::Lost => {
+            plain.add_modifier(Modifier::BOLD | Modifier::REVERSED)
+        }
+        Token::Ask | Token::Found | Token::Removed => {
+            plain.add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
+        }
+        Token::Title | Token::Good | Token::Added => plain.add_modifier(Modifier::BOLD),
+        Token::Stated => plain.add_modifier(Modifier::UNDERLINED),
+        Token::Plain | Token::Dim | Token::AddedWord | Token::RemovedWord => plain,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn mono_carries_no_colour_at_all() {
-        let look = Look {
-            theme: Theme::Mono,
-            ascii: false,
-        };
-        for token in Token::ALL {
-            let style = look.style(token);
-            assert_eq!((style.fg, style.bg), (None, None), "{token:?}");
+    fn themes_without_colours_carry_none_at_all() {
+        for theme in Theme::ALL.into_iter().filter(|theme| !theme.has_colours()) {
+            let look = Look {
+                theme,
+                ascii: false,
+            };
+            for token in Token::ALL {
+                let style = look.style(token);
+                assert_eq!((style.fg, style.bg), (None, None), "{theme:?} {token:?}");
+            }
         }
     }
 
     #[test]
     fn no_theme_sets_a_background_or_blue_text() {
-        for theme in [Theme::Auto, Theme::Cvd] {
+        for theme in Theme::ALL {
             let look = Look {
                 theme,
                 ascii: false,
@@ -186,6 +280,51 @@ mod tests {
                     "{theme:?} {token:?}"
                 );
             }
+        }
+    }
+
+    /// Relative luminance of one of the 216 colours that no terminal changes.
+    fn luminance(index: u8) -> f64 {
+        let level = |n: u8| f64::from(if n == 0 { 0 } else { 55 + 40 * n }) / 255.0;
+        let linear = |c: f64| {
+            if c <= 0.03928 {
+                c / 12.92
+            } else {
+                ((c + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        let cube = index - 16;
+        let [r, g, b] = [cube / 36, cube / 6 % 6, cube % 6].map(|n| linear(level(n)));
+        0.2126 * r + 0.7152 * g + 0.0722 * b
+    }
+
+    #[test]
+    fn light_themes_can_be_read_on_white() {
+        for theme in [Theme::Light, Theme::CvdLight] {
+            let look = Look {
+                theme,
+                ascii: false,
+            };
+            for token in Token::ALL {
+                let contrast = match look.style(token).fg {
+                    None => continue,
+                    Some(Color::Indexed(index @ 16..232)) => 1.05 / (luminance(index) + 0.05),
+                    Some(other) => unreachable!("{other:?} looks different on every terminal"),
+                };
+                assert!(contrast >= 4.5, "{theme:?} {token:?}: {contrast:.1}");
+            }
+        }
+    }
+
+    #[test]
+    fn high_contrast_dims_nothing() {
+        let look = Look {
+            theme: Theme::Hc,
+            ascii: false,
+        };
+        for token in Token::ALL {
+            let style = look.style(token);
+            assert!(!style.add_modifier.contains(Modifier::DIM), "{token:?}");
         }
     }
 }

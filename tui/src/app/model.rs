@@ -30,6 +30,11 @@ pub enum Msg {
     Key(Key),
     /// The terminal has this many columns and rows.
     Resize(u16, u16),
+    /// The terminal's background is light, or dark.
+    Background {
+        /// Whether it is light.
+        light: bool,
+    },
     /// An account was read, or could not be.
     Opened {
         /// The number of the request for it; older answers are dropped.

@@ -32,6 +32,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.size = (columns, rows);
             Vec::new()
         }
+        Msg::Background { light } => {
+            model.look.theme = model.look.theme.on(light);
+            Vec::new()
+        }
         Msg::Key(key) => press(model, key),
         Msg::Noted(result) => {
             noting::noted(model, result);

@@ -5,7 +5,8 @@ use crate::app::look::{Look, Theme};
 use crate::app::{
     Effect, Exported, Listed, Model, Msg, Notice, Opened, Picker, SessionRow, show_record,
 };
-use crate::args::{ExportForm, ThemeName, When};
+use crate::args::{Background, ExportForm, ThemeName, When};
+use crate::background;
 use crate::failure::{self, Exit, Failure};
 use crate::notes::{self, Note, NotesFile};
 use crate::runtime::{self, Worker};
@@ -24,8 +25,8 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
     // Opened before a key is pinned, so that both say the same of it.
     let watched = source.again(&context.common, &context.environment);
     let clock = context.clock()?;
-    let look = look(context);
-    if look.theme != Theme::Mono {
+    let (look, ask) = look(context);
+    if look.theme.has_colours() {
         // Our theme already decided; the terminal library must not decide again.
         crossterm::style::force_color_output(true);
     }
@@ -69,7 +70,7 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
         file,
         user: crate::record::sender::user(context),
     };
-    let model = runtime::run(model, first, desk, |answers| match watched {
+    let model = runtime::run(model, first, desk, ask, |answers| match watched {
         Ok(source) => super::watcher::start(context, source, answers),
         Err(_) => Box::new(|_| ()),
     })?;
@@ -79,7 +80,9 @@ pub(super) fn run(context: &Context, query: Option<String>) -> Result<Exit, Fail
 }
 
 /// The theme: colours only where they are wanted and can be shown.
-fn look(context: &Context) -> Look {
+///
+/// Also gives whether the terminal is to be asked for its background: where that matters and nobody said it.
+fn look(context: &Context) -> (Look, bool) {
     let environment = &context.environment;
     let colours = match context.common.color {
         When::Always => true,
@@ -87,20 +90,30 @@ fn look(context: &Context) -> Look {
         When::Auto => environment.get("NO_COLOR").is_none(),
     };
     let theme = match (colours, context.common.theme) {
+        (_, ThemeName::Hc) => Theme::Hc,
         (false, _) | (true, ThemeName::Mono) => Theme::Mono,
         (true, ThemeName::Auto) => Theme::Auto,
         (true, ThemeName::Cvd) => Theme::Cvd,
     };
+    let light = match context.common.background {
+        Background::Light => Some(true),
+        Background::Dark => Some(false),
+        Background::Auto => environment
+            .text("COLORFGBG")
+            .and_then(|said| background::of_variable(&said)),
+    };
+    let theme = theme.on(light == Some(true));
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .iter()
         .find_map(|name| environment.text(name))
         .unwrap_or_default();
     let utf8 = locale.to_ascii_uppercase().contains("UTF-8")
         || locale.to_ascii_uppercase().contains("UTF8");
-    Look {
+    let look = Look {
         theme,
         ascii: context.common.ascii || !utf8,
-    }
+    };
+    (look, light.is_none() && theme.has_colours())
 }
 
 /// Reads what the screens ask for.
