@@ -97,15 +97,15 @@ fn the_selection_stays_on_its_record_and_its_line_as_rows_arrive() {
 
 #[test]
 fn a_timeline_that_was_sent_to_its_end_stays_there() {
-    let (mut model, generation) = following(20);
+    let (mut model, generation) = following(50);
     press(&mut model, "2G");
     let before = selected(&model);
-    arrives(&mut model, generation, 30);
+    arrives(&mut model, generation, 54);
     assert_ne!(selected(&model), before);
     assert_eq!(model.timeline.list.percent(), 100);
     press(&mut model, "k");
     let before = selected(&model);
-    arrives(&mut model, generation, 40);
+    arrives(&mut model, generation, 57);
     assert_eq!(selected(&model), before, "who moved away is left alone");
 }
 
