@@ -7,13 +7,13 @@ use vocabulary::Timestamp;
 use vocabulary::id::RecordRef;
 
 use super::changes::Line;
+use super::edits::show_resource;
 use super::keys::Screen;
 use super::list::List;
 use super::model::{Model, Opened, Spot};
 use super::prompt::keep_rows;
 use super::replay::What;
 use super::rows::{Item, Row};
-use super::travel::show_resource;
 use crate::notes::Noted;
 
 /// What a row is, in this account and in the next.
