@@ -30,12 +30,13 @@ pub(super) struct Kept {
 }
 
 /// Reads a filter; what is none is told with the place of the mistake.
-pub(super) fn filter(text: &str) -> Result<Filter, Response> {
+pub(super) fn filter(text: &str) -> Result<Filter, Box<Response>> {
     if text.len() > FILTER {
-        return Err(bad_request(&format!(
+        let long = format!(
             "a filter has at most {FILTER} bytes; this one has {}",
             text.len()
-        )));
+        );
+        return Err(Box::new(bad_request(&long)));
     }
     // No clock here: a time is a moment, not how long ago.
     let time = |text: &str| text.parse::<Timestamp>().ok();
@@ -46,7 +47,8 @@ pub(super) fn filter(text: &str) -> Result<Filter, Response> {
             what,
             hint,
         } = wrong;
-        refused(&serde_json::json!({ "error": what, "hint": hint, "at": at, "len": len }))
+        let told = serde_json::json!({ "error": what, "hint": hint, "at": at, "len": len });
+        Box::new(refused(&told))
     })
 }
 
@@ -58,7 +60,7 @@ pub(super) async fn actions(
 ) -> Response {
     let filter = match filter(&asked.filter) {
         Ok(filter) => filter,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let key = door.ledger.key().clone();
     let found = read(&door, move |folder| Ok(account_of(folder, key, &request))).await;

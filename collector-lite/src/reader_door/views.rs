@@ -54,7 +54,7 @@ pub(super) async fn sessions(State(door): Door, Asked(asked): Asked<Limit>) -> R
     let limit = asked.limit.unwrap_or(SESSIONS).min(MOST_SESSIONS);
     let filter = match super::kept::filter(&asked.filter) {
         Ok(filter) => filter,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     match read(&door, move |folder| folder.find(&Find::Recent(limit))).await {
         Ok(hints) => {
