@@ -79,6 +79,7 @@ fn screens_follow() -> Result<(), Failed> {
     let mut screen = Screen::open(&looking(&world, &["47"])?)?;
     screen.wait_for("LIVE OPEN")?;
     screen.press("2")?;
+    screen.wait_for("[2 Timeline]")?;
     screen.wait_for("first-step")?;
     act(&session, "second-step")?;
     screen.wait_for("second-step")?;
@@ -108,6 +109,7 @@ fn screens_outlive_a_killed_collector() -> Result<(), Failed> {
     let mut screen = Screen::open(&looking(&world, &["47"])?)?;
     screen.wait_for("LIVE OPEN")?;
     screen.press("2")?;
+    screen.wait_for("[2 Timeline]")?;
     screen.wait_for("first-step")?;
     world.collector.kill()?;
     screen.wait_for("OFFLINE")?;
@@ -116,6 +118,7 @@ fn screens_outlive_a_killed_collector() -> Result<(), Failed> {
     screen.press("1")?;
     screen.wait_for("[1 Answer]")?;
     screen.press("2")?;
+    screen.wait_for("[2 Timeline]")?;
     screen.wait_for("first-step")?;
     world.collector.kill_and_start_again(Duration::ZERO)?;
     screen.wait_for("answers again")?;
@@ -141,6 +144,7 @@ fn screens_on_a_folder() -> Result<(), Failed> {
     let mut screen = Screen::open(&command)?;
     screen.wait_for("[1 Answer]")?;
     screen.press("2")?;
+    screen.wait_for("[2 Timeline]")?;
     screen.wait_for("first-step")?;
     world.collector.kill_and_start_again(Duration::ZERO)?;
     // Beside the store lies no socket, and the folder is locked: its collector's door is found where collectors listen.
