@@ -472,6 +472,8 @@ proptest! {
     fn applying_a_filter_twice_is_applying_it_once(word in "(kind:[a-z]{2,4}|is:(problem|denied|error|changed)|-?[a-z]{1,6})") {
         let mut model = stage(80, 24);
         press(&mut model, &format!("2f{word}<Enter>"));
+        // `or` and `not` are no filters of their own: the prompt stays open to be put right.
+        prop_assume!(model.prompt.is_none());
         let once = model.timeline.kept.clone();
         press(&mut model, "f<Enter>");
         prop_assert_eq!(&model.timeline.kept, &once);
