@@ -103,7 +103,7 @@ pub(super) fn reference(model: &Model) -> Option<RecordRef> {
     if model.screen == Screen::Replay {
         return opened.steps.get(model.replay.list.cursor())?.shown_by;
     }
-    rows::evidence(&opened.account, selected(model)?)
+    rows::refs(&opened.account, selected(model)?)
         .first()
         .copied()
 }

@@ -77,18 +77,7 @@ impl<'a> RowFacts<'a> {
     }
 
     fn evidence(&self) -> &'a Evidence {
-        let account = self.account();
-        match self.row.item {
-            Item::Start(n) | Item::End(n) => &account.sessions[n].evidence,
-            Item::Asked(n) => &account.asked[n].evidence,
-            Item::Scope(n) => &account.scope[n].evidence,
-            Item::Authorization(n) => &account.authorization[n].evidence,
-            Item::Context(n) => &account.context[n].evidence,
-            Item::Action(n) => &account.actions[n].evidence,
-            Item::Decision(n) => &account.decisions[n].evidence,
-            Item::Reasoning(n) => &account.reasoning[n].evidence,
-            Item::Diff(n) => &account.diffs[n].evidence,
-        }
+        rows::evidence(self.account(), self.row.item)
     }
 
     /// What the session says of who, where and for whom.
@@ -125,7 +114,7 @@ impl<'a> RowFacts<'a> {
 
     /// What an investigator wrote about any record of the row.
     fn standing(&self) -> impl Iterator<Item = &'a Standing> {
-        let refs = rows::evidence(self.account(), self.row.item);
+        let refs = rows::refs(self.account(), self.row.item);
         let noted = self.noted;
         refs.iter().filter_map(|record| noted.records.get(record))
     }

@@ -14,7 +14,7 @@ use crate::notes::{Note, Noted, Said, Standing, about};
 /// What is written about any record of a row.
 pub(super) fn standing<'a>(model: &'a Model, row: &Row) -> Option<&'a Standing> {
     let opened = model.opened.as_ref()?;
-    let refs = rows::evidence(&opened.account, row.item);
+    let refs = rows::refs(&opened.account, row.item);
     refs.iter()
         .find_map(|record| model.noted.records.get(record))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use account::model::Account;
+use account::model::{Account, Evidence};
 use vocabulary::Timestamp;
 use vocabulary::action::Kind;
 use vocabulary::id::RecordRef;
@@ -84,7 +84,7 @@ impl Rows {
                 ),
                 _ => {}
             }
-            for shown_by in evidence(account, row.item) {
+            for shown_by in refs(account, row.item) {
                 index.by_ref.entry(*shown_by).or_insert(at);
             }
         }
@@ -291,23 +291,13 @@ fn collect(account: &Account) -> Vec<Row> {
 }
 
 /// The records behind a row.
-pub fn evidence(account: &Account, item: Item) -> &[RecordRef] {
-    match item {
-        Item::Start(n) | Item::End(n) => &account.sessions[n].evidence.refs,
-        Item::Asked(n) => &account.asked[n].evidence.refs,
-        Item::Scope(n) => &account.scope[n].evidence.refs,
-        Item::Authorization(n) => &account.authorization[n].evidence.refs,
-        Item::Context(n) => &account.context[n].evidence.refs,
-        Item::Action(n) => &account.actions[n].evidence.refs,
-        Item::Decision(n) => &account.decisions[n].evidence.refs,
-        Item::Reasoning(n) => &account.reasoning[n].evidence.refs,
-        Item::Diff(n) => &account.diffs[n].evidence.refs,
-    }
+pub fn refs(account: &Account, item: Item) -> &[RecordRef] {
+    &evidence(account, item).refs
 }
 
-/// What stands before a row: `?` where it depends on a part of the record that does not hold.
-pub fn doubt(account: &Account, item: Item) -> &'static str {
-    let evidence = match item {
+/// Where a row's facts come from.
+pub(super) fn evidence(account: &Account, item: Item) -> &Evidence {
+    match item {
         Item::Start(n) | Item::End(n) => &account.sessions[n].evidence,
         Item::Asked(n) => &account.asked[n].evidence,
         Item::Scope(n) => &account.scope[n].evidence,
@@ -317,8 +307,12 @@ pub fn doubt(account: &Account, item: Item) -> &'static str {
         Item::Decision(n) => &account.decisions[n].evidence,
         Item::Reasoning(n) => &account.reasoning[n].evidence,
         Item::Diff(n) => &account.diffs[n].evidence,
-    };
-    evidence.mark()
+    }
+}
+
+/// What stands before a row: `?` where it depends on a part of the record that does not hold.
+pub fn doubt(account: &Account, item: Item) -> &'static str {
+    evidence(account, item).mark()
 }
 
 /// The row's kind, as the KIND column shows it.

@@ -334,7 +334,7 @@ pub(super) fn decision(opened: &Opened, n: usize, width: usize) -> Vec<Line> {
 }
 
 fn evidence(model: &Model, opened: &Opened, row: &Row, width: usize) -> Vec<Line> {
-    let refs: Vec<String> = rows::evidence(&opened.account, row.item)
+    let refs: Vec<String> = rows::refs(&opened.account, row.item)
         .iter()
         .map(ToString::to_string)
         .collect();
