@@ -1,6 +1,6 @@
 //! A query taken from its caller: text, arguments, and how it is to be sent.
 
-use futures_util::TryStreamExt as _;
+use futures_util::{TryStreamExt as _, stream::BoxStream};
 use sqlx::{
     AssertSqlSafe, Database, Either, Error, Execute, Executor, SqlSafeStr as _, SqlStr,
     error::BoxDynError,
@@ -11,6 +11,19 @@ pub(in crate::capture) type Item<D> = Either<<D as Database>::QueryResult, <D as
 
 /// What a statement gave before it ended, and how it ended.
 pub(in crate::capture) type All<D> = (Vec<Item<D>>, Result<(), Error>);
+
+/// The first row; the rest is read to its end, since an error may come last.
+pub(in crate::capture) async fn first<D: Database>(
+    mut items: BoxStream<'_, Result<Item<D>, Error>>,
+) -> Result<Option<D::Row>, Error> {
+    let mut first = None;
+    while let Some(item) = items.try_next().await? {
+        if let (None, Either::Right(row)) = (&first, item) {
+            first = Some(row);
+        }
+    }
+    Ok(first)
+}
 
 /// A query that owns all that it needs.
 #[derive(Debug)]

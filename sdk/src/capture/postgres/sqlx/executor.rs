@@ -1,17 +1,13 @@
 //! What `sqlx` asks of whatever runs its queries.
 
-use futures_util::{
-    FutureExt as _,
-    future::BoxFuture,
-    stream::{BoxStream, TryStreamExt as _},
-};
+use futures_util::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use sqlx::{
-    Either, Error, Execute, Executor, PgConnection, SqlStr,
+    Error, Execute, Executor, PgConnection, SqlStr,
     postgres::{PgRow, PgStatement, PgTypeInfo},
 };
 
 use super::{Item, Postgres, PostgresTransaction, Query};
-use crate::capture::sqlx::yielding;
+use crate::capture::sqlx::{query::first, yielding};
 
 impl<'c, C> Executor<'c> for &'c mut Postgres<C>
 where
@@ -34,7 +30,7 @@ where
         'c: 'e,
         E: 'q + Execute<'q, sqlx::Postgres>,
     {
-        first(self.fetch_many(query)).boxed()
+        first::<sqlx::Postgres>(self.fetch_many(query)).boxed()
     }
 
     fn prepare_with<'e>(
@@ -47,19 +43,6 @@ where
     {
         self.connection.as_mut().prepare_with(sql, parameters)
     }
-}
-
-/// The first row; the rest is read to its end, since an error may come last.
-pub(super) async fn first(
-    mut items: BoxStream<'_, Result<Item, Error>>,
-) -> Result<Option<PgRow>, Error> {
-    let mut first = None;
-    while let Some(item) = items.try_next().await? {
-        if let (None, Either::Right(row)) = (&first, item) {
-            first = Some(row);
-        }
-    }
-    Ok(first)
 }
 
 impl<'c> Executor<'c> for &'c mut PostgresTransaction<'_> {

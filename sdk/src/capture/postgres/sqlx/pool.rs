@@ -9,8 +9,11 @@ use sqlx::{
     postgres::{PgRow, PgStatement, PgTypeInfo},
 };
 
-use super::{Item, Postgres, PostgresTransaction, Query, executor::first};
-use crate::{Handle, capture::sqlx::yielding};
+use super::{Item, Postgres, PostgresTransaction, Query};
+use crate::{
+    Handle,
+    capture::sqlx::{query::first, yielding},
+};
 
 /// A pool whose statements are recorded: hand `&` of it to a query, as of the bare one. Each statement takes a
 /// connection, which is given back after it; see [`Handle::sqlx_postgres_pool`].
@@ -110,7 +113,7 @@ impl<'c> Executor<'c> for &'c PostgresPool {
         'c: 'e,
         E: 'q + Execute<'q, sqlx::Postgres>,
     {
-        first(self.fetch_many(query)).boxed()
+        first::<sqlx::Postgres>(self.fetch_many(query)).boxed()
     }
 
     fn prepare_with<'e>(

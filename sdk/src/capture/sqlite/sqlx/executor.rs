@@ -1,17 +1,13 @@
 //! What `sqlx` asks of whatever runs its queries.
 
-use futures_util::{
-    FutureExt as _,
-    future::BoxFuture,
-    stream::{BoxStream, TryStreamExt as _},
-};
+use futures_util::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use sqlx::{
-    Either, Error, Execute, Executor, SqlStr,
+    Error, Execute, Executor, SqlStr,
     sqlite::{SqliteRow, SqliteStatement, SqliteTypeInfo},
 };
 
 use super::{HoldsSqlite, Item, Query, Sqlite, SqliteTransaction, run::Want};
-use crate::capture::sqlx::yielding;
+use crate::capture::sqlx::{query::first, yielding};
 
 impl<C: HoldsSqlite> Sqlite<C> {
     fn items<'e, 'q, E>(&'e mut self, query: E, want: Want) -> BoxStream<'e, Result<Item, Error>>
@@ -46,17 +42,7 @@ where
         'c: 'e,
         E: 'q + Execute<'q, sqlx::Sqlite>,
     {
-        let mut items = self.items(query, Want::First);
-        async move {
-            let mut first = None;
-            while let Some(item) = items.try_next().await? {
-                if let (None, Either::Right(row)) = (&first, item) {
-                    first = Some(row);
-                }
-            }
-            Ok(first)
-        }
-        .boxed()
+        first::<sqlx::Sqlite>(self.items(query, Want::First)).boxed()
     }
 
     fn prepare_with<'e>(
